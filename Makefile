@@ -1,0 +1,54 @@
+# Everything a person or a check runs; `make` alone says what there is.
+PYTHON ?= python3
+RUN := toolchain/run
+PYTEST := $(RUN) pytest
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests demo compile test check format bench fuzz lock clean
+
+help: ## this list
+	@echo "Tallystick: stablecoin billing whose books match the chain. On a fresh machine (Python 3.11, Node 20, make):"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Start with: make demo.   One command in the project's environment: $(RUN) pytest tests/core"
+
+setup: ## the virtual environment, npm packages and compiler, here in this folder; quick when nothing changed
+	@$(PYTHON) toolchain/setup.py
+
+setup-tests:
+	@$(PYTHON) toolchain/setup.py --system
+
+demo: setup ## fresh machine to the main job: a business sells on a chain of its own and its books are proven; see ./demo-out
+	@$(RUN) tallystick demo --out demo-out
+
+compile: setup ## the contracts (ape)
+	@$(RUN) ape compile
+
+test: setup-tests compile ## every test: core, storage, flows on a real chain, command line, documents, then the contracts
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/contracts
+	@$(RUN) ape test tests/contracts
+
+check: compile ## format, lint, types, arrows, purity of core/, generated files fresh
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+	@$(RUN) python toolchain/lock.py --check
+
+format: setup ## formats the Python files and mends what ruff can mend
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+bench: compile ## gas and speed, peers' figures beside them; JSON under benchmarks/results/
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(RUN) python "$$file"; done
+
+fuzz: setup-tests compile ## the long stateful runs
+	@HYPOTHESIS_PROFILE=long $(PYTEST) -n $(WORKERS) -m fuzz
+
+lock: setup ## pins Python packages anew after a change of pyproject.toml (npm: npm install --package-lock-only)
+	@$(RUN) python toolchain/lock.py
+
+clean: ## removes what was set up, built or written by the demo
+	rm -rf .venv node_modules .build demo-out

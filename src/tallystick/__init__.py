@@ -1,0 +1,1 @@
+"""Stablecoin billing whose books match the chain."""
