@@ -34,7 +34,7 @@ check: compile ## format, lint, types, arrows, purity of core/, generated files 
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
-	@$(RUN) lint-imports
+	@$(RUN) lint-imports --cache-dir .build/import_linter
 	@$(RUN) python toolchain/lock.py --check
 
 format: setup ## formats the Python files and mends what ruff can mend

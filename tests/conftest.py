@@ -1,0 +1,43 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chain_fixtures import Anvil, start_anvil
+
+HAS_POSTGRES = shutil.which("initdb") is not None
+
+
+def pytest_configure() -> None:
+    if "SOLCX_BINARY_PATH" not in os.environ:
+        raise pytest.UsageError("not in the project's environment: run `make test`, or `toolchain/run pytest ...`.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what needs a PostgreSQL that could not be installed, and says so; never in CI."""
+    if HAS_POSTGRES:
+        return
+    left_out = [item for item in items if item.get_closest_marker("postgres")]
+    if left_out and os.environ.get("CI") == "true":
+        raise pytest.UsageError(f"{len(left_out)} tests need PostgreSQL's initdb, which is not installed.")
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not HAS_POSTGRES:
+        terminalreporter.write_line(
+            "Not run: tests that need PostgreSQL (initdb not found; install Debian's postgresql)."
+        )
+
+
+@pytest.fixture
+def anvil() -> Iterator[Anvil]:
+    """A fresh chain for this test alone."""
+    with start_anvil() as chain:
+        yield chain
