@@ -5,7 +5,7 @@ PYTEST := $(RUN) pytest
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo compile test check format bench fuzz lock clean
+.PHONY: help setup setup-tests demo compile artefacts test check format bench fuzz lock clean
 
 help: ## this list
 	@echo "Tallystick: stablecoin billing whose books match the chain. On a fresh machine (Python 3.11, Node 20, make):"
@@ -23,8 +23,14 @@ setup-tests:
 demo: setup ## fresh machine to the main job: a business sells on a chain of its own and its books are proven; see ./demo-out
 	@$(RUN) tallystick demo --out demo-out
 
-compile: setup ## the contracts (ape)
+compile: .build/__local__.json ## the contracts, with Ape
+
+.build/__local__.json: ape-config.yaml package-lock.json $(shell find contracts -name '*.sol' -not -path '*/.cache/*') | setup
 	@$(RUN) ape compile
+	@touch $@
+
+artefacts: compile ## writes src/tallystick/contracts/*.json, the ABI and bytecode that the package ships
+	@$(RUN) python toolchain/artefact.py
 
 test: setup-tests compile ## every test: core, storage, flows on a real chain, command line, documents, then the contracts
 	@$(PYTEST) -n $(WORKERS) --dist loadfile --ignore tests/contracts
@@ -34,8 +40,10 @@ check: compile ## format, lint, types, arrows, purity of core/, generated files 
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
-	@$(RUN) lint-imports --cache-dir .build/import_linter
+	@$(RUN) lint-imports --cache-dir .cache/import_linter
+	@$(RUN) python toolchain/check_core.py
 	@$(RUN) python toolchain/lock.py --check
+	@$(RUN) python toolchain/artefact.py --check
 
 format: setup ## formats the Python files and mends what ruff can mend
 	@$(RUN) ruff format .
@@ -51,4 +59,4 @@ lock: setup ## pins Python packages anew after a change of pyproject.toml (npm: 
 	@$(RUN) python toolchain/lock.py
 
 clean: ## removes what was set up, built or written by the demo
-	rm -rf .venv node_modules .build demo-out
+	rm -rf .venv node_modules .build .cache contracts/.cache demo-out

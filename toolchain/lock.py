@@ -18,7 +18,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-UV = ROOT / ".build" / "bootstrap" / "bin" / "uv"
+UV = ROOT / ".cache" / "bootstrap" / "bin" / "uv"
 REQUIREMENTS = ROOT / "requirements.lock"
 BOOTSTRAP = ROOT / "toolchain" / "bootstrap.lock"
 BOOTSTRAP_PACKAGES = ("uv==0.13.9", "setuptools==84.2.1")

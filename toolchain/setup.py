@@ -1,7 +1,7 @@
 """Sets up everything that `make demo`, `make test` and `make check` need, below the repository's folder.
 
 Needs Python 3.11+, Node 20+, npm and make; uses nothing outside the standard library. Each step leaves a stamp, the
-hash of what went into it, in `.build/setup/`; a step whose stamp still fits is not run again, and a step that was
+hash of what went into it, in `.cache/setup/`; a step whose stamp still fits is not run again, and a step that was
 interrupted has no stamp.
 
     python3 toolchain/setup.py             what the demo and the checks need
@@ -34,10 +34,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".build" / "setup"
+STATE = ROOT / ".cache" / "setup"
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-BOOTSTRAP = ROOT / ".build" / "bootstrap"
+BOOTSTRAP = ROOT / ".cache" / "bootstrap"
 UV = BOOTSTRAP / "bin" / "uv"
 NODE_MAJOR_NEEDED = 20
 LOG_LINES_SHOWN = 25
@@ -75,7 +75,7 @@ class Step(NamedTuple):
 
 
 class Journal:
-    """Progress lines on standard output, and each step's full output in `.build/setup/<step>.log`."""
+    """Progress lines on standard output, and each step's full output in `.cache/setup/<step>.log`."""
 
     _lock = threading.Lock()
 

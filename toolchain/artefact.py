@@ -1,0 +1,106 @@
+"""Makes the artefacts that the package ships: ABI and bytecode, so that `pip install tallystick` needs neither solc nor node.
+
+    toolchain/run python toolchain/artefact.py            writes src/tallystick/contracts/*.json (`make artefacts`)
+    toolchain/run python toolchain/artefact.py --check    fails when one of them is not what the contracts compile to
+
+Compiled are the sources and settings of Ape's project, through Ape's Solidity plugin. Two things differ from `ape compile`,
+both so that the code, and with it the address, hangs on nothing but the code: the metadata hash, which would change with
+every comment, is left out, and each contract is compiled with its imports alone, because solc orders functions by numbers
+that other files in the same run would shift.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import ape
+import solcx
+import solcx.install
+from eth_utils.crypto import keccak
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "src" / "tallystick" / "contracts"
+CACHE = ROOT / ".cache" / "artefacts"
+CONTRACTS = {
+    "Subscriptions": "contracts/Subscriptions.sol",
+    "MockUSDC": "contracts/mocks/MockUSDC.sol",
+}
+"""Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
+ABI_VERSION = 1
+"""Raised when the contracts' ABI changes so that older software cannot work with a newer deployment, or the other way."""
+OUTPUTS = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"]
+WITHOUT_METADATA = {"appendCBOR": False, "bytecodeHash": "none"}
+
+
+def compiler_input(source: str) -> tuple[str, dict[str, Any]]:
+    """The compiler's version and standard JSON input for one source and its imports, as Ape's configuration has them."""
+    plugin = ape.compilers.get_compiler("solidity")
+    with ape.project.isolate_in_tempdir() as project:  # as `ape compile` does, so that sources have the same names
+        by_version = plugin.get_standard_input_json([project.path / source], project=project, metadata=WITHOUT_METADATA)
+    ((version, standard_input),) = by_version.items()
+    standard_input["settings"]["outputSelection"] = {source: {"*": OUTPUTS}}
+    return str(version), standard_input
+
+
+def compiled(version: str, standard_input: dict[str, Any]) -> dict[str, Any]:
+    """The compiler's output, from `.cache/artefacts` when this very input was compiled before."""
+    text = json.dumps([version, standard_input], sort_keys=True)
+    cached = CACHE / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    if cached.exists():
+        known: dict[str, Any] = json.loads(cached.read_text())
+        return known
+    binary = solcx.install.get_executable(version.split("+")[0])
+    output: dict[str, Any] = solcx.compile_standard(standard_input, solc_binary=binary, base_path=ROOT)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    draft = cached.with_suffix(".draft")
+    draft.write_text(json.dumps(output))
+    draft.replace(cached)
+    return output
+
+
+def artefact(name: str, source: str) -> dict[str, Any]:
+    """What is shipped of one contract. `codeHash` is keccak-256 of the creation code, `bytecode`."""
+    version, standard_input = compiler_input(source)
+    found = compiled(version, standard_input)["contracts"][source][name]
+    creation, runtime = found["evm"]["bytecode"]["object"], found["evm"]["deployedBytecode"]
+    settings = {key: value for key, value in standard_input["settings"].items() if key != "outputSelection"}
+    return {
+        "contractName": name,
+        "abiVersion": ABI_VERSION,
+        "codeHash": "0x" + keccak(hexstr=creation).hex(),
+        "compiler": {"version": version, "settings": dict(sorted(settings.items()))},
+        "abi": found["abi"],
+        "bytecode": "0x" + creation,
+        "deployedBytecode": "0x" + runtime["object"],
+        "immutableReferences": runtime.get("immutableReferences", {}),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes or checks the artefacts of the contracts.")
+    parser.add_argument("--check", action="store_true", help="only check that the artefacts are fresh")
+    check: bool = parser.parse_args().check
+    stale = []
+    for name, source in CONTRACTS.items():
+        path = TARGET / f"{name}.json"
+        text = json.dumps(artefact(name, source), indent=2) + "\n"
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(f"wrote {path.relative_to(ROOT)}")
+    if check and stale:
+        sys.exit(
+            f"src/tallystick/contracts: {', '.join(stale)} is not what the contracts compile to: run `make artefacts`."
+        )
+
+
+if __name__ == "__main__":
+    main()
