@@ -29,6 +29,7 @@ ETHER_WEI = 10**18
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 5
 CALL_TIMEOUT_S = 120
+RECEIPT_TIMEOUT_S = 10
 
 
 class AnvilError(RuntimeError):
@@ -123,6 +124,15 @@ class Anvil:
         if error := answer.get("error"):
             raise AnvilError(error["message"], code=error.get("code"), data=error.get("data"))
         return answer["result"]
+
+    def receipt(self, transaction: str) -> Any:
+        """The receipt of a transaction that was sent; Anvil mines it at once, and answers a few milliseconds later."""
+        deadline = time.monotonic() + RECEIPT_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if found := self.rpc("eth_getTransactionReceipt", transaction):
+                return found
+            time.sleep(0.002)
+        raise AnvilError(f"{transaction} was not mined within {RECEIPT_TIMEOUT_S} s")
 
     # --- Accounts ---
 

@@ -1,12 +1,12 @@
-"""Makes the artefacts that the package ships: ABI and bytecode, so that `pip install tallystick` needs neither solc nor node.
+"""Makes what the package ships of the contracts, so that `pip install tallystick` needs neither solc nor node.
 
     toolchain/run python toolchain/artefact.py            writes src/tallystick/contracts/*.json (`make artefacts`)
     toolchain/run python toolchain/artefact.py --check    fails when one of them is not what the contracts compile to
 
-Compiled are the sources and settings of Ape's project, through Ape's Solidity plugin. Two things differ from `ape compile`,
-both so that the code, and with it the address, hangs on nothing but the code: the metadata hash, which would change with
-every comment, is left out, and each contract is compiled with its imports alone, because solc orders functions by numbers
-that other files in the same run would shift.
+Sources and settings are those of Ape's project, read through Ape's Solidity plugin. Two things differ from
+`ape compile`, both so that the bytecode, and with it the address, hangs on nothing but the code. The metadata hash that
+would change with every comment, is left out. And each contract is compiled with its imports alone, because solc orders
+functions by numbers that other files in the same run would shift.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ CONTRACTS = {
 }
 """Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
 ABI_VERSION = 1
-"""Raised when the contracts' ABI changes so that older software cannot work with a newer deployment, or the other way."""
+"""Raised with each change of the ABI that software of the version before could not work with."""
 OUTPUTS = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"]
 WITHOUT_METADATA = {"appendCBOR": False, "bytecodeHash": "none"}
 
 
 def compiler_input(source: str) -> tuple[str, dict[str, Any]]:
-    """The compiler's version and standard JSON input for one source and its imports, as Ape's configuration has them."""
+    """The compiler's version and standard JSON input for one source and its imports, as Ape has them."""
     plugin = ape.compilers.get_compiler("solidity")
     with ape.project.isolate_in_tempdir() as project:  # as `ape compile` does, so that sources have the same names
         by_version = plugin.get_standard_input_json([project.path / source], project=project, metadata=WITHOUT_METADATA)
@@ -54,7 +54,7 @@ def compiled(version: str, standard_input: dict[str, Any]) -> dict[str, Any]:
     if cached.exists():
         known: dict[str, Any] = json.loads(cached.read_text())
         return known
-    binary = solcx.install.get_executable(version.split("+")[0])
+    binary = solcx.install.get_executable(version.partition("+")[0])
     output: dict[str, Any] = solcx.compile_standard(standard_input, solc_binary=binary, base_path=ROOT)
     CACHE.mkdir(parents=True, exist_ok=True)
     draft = cached.with_suffix(".draft")
