@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+/// @title TokenCall
+/// @notice Token calls that can fail without failing the caller: bounded gas, bounded copy of the answer, no revert.
+/// @dev OpenZeppelin's `trySafeTransferFrom` forwards all gas; inside a batch a hostile token could burn it and take the
+/// other rows down with it.
+library TokenCall {
+    /// @notice Gas that a token call may use. The dearest tokens in use (lending receipts, proxies with hooks) need
+    /// about half of it.
+    uint256 internal constant GAS = 250_000;
+
+    /// @dev Gas that must remain beside `GAS`, so that the caller can still write down what happened.
+    uint256 private constant RESERVE = 30_000;
+
+    /// @notice The call was sent with too little gas to tell a refusing token from a starved one.
+    /// @param found Gas left before the token call.
+    /// @param needed Gas that must be left there.
+    error InsufficientGas(uint256 found, uint256 needed);
+
+    /// @notice Moves `amount` of `token` from `from` to `to` by allowance.
+    /// @return ok False where the token reverted, answered anything but true, ran over `GAS`, or is no contract.
+    /// A token that returns nothing counts as moved: the caller compares balances.
+    function tryTransferFrom(address token, address from, address to, uint256 amount) internal returns (bool ok) {
+        _requireGas();
+        uint256 gasLimit = GAS;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, shl(224, 0x23b872dd)) // transferFrom(address,address,uint256)
+            mstore(add(data, 0x04), from)
+            mstore(add(data, 0x24), to)
+            mstore(add(data, 0x44), amount)
+            ok := call(gasLimit, token, 0, data, 0x64, 0x00, 0x20)
+            if ok {
+                switch returndatasize()
+                case 0 { ok := iszero(iszero(extcodesize(token))) }
+                default { ok := and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1)) }
+            }
+        }
+    }
+
+    /// @notice The balance of `account`, or (false, 0) where the token does not say.
+    function tryBalanceOf(address token, address account) internal view returns (bool ok, uint256 balance) {
+        return _tryRead(token, 0x24, 0x70a08231, account, address(0)); // balanceOf(address)
+    }
+
+    /// @notice What `owner` lets `spender` move, or (false, 0) where the token does not say.
+    function tryAllowance(address token, address owner, address spender)
+        internal
+        view
+        returns (bool ok, uint256 allowance)
+    {
+        return _tryRead(token, 0x44, 0xdd62ed3e, owner, spender); // allowance(address,address)
+    }
+
+    function _tryRead(address token, uint256 size, uint256 selector, address first, address second)
+        private
+        view
+        returns (bool ok, uint256 answer)
+    {
+        _requireGas();
+        uint256 gasLimit = GAS;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, shl(224, selector))
+            mstore(add(data, 0x04), first)
+            mstore(add(data, 0x24), second)
+            ok := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, data, size, 0x00, 0x20))
+            if ok { answer := mload(0x00) }
+        }
+    }
+
+    /// @dev A call gets at most 63/64 of the gas that is left (EIP-150); less than `GAS` would let a caller fake a
+    /// decline by sending too little.
+    function _requireGas() private view {
+        uint256 needed = GAS + GAS / 63 + RESERVE;
+        if (gasleft() < needed) revert InsufficientGas(gasleft(), needed);
+    }
+}
