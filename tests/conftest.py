@@ -9,13 +9,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chain_fixtures import Anvil, start_anvil
+from tests.hypothesis_profiles import load_profile
 
 HAS_POSTGRES = shutil.which("initdb") is not None
+IN_CI = os.environ.get("CI") == "true"
 
 
 def pytest_configure() -> None:
     if "SOLCX_BINARY_PATH" not in os.environ:
         raise pytest.UsageError("not in the project's environment: run `make test`, or `toolchain/run pytest ...`.")
+    load_profile()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -23,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if HAS_POSTGRES:
         return
     left_out = [item for item in items if item.get_closest_marker("postgres")]
-    if left_out and os.environ.get("CI") == "true":
+    if left_out and IN_CI:
         raise pytest.UsageError(f"{len(left_out)} tests need PostgreSQL's initdb, which is not installed.")
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
@@ -34,6 +37,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             "Not run: tests that need PostgreSQL (initdb not found; install Debian's postgresql)."
         )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if IN_CI and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

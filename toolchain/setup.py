@@ -50,17 +50,18 @@ class SetupError(Exception):
 
 
 class Step(NamedTuple):
-    """One step of the set-up. `inputs` is hashed into the stamp; `product` must exist for the stamp to count."""
+    """One step. `inputs` is hashed into the stamp, kept in `state`; `product` must exist for the stamp to count."""
 
     name: str
     title: str
     inputs: tuple[str, ...]
     product: Path
     run: Callable[[Journal], None]
+    state: Path = STATE
 
     @property
     def stamp(self) -> Path:
-        return STATE / f"{self.name}.stamp"
+        return self.state / f"{self.name}.stamp"
 
     @property
     def digest(self) -> str:
@@ -80,7 +81,7 @@ class Journal:
     _lock = threading.Lock()
 
     def __init__(self, step: Step, lock_file: int) -> None:
-        self._path = STATE / f"{step.name}.log"
+        self._path = step.state / f"{step.name}.log"
         self._path.write_text("")
         self._lock_file = lock_file
 
@@ -263,7 +264,7 @@ def text_of(*names: str) -> tuple[str, ...]:
 
 def tracks() -> tuple[tuple[Step, ...], ...]:
     """The steps, in lists that do not depend on each other."""
-    python = f"{sys.executable} {platform.python_version()}"
+    python = f"{Path(sys.executable).resolve()} {platform.python_version()}"
     venv_inputs = (python, "1")
     bootstrap_inputs = (*venv_inputs, *text_of("toolchain/bootstrap.lock"))
     package_inputs = (*bootstrap_inputs, *text_of("requirements.lock"))
@@ -313,8 +314,7 @@ def set_up(*, system: bool) -> None:
                 work.result()
         if system:
             set_up_system(lock_file)
-    if not was_done:
-        Journal.say(f"ready in {time.monotonic() - started:.1f} s")
+    Journal.say("up to date" if was_done else f"ready in {time.monotonic() - started:.1f} s")
 
 
 def set_up_system(lock_file: int) -> None:
