@@ -1,6 +1,9 @@
 """Every error that Tallystick raises, as one tree.
 
     TallystickError
+      MoneyError
+        AmountInvalid         text or weights that are no amount
+        AssetMismatch         two assets in one sum
       DeploymentError
         DeploymentMissing     no manifest, no code at its address, or no factory to create it with
         DeploymentMismatch    another chain, another version or other code than this package was made for
@@ -30,3 +33,15 @@ class DeploymentMismatch(DeploymentError):
 
 class ManifestInvalid(DeploymentError):
     """The manifest's file is not what it should be."""
+
+
+class MoneyError(TallystickError):
+    """An amount that is none, or a sum that cannot be."""
+
+
+class AmountInvalid(MoneyError):
+    """Text or weights that are no amount."""
+
+
+class AssetMismatch(MoneyError):
+    """Two assets in one sum."""

@@ -1,0 +1,81 @@
+"""Billing periods on a grid of due times, the mirror image of the contracts' `Schedule` and `Calendar`.
+
+Times are Unix seconds, UTC. A period is [start, end). Grid points are computed from one another with the anchor day, so
+that a short month never moves the grid: 31 January, 28 February, 31 March.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+
+DAY_S = 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Unit(IntEnum):
+    """What a period is counted in; the numbers are the contract's."""
+
+    SECOND = 0
+    DAY = 1
+    WEEK = 2
+    MONTH = 3
+    YEAR = 4
+
+    @property
+    def word(self) -> str:
+        """The unit as mandates and invoices name it: `month`."""
+        return self.name.lower()
+
+
+_SECONDS = {Unit.SECOND: 1, Unit.DAY: DAY_S, Unit.WEEK: 7 * DAY_S}
+_MONTHS = {Unit.MONTH: 1, Unit.YEAR: 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """`every` units: the length of a plan's period."""
+
+    every: int
+    unit: Unit
+
+    def later(self, due: int, periods: int, anchor_day: int) -> int:
+        """The grid point `periods` after the grid point `due`."""
+        if self.unit in _SECONDS:
+            return due + periods * self.every * _SECONDS[self.unit]
+        return _add_months(due, periods * self.every * _MONTHS[self.unit], anchor_day)
+
+    def whole_periods(self, due: int, time: int, anchor_day: int) -> int:
+        """How many whole periods lie in [due, time): the largest n with `later(due, n) <= time`; `time` is not before
+        `due`."""
+        if self.unit in _SECONDS:
+            return (time - due) // (self.every * _SECONDS[self.unit])
+        periods = _months_apart(due, time) // (self.every * _MONTHS[self.unit])
+        return periods - 1 if self.later(due, periods, anchor_day) > time else periods
+
+    def __str__(self) -> str:
+        return self.unit.word if self.every == 1 else f"{self.every} {self.unit.word}s"
+
+
+def anchor_day_of(timestamp: int) -> int:
+    """The day of the month, 1 to 31."""
+    return _date(timestamp).day
+
+
+def _add_months(timestamp: int, months: int, anchor_day: int) -> int:
+    start = _date(timestamp)
+    year, month_index = divmod(start.year * 12 + start.month - 1 + months, 12)
+    day = min(anchor_day, monthrange(year, month_index + 1)[1])
+    days = (datetime(year, month_index + 1, day, tzinfo=UTC) - _EPOCH) // timedelta(days=1)
+    return days * DAY_S + timestamp % DAY_S
+
+
+def _months_apart(earlier: int, later: int) -> int:
+    first, last = _date(earlier), _date(later)
+    return (last.year - first.year) * 12 + last.month - first.month
+
+
+def _date(timestamp: int) -> datetime:
+    return _EPOCH + timedelta(days=timestamp // DAY_S)
