@@ -1,7 +1,11 @@
 """Every error that Tallystick raises, as one tree.
 
     TallystickError
-      InputError              a value from the caller: an address, an amount, an identifier
+      InputError              a value from the caller that is not what it should be
+        AddressInvalid          too short, or mistyped by its checksum
+      MoneyError
+        AmountInvalid           text or weights that are no amount
+        AssetMismatch           two assets in one sum
       ConfigError             tallystick.toml, a TALLYSTICK_* variable or a flag
       DatabaseError
         DatabaseUnreachable     (retryable)
@@ -63,7 +67,23 @@ class TallystickError(Exception):
 
 
 class InputError(TallystickError):
-    """A value from the caller is not what it should be: an address, an amount, an identifier."""
+    """A value from the caller is not what it should be."""
+
+
+class AddressInvalid(InputError):
+    """Not 0x and 40 hex digits, or its checksum (EIP-55) says that it was mistyped."""
+
+
+class MoneyError(TallystickError):
+    """An amount that is none, or a sum that cannot be."""
+
+
+class AmountInvalid(MoneyError):
+    """Text or weights that are no amount."""
+
+
+class AssetMismatch(MoneyError):
+    """Two assets in one sum."""
 
 
 class ConfigError(TallystickError):
