@@ -190,6 +190,10 @@ def install_bootstrap(journal: Journal) -> None:
 
 def install_python_packages(journal: Journal) -> None:
     """Exactly the packages of the lock, hashes checked."""
+    begun = STATE / "packages.begun"
+    if begun.exists():  # cut off in the middle of it, the last time: some package may be there by halves
+        make_venv(journal)
+    begun.touch()
     lock = ROOT / "requirements.lock"
     if UV.exists():
         constraints = ROOT / "toolchain" / "bootstrap.lock"
@@ -199,6 +203,7 @@ def install_python_packages(journal: Journal) -> None:
         )  # fmt: skip
     else:
         journal.call(VENV_PYTHON, "-m", "pip", "install", "--require-hashes", "-r", lock)
+    begun.unlink()
 
 
 def install_tallystick(journal: Journal) -> None:
