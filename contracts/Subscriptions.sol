@@ -287,7 +287,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         SubscriptionSlot slot = _cancellable(subscriptionId);
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
         _subscriptions[subscriptionId] = slot.withStatus(Status.Cancelled);
-        emit Cancelled(subscriptionId, block.timestamp);
+        emit Cancelled(subscriptionId);
     }
 
     /// @inheritdoc ISubscriptions
@@ -295,7 +295,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         SubscriptionSlot slot = _cancellable(subscriptionId);
         if (!slot.isActive()) revert NotActive(subscriptionId, slot.status());
         _subscriptions[subscriptionId] = slot.withStatus(Status.Ending);
-        emit Cancelled(subscriptionId, slot.nextDue());
+        emit CancellationScheduled(subscriptionId, slot.nextDue());
     }
 
     function _cancellable(uint256 subscriptionId) private view returns (SubscriptionSlot slot) {

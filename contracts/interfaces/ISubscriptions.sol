@@ -139,8 +139,10 @@ interface ISubscriptions {
         uint256 amount
     );
     event Declined(uint256 indexed subscriptionId, uint256 due, DeclineReason reason);
-    /// @param effectiveAt Now, or the end of the paid period.
-    event Cancelled(uint256 indexed subscriptionId, uint256 effectiveAt);
+    /// @notice Ended, now.
+    event Cancelled(uint256 indexed subscriptionId);
+    /// @notice Will end with the paid period, at `endsAt`.
+    event CancellationScheduled(uint256 indexed subscriptionId, uint256 endsAt);
     event Refunded(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 amount);
 
     error ZeroAddress();

@@ -16,6 +16,7 @@
         NodeInvalid             (retryable) an answer that is not JSON-RPC, or truncated, or contradicts itself
         NodeRefused             it understood, and answered with an error
         RangeTooLarge           (retryable) with a smaller range of blocks
+        EventsInconsistent      (retryable) events that cannot follow those already mirrored
         WrongChain              it serves another chain
       ReorganizationTooDeep   finalized blocks were replaced
       LedgerError
@@ -155,6 +156,12 @@ class NodeRefused(NodeError):
 
 class RangeTooLarge(NodeError):
     """The node refuses so many blocks or logs at once: ask for fewer."""
+
+    retryable = True
+
+
+class EventsInconsistent(NodeError):
+    """The node's events cannot follow those already mirrored: it left some out, or is on another branch."""
 
     retryable = True
 

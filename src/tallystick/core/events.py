@@ -79,10 +79,16 @@ class Declined(NamedTuple):
 
 
 class Cancelled(NamedTuple):
-    """A subscription ends at `effective_at`: at once, or when the paid period ends."""
+    """A subscription ended."""
 
     subscription_id: int
-    effective_at: int
+
+
+class CancellationScheduled(NamedTuple):
+    """A subscription will end with its paid period, at `ends_at`."""
+
+    subscription_id: int
+    ends_at: int
 
 
 class Refunded(NamedTuple):
@@ -93,11 +99,17 @@ class Refunded(NamedTuple):
     amount_units: int
 
 
-Event = PlanCreated | Subscribed | MandateAccepted | MandateRevoked | Charged | Declined | Cancelled | Refunded
-EVENT_TYPES: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (PlanCreated, Subscribed, MandateAccepted, MandateRevoked, Charged, Declined, Cancelled, Refunded)
-}
+Event = (
+    PlanCreated
+    | Subscribed
+    | MandateAccepted
+    | MandateRevoked
+    | Charged
+    | Declined
+    | Cancelled
+    | CancellationScheduled
+    | Refunded
+)
 
 
 class Recorded(NamedTuple):

@@ -1,6 +1,6 @@
 """Amounts of money: whole base units of a named asset, never a float.
 
-Sums that are divided are divided by largest remainder (Hamilton's method), so that the parts always add up to the whole.
+What is divided is divided by largest remainder (Hamilton's method), so that the parts always add up to the whole.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Amount:
     def _units_of(self, other: Amount) -> int:
         if other.asset != self.asset:
             raise AssetMismatch(
-                f"an amount in {other.asset.symbol} met one in {self.asset.symbol}: convert one of them with a quote first"
+                f"an amount in {other.asset.symbol} met one in {self.asset.symbol}: convert one of them first"
             )
         return other.units
 
