@@ -1,0 +1,183 @@
+"""The books of one contract: what each event does to plans, subscriptions, journal and invoices.
+
+`Books.apply` is the only way from an event to anything that is derived from it. The mirror applies each final event
+once and stores the change; readers apply the pending ones on top of what is stored; the audit applies them all again.
+
+Every event is checked against what came before it. Plans, subscriptions and the charges of a subscription are numbered
+without gaps by the contract, so that an event which a node left out is noticed at the next one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple, NoReturn
+
+from tallystick.core.events import (
+    CancellationScheduled,
+    Cancelled,
+    Charged,
+    Declined,
+    MandateAccepted,
+    MandateRevoked,
+    PlanCreated,
+    Recorded,
+    Refunded,
+    Subscribed,
+)
+from tallystick.core.invoice import Invoice, Kind, Peg, credit_note_for, invoice_for
+from tallystick.core.ledger import GENESIS_HASH, Entry, entry_for
+from tallystick.core.period import anchor_day_of
+from tallystick.core.plan import Plan, PlanTerms
+from tallystick.core.subscription import Status, Subscription
+from tallystick.errors import EventsInconsistent
+
+
+class Change(NamedTuple):
+    """What one event does. What it leaves alone is None."""
+
+    plan: Plan | None = None
+    subscription: Subscription | None = None
+    entry: Entry | None = None
+    invoice: Invoice | None = None
+
+
+_NOTHING = Change()
+
+
+class Books:
+    """Everything that the next event may need to know. Whoever drives it fills in the subscriptions and invoices that
+    the coming events touch (`subscriptions`, `charge_invoices`), where they are not all kept."""
+
+    def __init__(self, pegs: Mapping[str, Peg]) -> None:
+        self.pegs = pegs
+        self.plans: dict[int, PlanTerms] = {}
+        self.subscriptions: dict[int, Subscription] = {}
+        self.charge_invoices: dict[tuple[int, int], Invoice] = {}
+        self.refunded_units: defaultdict[tuple[int, int], int] = defaultdict(int)
+        self.subscription_count = 0
+        self.entry_number = 0
+        self.entry_hash = GENESIS_HASH
+        self.invoice_numbers: dict[tuple[Kind, str], int] = {}
+
+    def apply(self, recorded: Recorded, *, final: bool = True) -> Change:
+        """The change that an event makes; the books then stand after it.
+
+        Only a final event is journalled and gets an invoice number. Raises EventsInconsistent for an event that cannot
+        follow the ones before it.
+        """
+        event = recorded.event
+        match event:
+            case Charged():
+                return self._charge(recorded, event, final)
+            case Refunded():
+                return self._refund(recorded, event, final)
+            case Subscribed():
+                return self._subscribe(recorded, event)
+            case Cancelled():
+                return self._end(recorded, event.subscription_id, Status.CANCELLED)
+            case CancellationScheduled():
+                return self._end(recorded, event.subscription_id, Status.ENDING)
+            case PlanCreated():
+                return self._create_plan(recorded, event)
+            case Declined() | MandateAccepted() | MandateRevoked():
+                return _NOTHING
+
+    def _create_plan(self, recorded: Recorded, event: PlanCreated) -> Change:
+        if event.plan_id != len(self.plans) + 1:
+            _refuse(recorded, f"plan {event.plan_id} follows plan {len(self.plans)}")
+        terms = PlanTerms(event.payee, event.price_units, event.token, event.every, event.unit, event.catch_up)
+        self.plans[event.plan_id] = terms
+        return Change(plan=Plan(event.plan_id, terms))
+
+    def _subscribe(self, recorded: Recorded, event: Subscribed) -> Change:
+        if event.subscription_id != self.subscription_count + 1:
+            _refuse(recorded, f"subscription {event.subscription_id} follows {self.subscription_count}")
+        if event.plan_id not in self.plans:
+            _refuse(recorded, f"subscription {event.subscription_id} is to plan {event.plan_id}, which is unknown")
+        self.subscription_count += 1
+        return self._keep(
+            Subscription(
+                event.subscription_id,
+                event.payer,
+                event.plan_id,
+                event.first_due,
+                0,
+                Status.ACTIVE,
+                anchor_day_of(event.first_due),
+            )
+        )
+
+    def _end(self, recorded: Recorded, subscription_id: int, status: Status) -> Change:
+        return self._keep(self._subscription(recorded, subscription_id)._replace(status=status))
+
+    def _charge(self, recorded: Recorded, event: Charged, final: bool) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        terms = self.plans[subscription.plan_id]
+        if event.charge_number != subscription.charges + 1:
+            _refuse(recorded, f"charge {event.charge_number} follows charge {subscription.charges}")
+        if event.period_start < subscription.next_due:
+            _refuse(recorded, f"its period starts at {event.period_start}, before {subscription.next_due}")
+        if event.amount_units != terms.price_units:
+            _refuse(recorded, f"it is {event.amount_units} units, the plan's price is {terms.price_units}")
+        change = self._keep(subscription._replace(next_due=event.period_end, charges=event.charge_number))
+        invoice = invoice_for(
+            event,
+            recorded.origin,
+            number=self._next_number(Kind.INVOICE, terms.payee) if final else None,
+            payer=subscription.payer,
+            plan_id=subscription.plan_id,
+            terms=terms,
+            peg=self.pegs.get(terms.token),
+        )
+        entry = self._journal(event, recorded, subscription.plan_id) if final else None
+        return change._replace(invoice=invoice, entry=entry)
+
+    def _refund(self, recorded: Recorded, event: Refunded, final: bool) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        terms = self.plans[subscription.plan_id]
+        key = (event.subscription_id, event.charge_number)
+        charge = self.charge_invoices.get(key)
+        if charge is None:
+            _refuse(recorded, f"it refunds charge {event.charge_number}, which is unknown")
+        self.refunded_units[key] += event.amount_units
+        if self.refunded_units[key] > charge.total_units:
+            _refuse(recorded, f"{self.refunded_units[key]} units refunded of a charge of {charge.total_units}")
+        credit_note = credit_note_for(
+            event,
+            recorded.origin,
+            charge,
+            number=self._next_number(Kind.CREDIT_NOTE, terms.payee) if final else None,
+            peg=self.pegs.get(terms.token),
+        )
+        entry = self._journal(event, recorded, subscription.plan_id) if final else None
+        return Change(invoice=credit_note, entry=entry)
+
+    def _journal(self, event: Charged | Refunded, recorded: Recorded, plan_id: int) -> Entry:
+        self.entry_number += 1
+        entry = entry_for(self.entry_number, event, recorded.origin, plan_id, self.plans[plan_id], self.entry_hash)
+        self.entry_hash = entry.hash
+        return entry
+
+    def _next_number(self, kind: Kind, payee: str) -> int:
+        number = self.invoice_numbers.get((kind, payee), 0) + 1
+        self.invoice_numbers[kind, payee] = number
+        return number
+
+    def _subscription(self, recorded: Recorded, subscription_id: int) -> Subscription:
+        found = self.subscriptions.get(subscription_id)
+        if found is None:
+            _refuse(recorded, f"subscription {subscription_id} is unknown")
+        return found
+
+    def _keep(self, subscription: Subscription) -> Change:
+        self.subscriptions[subscription.subscription_id] = subscription
+        return Change(subscription=subscription)
+
+
+def _refuse(recorded: Recorded, found: str) -> NoReturn:
+    origin = recorded.origin
+    raise EventsInconsistent(
+        f"{type(recorded.event).__name__} in block {origin.block_number}, log {origin.log_index}, cannot follow what "
+        f"is in the books: {found}. The node left events out, or is on another branch: ask another node"
+    )

@@ -1,0 +1,144 @@
+"""Invoices and credit notes: what a charge or a refund looks like on paper.
+
+A charge is paid in the moment in which it happens, so its invoice is either pending (its block can still be reorganised
+away: no number yet) or final and paid. Numbers are given at finality only, without gaps, one series for each payee and
+kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from tallystick.core.events import Charged, Origin, Refunded
+from tallystick.core.period import Period
+from tallystick.core.plan import PlanTerms
+
+
+class Kind(StrEnum):
+    """An invoice for a charge, a credit note for a refund."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
+class Line(NamedTuple):
+    """One line: a whole quantity at a price in base units of the invoice's token."""
+
+    description: str
+    quantity: int
+    price_units: int
+    amount_units: int
+
+
+class FiatValue(NamedTuple):
+    """What an amount was worth when it moved, in minor units of a currency of ISO 4217, and how one knows."""
+
+    currency: str
+    units: int
+    evidence: str
+
+
+class Invoice(NamedTuple):
+    """An invoice or a credit note. `number` is None while its block is not final.
+
+    Amounts are base units of `token`, times Unix seconds, the period is [period_start, period_end). A credit note has
+    the period and charge number of the charge that it corrects, and that charge's invoice number in `corrects`.
+    """
+
+    kind: Kind
+    number: int | None
+    payee: str
+    payer: str
+    token: str
+    subscription_id: int
+    plan_id: int
+    charge_number: int
+    period_start: int
+    period_end: int
+    total_units: int
+    lines: tuple[Line, ...]
+    fiat: FiatValue | None
+    corrects: int | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Peg:
+    """A token that its merchant declares to be worth a currency at par."""
+
+    token_symbol: str
+    token_decimals: int
+    currency: str
+    currency_exponent: int
+
+    def value(self, units: int) -> FiatValue:
+        """The amount in the currency at par, rounded half to even to its minor unit where the token has more digits."""
+        evidence = f"par: 1 {self.token_symbol} = 1 {self.currency}, declared by the merchant"
+        shift = self.currency_exponent - self.token_decimals
+        if shift >= 0:
+            return FiatValue(self.currency, units * 10**shift, evidence)
+        whole, rest = divmod(units, 10**-shift)
+        half = 10**-shift // 2
+        rounded = whole + (rest > half or (rest == half and whole % 2 == 1))
+        return FiatValue(self.currency, rounded, evidence)
+
+
+def invoice_for(
+    event: Charged,
+    origin: Origin,
+    *,
+    number: int | None,
+    payer: str,
+    plan_id: int,
+    terms: PlanTerms,
+    peg: Peg | None,
+) -> Invoice:
+    """The invoice of a charge."""
+    units = event.amount_units
+    line = Line(f"Plan {plan_id}, one {period_word(terms.period)}", 1, units, units)
+    return Invoice(
+        Kind.INVOICE,
+        number,
+        terms.payee,
+        payer,
+        terms.token,
+        event.subscription_id,
+        plan_id,
+        event.charge_number,
+        event.period_start,
+        event.period_end,
+        units,
+        (line,),
+        peg.value(units) if peg else None,
+        None,
+        origin,
+    )
+
+
+def credit_note_for(
+    event: Refunded,
+    origin: Origin,
+    charge: Invoice,
+    *,
+    number: int | None,
+    peg: Peg | None,
+) -> Invoice:
+    """The credit note of a refund; `charge` is the invoice that it corrects."""
+    units = event.amount_units
+    line = Line(f"Refund of charge {event.charge_number}, plan {charge.plan_id}", 1, units, units)
+    return charge._replace(
+        kind=Kind.CREDIT_NOTE,
+        number=number,
+        total_units=units,
+        lines=(line,),
+        fiat=peg.value(units) if peg else None,
+        corrects=charge.number,
+        origin=origin,
+    )
+
+
+def period_word(period: Period) -> str:
+    """How a line names the period: `month`, `period of 30 seconds`."""
+    return str(period) if period.every == 1 else f"period of {period}"
