@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from eth_utils.crypto import keccak
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "src" / "tallystick" / "contracts"
 CACHE = ROOT / ".cache" / "artefacts"
+SCRATCH = ROOT / ".cache" / "tmp"
 CONTRACTS = {
     "Subscriptions": "contracts/Subscriptions.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
@@ -39,6 +41,8 @@ WITHOUT_METADATA = {"appendCBOR": False, "bytecodeHash": "none"}
 
 def compiler_input(source: str) -> tuple[str, dict[str, Any]]:
     """The compiler's version and standard JSON input for one source and its imports, as Ape has them."""
+    tempfile.tempdir = str(SCRATCH)  # as toolchain/run tells Ape, for the reason that stands there
+    SCRATCH.mkdir(parents=True, exist_ok=True)
     plugin = ape.compilers.get_compiler("solidity")
     with ape.project.isolate_in_tempdir() as project:  # as `ape compile` does, so that sources have the same names
         by_version = plugin.get_standard_input_json([project.path / source], project=project, metadata=WITHOUT_METADATA)
