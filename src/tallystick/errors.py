@@ -19,6 +19,11 @@
         EventsInconsistent      (retryable) events that cannot follow those already mirrored
         WrongChain              it serves another chain
       ReorganizationTooDeep   finalized blocks were replaced
+      DocumentError           an invoice or a credit note on paper
+        UnknownDocument         no invoice or credit note has this number
+        DocumentInvalid         it contradicts itself, and is not shown
+        PdfUnavailable          typst is not installed
+        PdfFailed               typst cannot typeset it
       LedgerError
         CorruptionError         stored rows contradict each other or the chain
       DeploymentError
@@ -118,6 +123,29 @@ class CorruptionError(LedgerError):
 
 class ReorganizationTooDeep(TallystickError):
     """Blocks that were final were replaced; nothing is written until the operator has decided."""
+
+
+# --- Documents ------------------------------------------------------------------------------------------------------
+
+
+class DocumentError(TallystickError):
+    """An invoice or a credit note cannot be shown."""
+
+
+class UnknownDocument(DocumentError):
+    """No invoice or credit note has this number."""
+
+
+class DocumentInvalid(DocumentError):
+    """The document contradicts itself, and is not shown."""
+
+
+class PdfUnavailable(DocumentError):
+    """typst is not installed."""
+
+
+class PdfFailed(DocumentError):
+    """typst cannot typeset the document."""
 
 
 # --- Node -----------------------------------------------------------------------------------------------------------
