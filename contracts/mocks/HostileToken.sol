@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {MockToken} from "./MockToken.sol";
+
+/// @notice A token that misbehaves when told to, each function in a way of its own. Until then it is an honest one.
+contract HostileToken is MockToken {
+    enum Trick {
+        None,
+        ReturnFalse,
+        ReturnTrue, // without moving anything
+        ReturnTwo, // neither true nor false
+        ReturnOneByte,
+        ReturnNothing,
+        Refuse,
+        RevertBomb,
+        ReturnBomb,
+        BurnGas
+    }
+
+    /// @dev As large as 250,000 gas can pay for; to copy it costs the caller the same again.
+    uint256 private constant BOMB_BYTES = 320_000;
+
+    mapping(bytes4 selector => Trick) public trickOf;
+
+    constructor() MockToken("Hostile Token", "HOST", 6) {}
+
+    function play(bytes4 selector, Trick trick) external {
+        trickOf[selector] = trick;
+    }
+
+    function transferFrom(address from, address to, uint256 value) public override returns (bool) {
+        _misbehave();
+        return super.transferFrom(from, to, value);
+    }
+
+    function balanceOf(address account) public view override returns (uint256) {
+        _misbehave();
+        return super.balanceOf(account);
+    }
+
+    function allowance(address owner, address spender) public view override returns (uint256) {
+        _misbehave();
+        return super.allowance(owner, spender);
+    }
+
+    function permit(address owner, address spender, uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
+        public
+        override
+    {
+        _misbehave();
+        super.permit(owner, spender, value, deadline, v, r, s);
+    }
+
+    /// @dev Every trick ends the call.
+    function _misbehave() private view {
+        Trick trick = trickOf[msg.sig];
+        if (trick == Trick.None) return;
+        if (trick == Trick.ReturnFalse) _return(0, 32);
+        if (trick == Trick.ReturnTrue) _return(1, 32);
+        if (trick == Trick.ReturnTwo) _return(2, 32);
+        if (trick == Trick.ReturnOneByte) _return(1 << 248, 1);
+        if (trick == Trick.ReturnNothing) _return(0, 0);
+        if (trick == Trick.ReturnBomb) _return(1, BOMB_BYTES);
+        if (trick == Trick.Refuse) revert("refused");
+        assembly {
+            if eq(trick, 7) { revert(0, BOMB_BYTES) } // RevertBomb
+            invalid() // BurnGas
+        }
+    }
+
+    function _return(uint256 word, uint256 size) private pure {
+        assembly {
+            mstore(0, word)
+            return(0, size)
+        }
+    }
+}
