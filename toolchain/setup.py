@@ -327,6 +327,7 @@ def set_up_system(lock_file: int) -> None:
     if postgresql_initdb() is not None:
         return
     step = Step("postgresql", "PostgreSQL", (), Path("/usr/lib/postgresql"), install_postgresql)
+    step.stamp.unlink(missing_ok=True)  # whatever was installed once, it is not there now
     try:
         run_step(step, lock_file)
     except SetupError as error:
