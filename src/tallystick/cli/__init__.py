@@ -1,0 +1,171 @@
+"""The command line: parses, calls one flow, shows. Each command lives in a module of its own, imported when it is used.
+
+A new command is one line in `COMMANDS`. What it uses from here and from `tallystick.cli.output`:
+
+    @click.command(epilog=examples("tallystick status --json"))
+    @configured        # its first argument is the Config; it takes --config --rpc --deployment --db
+    @shown             # it takes --json, and returns a Table or a Record
+    def status(config: Config) -> Record: ...
+
+It raises TallystickErrors; `Main` makes a message and the exit code 1 of them. A wrong option ends with 2, Ctrl-C with
+130.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from tallystick.errors import TallystickError
+
+if TYPE_CHECKING:
+    from tallystick.config import Config
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COMMANDS: dict[str, tuple[str, str]] = {  # name: (module:attribute, what the list of commands says)
+    "init": ("tallystick.cli.init:init", "Write a commented tallystick.toml."),
+    "deploy": ("tallystick.cli.deploy:deploy", "Bring the contracts onto a chain, or verify those that are there."),
+    "plans": ("tallystick.cli.plans:plans", "Create and show plans."),
+    "subscriptions": ("tallystick.cli.subscriptions:subscriptions", "Subscribe, sign mandates, show, cancel."),
+    "bill": ("tallystick.cli.bill:bill", "Charge what is due, and retry declines by their schedule."),
+    "index": ("tallystick.cli.index:index", "Mirror the chain into invoices and the ledger."),
+    "invoices": ("tallystick.cli.invoices:invoices", "List, show and print invoices."),
+    "refunds": ("tallystick.cli.refunds:refunds", "Give back all or a part of a charge."),
+    "ledger": ("tallystick.cli.ledger:ledger", "Trial balance, journal and exports."),
+    "audit": ("tallystick.cli.audit:audit", "Prove that chain, ledger and invoices agree."),
+    "status": ("tallystick.cli.status:status", "Heads, lag, finality, due and failed charges."),
+    "demo": ("tallystick.cli.demo:demo", "A year of a business on a chain of its own."),
+}
+INTERRUPTED = 130
+
+
+@dataclass
+class Invocation:
+    """The options that any command takes, as given so far, before or after its name."""
+
+    file: Path | None = None
+    flags: dict[str, object] = field(default_factory=dict)
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The configuration under these options. Raises ConfigError."""
+        from tallystick.config import load_config
+
+        return load_config(self.file, flags=self.flags)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    invocation = context.ensure_object(Invocation)
+    if value is None:
+        return
+    if parameter.name == "file" and isinstance(value, Path):
+        invocation.file = value
+    elif parameter.name is not None:
+        invocation.flags[parameter.name] = value
+
+
+def _common_options(function: Callable[P, R]) -> Callable[P, R]:
+    path = click.Path(path_type=Path)
+    for declarations, kind, metavar, text in (
+        (("--db", "database"), str, "URL", "The database  [TALLYSTICK_DATABASE; sqlite:///tallystick.db]"),
+        (("--deployment",), path, "FILE", "The manifest  [TALLYSTICK_DEPLOYMENT; deployments/<chain id>.json]"),
+        (("--rpc", "rpc_url"), str, "URL", "The node  [TALLYSTICK_RPC_URL; http://127.0.0.1:8545]"),
+        (("--config", "file"), path, "FILE", "The configuration  [TALLYSTICK_CONFIG; tallystick.toml]"),
+    ):
+        option = click.option(
+            *declarations, type=kind, metavar=metavar, help=text, expose_value=False, callback=_remember
+        )
+        function = option(function)
+    return function
+
+
+def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
+    """For a command: its first argument becomes the configuration, and it takes the common options."""
+
+    @functools.wraps(function)
+    def with_config(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(click.get_current_context().ensure_object(Invocation).config, *args, **kwargs)
+
+    return _common_options(with_config)
+
+
+class Failure(click.ClickException):
+    """What a person sees of a TallystickError."""
+
+    exit_code = 1
+
+    def show(self, file: object = None) -> None:
+        """One line on standard error."""
+        del file  # click passes none
+        click.echo(f"error: {self.message}", err=True)
+
+
+class Main(click.Group):
+    """The commands of `COMMANDS`, imported when called, and the one place where errors become messages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command's module."""
+        if cmd_name not in COMMANDS:
+            near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {cmd_name!r}.{hint}")
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list, without importing anything."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the command; what it raises becomes a message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except TallystickError as error:
+            raise Failure(str(error)) from error
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: what to type, line by line."""
+    return "\b\n" + "\n".join(["Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
+
+
+@click.group(
+    cls=Main,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=examples(
+        "tallystick demo                a year of a business on a chain of its own",
+        "tallystick init                to start with your own: writes tallystick.toml",
+        "tallystick deploy              the contracts onto the chain",
+        "tallystick plans create --price 9.99 --every 1 --unit month --token ADDRESS",
+        "tallystick index --follow      the mirror: invoices and the ledger",
+        "tallystick bill --follow       the charges",
+    ),
+)
+@click.version_option(package_name="tallystick", message="%(prog)s %(version)s")
+@_common_options
+def main() -> None:
+    """Stablecoin billing whose books match the chain.
+
+    Charges subscriptions on chain, mirrors every event into invoices and a double-entry ledger, and proves that both
+    halves agree.
+    """
