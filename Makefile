@@ -26,7 +26,7 @@ demo: setup ## fresh machine to the main job: a business sells on a chain of its
 compile: .build/__local__.json ## the contracts, with Ape
 
 .build/__local__.json: ape-config.yaml package-lock.json $(shell find contracts -name '*.sol' -not -path '*/.cache/*') | setup
-	@$(RUN) ape compile
+	@$(RUN) ape compile -v SUCCESS
 	@touch $@
 
 artefacts: compile ## writes src/tallystick/contracts/*.json, the ABI and bytecode that the package ships
@@ -40,7 +40,7 @@ check: setup ## format, lint, types, arrows, purity of core/, generated files fr
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
-	@$(RUN) lint-imports --cache-dir .cache/import_linter
+	@$(RUN) lint-imports --no-logo --cache-dir .cache/import_linter
 	@$(RUN) python toolchain/check_core.py
 	@$(RUN) python toolchain/lock.py --check
 	@$(RUN) python toolchain/artefact.py --check

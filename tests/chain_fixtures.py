@@ -6,7 +6,7 @@
     with start_anvil("--block-time", "1") as anvil: ...  # with other options
 
 `anvil.url` is the JSON-RPC address, `anvil.key(0)` the private key of the first of the funded accounts.
-Two blocks behind the head count as finalized (`--slots-in-an-epoch 1`).
+Two blocks behind the head count as finalized (`--slots-in-an-epoch 1`); the state of the last 128 can be read.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ MNEMONIC = "test test test test test test test test test test test junk"
 ETHER_WEI = 10**18
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 5
+STATES_KEPT = 128
+"""Blocks behind the head whose state can be read. Anvil by itself would keep 500 in memory, a megabyte each, and write
+older ones, some 300 kB each, to the home directory and leave them there. Blocks, receipts and logs are all kept."""
 CALL_TIMEOUT_S = 120
 RECEIPT_TIMEOUT_S = 10
 
@@ -200,5 +203,5 @@ class Anvil:
 @contextlib.contextmanager
 def start_anvil(*options: str) -> Iterator[Anvil]:
     """An Anvil with options of one's own beside those that every test has."""
-    with Anvil("--slots-in-an-epoch", "1", *options) as anvil:
+    with Anvil("--slots-in-an-epoch", "1", "--prune-history", str(STATES_KEPT), *options) as anvil:
         yield anvil

@@ -35,6 +35,14 @@ def test_snapshot_and_reorganisation_replace_blocks(anvil: Anvil) -> None:
     assert anvil.rpc("eth_getBlockByNumber", "0x3", False)["hash"] != before
 
 
+def test_old_blocks_stay_and_their_state_goes(anvil: Anvil) -> None:
+    anvil.mine(200)
+    assert anvil.rpc("eth_getBlockByNumber", "0x1", False)["number"] == "0x1"
+    assert anvil.rpc("eth_getBalance", anvil.address(0), hex(200 - 100)) == hex(10_000 * ETHER_WEI)
+    with pytest.raises(AnvilError, match="BlockOutOfRange"):
+        anvil.rpc("eth_getBalance", anvil.address(0), "0x1")
+
+
 def test_errors_and_batches_come_back(anvil: Anvil) -> None:
     assert anvil.batch([("eth_chainId", []), ("eth_blockNumber", [])]) == ["0x7a69", "0x0"]
     with pytest.raises(AnvilError, match="Method not found"):
