@@ -1,0 +1,224 @@
+"""What stands on an invoice or a credit note, before anybody decides how it looks.
+
+`InvoiceDocument` is complete in itself: a renderer needs nothing else, no database and no chain. It refuses to exist
+when it contradicts itself, so that no wrong sum is ever printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tallystick.core.invoice import Invoice, Kind
+from tallystick.core.money import Amount, Currency, Token
+from tallystick.errors import DocumentInvalid
+
+
+class Status(StrEnum):
+    """Where a document stands. Pending: the block of its payment is not final, so it has no number and is no invoice
+    yet."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One of the two sides, as far as it is known. `account` is its address on chain."""
+
+    name: str | None = None
+    address: tuple[str, ...] = ()
+    tax_id: str | None = None
+    email: str | None = None
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A whole quantity of something at a price, for the time [period_start, period_end) in Unix seconds."""
+
+    description: str
+    period_start: int
+    period_end: int
+    quantity: int
+    unit_price: Amount
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class FiatValue:
+    """What the total was worth in a currency when it was paid, and how one knows."""
+
+    amount: Amount
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Where the payment, or the refund, stands on chain; anyone can look it up there. Hashes and addresses are hex with
+    0x, `block_time` Unix seconds. The money went from `sender` to `recipient`."""
+
+    chain_id: int
+    contract: str
+    transaction_hash: str
+    log_index: int
+    block_number: int
+    block_hash: str
+    block_time: int
+    sender: str
+    recipient: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """An invoice or a credit note.
+
+    `number` is None while it is pending. `issued_at` is the time of the payment's block, in Unix seconds. A credit note
+    has the number of the invoice that it corrects in `refers_to` where that has one, an invoice the sum of its credit
+    notes in `refunded` and their numbers in `credit_notes`. Raises DocumentInvalid where it contradicts itself.
+    """
+
+    kind: Kind
+    number: str | None
+    status: Status
+    issued_at: int
+    merchant: Party
+    customer: Party
+    lines: tuple[Line, ...]
+    total: Amount
+    fiat: FiatValue | None
+    payment: Payment
+    subscription_id: int
+    charge_number: int
+    refers_to: str | None = None
+    refunded: Amount | None = None
+    credit_notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks that the document adds up."""
+        name = self.number or f"the pending one of transaction {self.payment.transaction_hash}"
+        if (self.number is None) != (self.status is Status.PENDING):
+            raise DocumentInvalid(
+                f"document {name} is {self.status} and {'has a' if self.number else 'has no'} number: exactly the "
+                "pending ones have none. Run `tallystick audit verify`"
+            )
+        for line in self.lines:
+            if line.amount.asset != self.total.asset or line.unit_price.asset != self.total.asset:
+                raise DocumentInvalid(
+                    f"document {name} has a line in {line.amount.asset.symbol} and a total in "
+                    f"{self.total.asset.symbol}: a document has one asset. Run `tallystick audit verify`"
+                )
+            if line.quantity * line.unit_price.units != line.amount.units:
+                raise DocumentInvalid(
+                    f"document {name} has a line of {line.quantity} x {line.unit_price} that says {line.amount}: it "
+                    "does not multiply. Run `tallystick audit verify`"
+                )
+        found = sum(line.amount.units for line in self.lines)
+        if found != self.total.units:
+            raise DocumentInvalid(
+                f"the lines of document {name} add up to {Amount(found, self.total.asset)}, its total says "
+                f"{self.total}. Run `tallystick audit verify`"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """The merchant as its documents show it, and how they are numbered: `prefix` and six digits or more."""
+
+    party: Party
+    prefix: str = "INV-"
+
+    def number_text(self, kind: Kind, number: int) -> str:
+        """`INV-000042` for an invoice. Credit notes are a series of their own, `CN-000003`: CN in place of the prefix's
+        INV, or behind a prefix that has none (`ACME-000042`, `ACME-CN-000003`)."""
+        if kind is Kind.INVOICE:
+            return f"{self.prefix}{number:06d}"
+        prefix = self.prefix.replace("INV", "CN", 1) if "INV" in self.prefix else f"{self.prefix}CN-"
+        return f"{prefix}{number:06d}"
+
+
+def invoice_document(
+    invoice: Invoice,
+    *,
+    issuer: Issuer,
+    token: Token,
+    currency: Currency | None,
+    contract: str,
+    customer: Party | None = None,
+    credit_notes: Sequence[Invoice] = (),
+) -> InvoiceDocument:
+    """The document of an invoice or a credit note of the books.
+
+    `token` is the invoice's, `currency` that of its fiat value where it has one. `contract` is where its event came
+    from. `credit_notes` are those of this invoice; only the final ones count. `customer` is what the merchant knows of
+    the payer beyond its account. Raises DocumentInvalid where the parts do not belong together.
+    """
+    if token.address != invoice.token:
+        raise DocumentInvalid(
+            f"found the token {token.address}, the invoice was paid in {invoice.token}: give that one"
+        )
+    final_notes = [note for note in credit_notes if note.number is not None]
+    refunded_units = sum(note.total_units for note in final_notes)
+    known = customer or Party()
+    merchant, payer = issuer.party, invoice.payer
+    is_refund = invoice.kind is Kind.CREDIT_NOTE
+    origin = invoice.origin
+    return InvoiceDocument(
+        kind=invoice.kind,
+        number=None if invoice.number is None else issuer.number_text(invoice.kind, invoice.number),
+        status=_status(invoice, refunded_units),
+        issued_at=origin.block_time,
+        merchant=Party(merchant.name, merchant.address, merchant.tax_id, merchant.email, invoice.payee),
+        customer=Party(known.name, known.address, known.tax_id, known.email, payer),
+        lines=tuple(
+            Line(
+                line.description,
+                invoice.period_start,
+                invoice.period_end,
+                line.quantity,
+                Amount(line.price_units, token),
+                Amount(line.amount_units, token),
+            )
+            for line in invoice.lines
+        ),
+        total=Amount(invoice.total_units, token),
+        fiat=_fiat_value(invoice, currency),
+        payment=Payment(
+            chain_id=token.chain_id,
+            contract=contract,
+            transaction_hash=f"0x{origin.transaction_hash.hex()}",
+            log_index=origin.log_index,
+            block_number=origin.block_number,
+            block_hash=f"0x{origin.block_hash.hex()}",
+            block_time=origin.block_time,
+            sender=invoice.payee if is_refund else payer,
+            recipient=payer if is_refund else invoice.payee,
+            token=invoice.token,
+        ),
+        subscription_id=invoice.subscription_id,
+        charge_number=invoice.charge_number,
+        refers_to=None if invoice.corrects is None else issuer.number_text(Kind.INVOICE, invoice.corrects),
+        refunded=Amount(refunded_units, token) if final_notes else None,
+        credit_notes=tuple(issuer.number_text(note.kind, note.number) for note in final_notes if note.number),
+    )
+
+
+def _status(invoice: Invoice, refunded_units: int) -> Status:
+    if invoice.number is None:
+        return Status.PENDING
+    if invoice.kind is Kind.CREDIT_NOTE or not refunded_units:
+        return Status.PAID
+    return Status.REFUNDED if refunded_units >= invoice.total_units else Status.PARTLY_REFUNDED
+
+
+def _fiat_value(invoice: Invoice, currency: Currency | None) -> FiatValue | None:
+    if invoice.fiat is None:
+        return None
+    if currency is None or currency.code != invoice.fiat.currency:
+        found = "no currency" if currency is None else currency.code
+        raise DocumentInvalid(f"found {found}, the fiat value is in {invoice.fiat.currency}: give that currency")
+    return FiatValue(Amount(invoice.fiat.units, currency), invoice.fiat.evidence)

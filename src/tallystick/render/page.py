@@ -1,0 +1,287 @@
+"""The texts of a page: a document as the strings that the PDF's template puts in their places.
+
+The template decides how things look and never what they say. All text of others passes through here, where it is made
+printable and, where it is one endless word, breakable.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import TypedDict
+
+from tallystick.core.invoice import Kind
+from tallystick.core.money import Amount
+from tallystick.render.document import InvoiceDocument, Line, Party, Payment, Status
+from tallystick.render.wording import (
+    amount_text,
+    date_text,
+    decimals_needed,
+    money_text,
+    period_text,
+    printable,
+    time_text,
+)
+
+WORD_FITS = 28
+"""Longer words get places where they may break: the narrowest column holds about so many letters."""
+
+NUMBER_FITS = 24
+"""Longer numbers get places where they may break, at their groups of digits."""
+
+NOTES_NAMED = 6
+"""More credit notes than that are counted instead of named."""
+
+_MAY_BREAK = "\N{ZERO WIDTH SPACE}"
+_MINUS = "\N{MINUS SIGN}"
+_JOINER = "\N{ZERO WIDTH JOINER}"
+_TONES = {
+    Status.PENDING: "open",
+    Status.PAID: "done",
+    Status.PARTLY_REFUNDED: "changed",
+    Status.REFUNDED: "changed",
+}
+
+
+class Row(TypedDict):
+    """A name and its value; `mono` for hashes and addresses."""
+
+    label: str
+    value: str
+    mono: bool
+
+
+class LineTexts(TypedDict):
+    """A line of the table."""
+
+    description: str
+    period: str
+    quantity: str
+    price: str
+    amount: str
+
+
+class PartyTexts(TypedDict):
+    """A block with a side: its name, and what stands below."""
+
+    label: str
+    name: str
+    lines: list[str]
+    account: str | None
+
+
+class Sum(TypedDict):
+    """A line below the table."""
+
+    label: str
+    value: str
+    strong: bool
+
+
+class FiatTexts(TypedDict):
+    """The fiat value and its evidence."""
+
+    label: str
+    value: str
+    evidence: str
+
+
+class Page(TypedDict):
+    """Everything that the template shows."""
+
+    title: str
+    number: str | None
+    status: str
+    tone: str
+    notice: str | None
+    watermark: str | None
+    merchant: PartyTexts
+    customer: PartyTexts
+    facts: list[Row]
+    unit: str
+    wide: bool
+    lines: list[LineTexts]
+    totals: list[Sum]
+    fiat: FiatTexts | None
+    proof_title: str
+    proof_note: str
+    proof: list[Row]
+    footer: str
+    meta_title: str
+    meta_author: str
+    meta_description: str
+
+
+def page(document: InvoiceDocument) -> Page:
+    """The texts of the document's page."""
+    is_credit = document.kind is Kind.CREDIT_NOTE
+    is_pending = document.status is Status.PENDING
+    noun = "Credit note" if is_credit else "Invoice"
+    name = f"{noun} {document.number}" if document.number else f"Pending {noun.lower()}"
+    author = printable(document.merchant.name or document.merchant.account or "")
+    decimals = decimals_needed(
+        (units for line in document.lines for units in (line.unit_price.units, line.amount.units)),
+        document.total.asset.exponent,
+    )
+    lines = [_line(line, decimals) for line in document.lines]
+    return {
+        "title": f"Pending {noun.lower()}" if is_pending else noun,
+        "number": None if document.number is None else _free(document.number),
+        "status": _status_text(document),
+        "tone": _TONES[document.status],
+        "notice": _notice(document) if is_pending else None,
+        "watermark": "PENDING" if is_pending else None,
+        "merchant": _merchant(document.merchant),
+        "customer": _party("Credit to" if is_credit else "Billed to", document.customer),
+        "facts": _facts(document),
+        "unit": _free(document.total.asset.symbol),
+        "wide": any(len(line["amount"]) > NUMBER_FITS for line in lines),
+        "lines": lines,
+        "totals": _totals(document, decimals),
+        "fiat": _fiat(document),
+        "proof_title": "Refunded on chain" if is_credit else "Paid on chain",
+        "proof_note": _proof_note(document.payment, is_credit),
+        "proof": _proof(document.payment),
+        "footer": _free(" · ".join(part for part in (author, name) if part)),
+        "meta_title": printable(f"{name}, {author}" if author else name),
+        "meta_author": author,
+        "meta_description": printable(f"{noun} over {money_text(document.total)} of {date_text(document.issued_at)}"),
+    }
+
+
+def breakable(text: str) -> str:
+    """The text with invisible places to break in words that are too long for a column; never inside a letter with its
+    marks."""
+    return re.sub(rf"\S{{{WORD_FITS + 1},}}", lambda word: _broken(word.group()), text)
+
+
+def _broken(word: str) -> str:
+    parts: list[str] = []
+    for character in word:
+        joins = unicodedata.category(character).startswith(("M", "Sk")) or character == _JOINER
+        if parts and not joins and not parts[-1].endswith(_JOINER):
+            parts.append(_MAY_BREAK)
+        parts.append(character)
+    return "".join(parts)
+
+
+def _free(text: str) -> str:
+    return breakable(printable(text))
+
+
+def _money(amount: Amount, decimals: int | None = None) -> str:
+    return f"{_number(amount, decimals)} {_free(amount.asset.symbol)}"
+
+
+def _number(amount: Amount, decimals: int | None) -> str:
+    text = amount_text(amount.units, amount.asset.exponent, decimals).replace("-", _MINUS)
+    if len(text) <= NUMBER_FITS:
+        return text
+    whole, point, fraction = text.partition(".")
+    groups = (fraction[at : at + 3] for at in range(0, len(fraction), 3))
+    return whole.replace(",", f",{_MAY_BREAK}") + point + _MAY_BREAK.join(groups)
+
+
+def _row(label: str, value: object, *, mono: bool = False) -> Row:
+    return {"label": label, "value": _free(str(value)), "mono": mono}
+
+
+def _status_text(document: InvoiceDocument) -> str:
+    if document.kind is Kind.CREDIT_NOTE and document.status is Status.PAID:
+        return "Refunded"
+    return document.status.value.replace("_", " ").capitalize()
+
+
+def _notice(document: InvoiceDocument) -> str:
+    what = "an invoice" if document.kind is Kind.INVOICE else "a credit note"
+    return (
+        f"This is not {what} yet. The block that holds the payment is not final and could still be replaced. It gets "
+        "its number when the block is final."
+    )
+
+
+def _facts(document: InvoiceDocument) -> list[Row]:
+    is_credit = document.kind is Kind.CREDIT_NOTE
+    is_pending = document.status is Status.PENDING
+    rows = [] if is_pending else [_row("Date of issue", date_text(document.issued_at))]
+    if is_credit:
+        rows.append(_row("Corrects invoice", document.refers_to or "not numbered yet"))
+    rows.append(_row("Refunded at" if is_credit else "Paid at", time_text(document.payment.block_time)))
+    return [*rows, _row("Subscription", document.subscription_id), _row("Charge", document.charge_number)]
+
+
+def _totals(document: InvoiceDocument, decimals: int) -> list[Sum]:
+    is_credit = document.kind is Kind.CREDIT_NOTE
+    total: Sum = {
+        "label": "Total credited" if is_credit else "Total",
+        "value": _money(document.total, decimals),
+        "strong": True,
+    }
+    if document.refunded is None:
+        return [total]
+    notes = document.credit_notes
+    by = ", ".join(notes) if len(notes) <= NOTES_NAMED else f"{len(notes)} credit notes"
+    kept = Amount(document.total.units - document.refunded.units, document.total.asset)
+    return [
+        total,
+        {"label": _free(f"Refunded by {by}"), "value": _money(-document.refunded, decimals), "strong": False},
+        {"label": "Paid after refunds", "value": _money(kept, decimals), "strong": False},
+    ]
+
+
+def _fiat(document: InvoiceDocument) -> FiatTexts | None:
+    if document.fiat is None:
+        return None
+    moment = "refunded" if document.kind is Kind.CREDIT_NOTE else "paid"
+    return {
+        "label": f"Value when {moment}",
+        "value": _money(document.fiat.amount),
+        "evidence": _free(document.fiat.evidence),
+    }
+
+
+def _line(line: Line, decimals: int) -> LineTexts:
+    return {
+        "description": _free(line.description),
+        "period": period_text(line.period_start, line.period_end),
+        "quantity": f"{line.quantity:,}",
+        "price": _number(line.unit_price, decimals),
+        "amount": _number(line.amount, decimals),
+    }
+
+
+def _merchant(party: Party) -> PartyTexts:
+    """The letterhead: the account is its last resort, for it stands in the proof of payment anyway."""
+    texts = _party("From", party)
+    return texts if not texts["name"] else {**texts, "account": None}
+
+
+def _party(label: str, party: Party) -> PartyTexts:
+    lines: Iterable[str] = (*party.address, f"Tax ID {party.tax_id}" if party.tax_id else "", party.email or "")
+    return {
+        "label": label,
+        "name": _free(party.name or ""),
+        "lines": [_free(line) for line in lines if line.strip()],
+        "account": party.account,
+    }
+
+
+def _proof_note(payment: Payment, is_credit: bool) -> str:
+    verb = "gave back" if is_credit else "moved"
+    return f"This transaction {verb} the money. It can be looked up by anyone on chain {payment.chain_id}."
+
+
+def _proof(payment: Payment) -> list[Row]:
+    hashes = {
+        "Transaction": payment.transaction_hash,
+        "Log": payment.log_index,
+        "Block": payment.block_number,
+        "Block hash": payment.block_hash,
+        "From": payment.sender,
+        "To": payment.recipient,
+        "Token": payment.token,
+        "Contract": payment.contract,
+    }
+    rows = [_row(label, value, mono=True) for label, value in hashes.items()]
+    return [*rows[:4], _row("Block time", time_text(payment.block_time)), *rows[4:]]
