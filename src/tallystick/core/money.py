@@ -44,6 +44,17 @@ class Currency:
 
 Asset = Token | Currency
 
+_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+
+
+def currency(code: str) -> Currency:
+    """The currency with this code; two digits but for the exceptions that ISO 4217 (table A.1) lists."""
+    return Currency(code, next((digits for digits, codes in _DIGITS.items() if code in codes.split()), 2))
+
 
 @dataclass(frozen=True, slots=True)
 class Amount:

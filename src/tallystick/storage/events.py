@@ -1,0 +1,83 @@
+"""Events as they were read: where they stand on chain, and the bytes of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, func, select
+
+from tallystick.core.events import Origin
+from tallystick.storage.database import insert_rows
+from tallystick.storage.schema import events
+
+
+class StoredEvent(NamedTuple):
+    """One event: its origin, its name, and the bytes of its indexed topics and of its data."""
+
+    origin: Origin
+    name: str
+    topics: bytes
+    data: bytes
+
+
+def add_events(connection: Connection, source_id: int, rows: Sequence[StoredEvent]) -> None:
+    """Writes events that are not there yet."""
+    insert_rows(
+        connection,
+        events,
+        [
+            (
+                source_id,
+                origin.block_number,
+                origin.log_index,
+                origin.block_hash,
+                origin.block_time,
+                origin.transaction_hash,
+                name,
+                topics,
+                data,
+            )
+            for origin, name, topics, data in rows
+        ],
+    )
+
+
+def drop_events(connection: Connection, source_id: int, first: int, last: int) -> None:
+    """Removes the events of the blocks from `first` to `last`, both included."""
+    connection.execute(
+        delete(events).where(events.c.source_id == source_id, events.c.block_number.between(first, last))
+    )
+
+
+def read_events(
+    connection: Connection, source_id: int, *, after: int = -1, through: int | None = None
+) -> Iterator[StoredEvent]:
+    """Events of the blocks after `after`, up to and including `through`, in their order on chain."""
+    columns = events.c
+    query = (
+        select(
+            columns.block_number,
+            columns.block_hash,
+            columns.block_time,
+            columns.transaction_hash,
+            columns.log_index,
+            columns.name,
+            columns.topics,
+            columns.data,
+        )
+        .where(columns.source_id == source_id, columns.block_number > after)
+        .order_by(columns.block_number, columns.log_index)
+    )
+    if through is not None:
+        query = query.where(columns.block_number <= through)
+    for row in connection.execution_options(yield_per=5_000).execute(query):
+        yield StoredEvent(Origin(*row[:5]), row[5], row[6], row[7])
+
+
+def count_events(connection: Connection, source_id: int) -> dict[str, int]:
+    """How many events there are of each name, pending ones included."""
+    rows = connection.execute(
+        select(events.c.name, func.count()).where(events.c.source_id == source_id).group_by(events.c.name)
+    )
+    return {row[0]: row[1] for row in rows}

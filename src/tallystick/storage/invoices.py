@@ -1,0 +1,186 @@
+"""Final invoices and credit notes with their lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, or_, select
+
+from tallystick.core.events import Origin
+from tallystick.core.invoice import FiatValue, Invoice, Kind, Line
+from tallystick.storage.database import insert_rows
+from tallystick.storage.schema import invoice_lines, invoices
+
+READ_BATCH = 1_000
+
+
+def add_invoices(connection: Connection, source_id: int, new: Sequence[Invoice]) -> None:
+    """Writes numbered invoices and credit notes."""
+    rows = []
+    line_rows: list[tuple[Any, ...]] = []
+    for invoice in new:
+        key = (source_id, invoice.kind.value, invoice.payee, invoice.number)
+        fiat = invoice.fiat or (None, None, None)
+        origin = invoice.origin
+        rows.append(
+            (
+                *key,
+                invoice.payer,
+                invoice.token,
+                invoice.subscription_id,
+                invoice.plan_id,
+                invoice.charge_number,
+                invoice.period_start,
+                invoice.period_end,
+                invoice.total_units,
+                *fiat,
+                invoice.corrects,
+                origin.block_number,
+                origin.block_hash,
+                origin.block_time,
+                origin.transaction_hash,
+                origin.log_index,
+            )
+        )
+        for position, line in enumerate(invoice.lines, start=1):
+            line_rows.append((*key, position, *line))
+    insert_rows(connection, invoices, rows)
+    insert_rows(connection, invoice_lines, line_rows)
+
+
+def last_numbers(connection: Connection, source_id: int) -> dict[tuple[Kind, str], int]:
+    """The last number given in each series: by kind and payee."""
+    rows = connection.execute(
+        select(invoices.c.kind, invoices.c.payee, func.max(invoices.c.number))
+        .where(invoices.c.source_id == source_id)
+        .group_by(invoices.c.kind, invoices.c.payee)
+    )
+    return {(Kind(kind), payee): number for kind, payee, number in rows}
+
+
+def read_invoices(
+    connection: Connection,
+    source_id: int,
+    *,
+    kind: Kind | None = None,
+    payee: str | None = None,
+    payer: str | None = None,
+    number: int | None = None,
+    subscription_id: int | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> Iterator[Invoice]:
+    """Invoices and credit notes ordered by kind, payee and number, of blocks with a time in [since, until)."""
+    columns = invoices.c
+    wanted = {
+        columns.kind: None if kind is None else kind.value,
+        columns.payee: payee,
+        columns.payer: payer,
+        columns.number: number,
+        columns.subscription_id: subscription_id,
+    }
+    query = select(invoices).where(columns.source_id == source_id)
+    query = query.where(*(column == value for column, value in wanted.items() if value is not None))
+    if since is not None:
+        query = query.where(columns.block_time >= since)
+    if until is not None:
+        query = query.where(columns.block_time < until)
+    yield from _pages(connection, source_id, query)
+
+
+def read_charge_invoices(
+    connection: Connection, source_id: int, charges: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], Invoice]:
+    """The invoices of charges given by (subscription, charge number)."""
+    found = {}
+    for subscription_id, charge_number in charges:
+        query = select(invoices).where(
+            invoices.c.source_id == source_id,
+            invoices.c.kind == Kind.INVOICE.value,
+            invoices.c.subscription_id == subscription_id,
+            invoices.c.charge_number == charge_number,
+        )
+        for invoice in _pages(connection, source_id, query):
+            found[subscription_id, charge_number] = invoice
+    return found
+
+
+def read_refunded_units(
+    connection: Connection, source_id: int, charges: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], int]:
+    """What the credit notes of charges, given by (subscription, charge number), add up to, in base units."""
+    found: defaultdict[tuple[int, int], int] = defaultdict(int)
+    for subscription_id, charge_number in charges:
+        query = select(invoices.c.total_units).where(
+            invoices.c.source_id == source_id,
+            invoices.c.kind == Kind.CREDIT_NOTE.value,
+            invoices.c.subscription_id == subscription_id,
+            invoices.c.charge_number == charge_number,
+        )
+        found[subscription_id, charge_number] = sum(connection.execute(query).scalars())
+    return dict(found)
+
+
+def _pages(connection: Connection, source_id: int, query: Select[Any]) -> Iterator[Invoice]:
+    columns = invoices.c
+    ordered = query.order_by(columns.kind, columns.payee, columns.number).limit(READ_BATCH)
+    after: Any = None
+    while True:
+        rows = connection.execute(ordered if after is None else ordered.where(after)).all()
+        if not rows:
+            return
+        lines = _lines(connection, source_id, rows)
+        for row in rows:
+            yield _invoice(row, tuple(lines[row.kind, row.payee, row.number]))
+        last = rows[-1]
+        after = or_(
+            columns.kind > last.kind,
+            and_(columns.kind == last.kind, columns.payee > last.payee),
+            and_(columns.kind == last.kind, columns.payee == last.payee, columns.number > last.number),
+        )
+
+
+def _lines(connection: Connection, source_id: int, rows: Sequence[Any]) -> dict[tuple[str, str, int], list[Line]]:
+    found: defaultdict[tuple[str, str, int], list[Line]] = defaultdict(list)
+    series: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in rows:
+        series[row.kind, row.payee].append(row.number)
+    columns = invoice_lines.c
+    for (kind, payee), numbers in series.items():
+        query = (
+            select(invoice_lines)
+            .where(
+                columns.source_id == source_id,
+                columns.kind == kind,
+                columns.payee == payee,
+                columns.number.between(min(numbers), max(numbers)),
+            )
+            .order_by(columns.number, columns.position)
+        )
+        for row in connection.execute(query):
+            line = Line(row.description, row.quantity, row.price_units, row.amount_units)
+            found[kind, payee, row.number].append(line)
+    return found
+
+
+def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
+    fiat = row.fiat_currency and FiatValue(row.fiat_currency, row.fiat_units, row.fiat_evidence)
+    return Invoice(
+        Kind(row.kind),
+        row.number,
+        row.payee,
+        row.payer,
+        row.token,
+        row.subscription_id,
+        row.plan_id,
+        row.charge_number,
+        row.period_start,
+        row.period_end,
+        row.total_units,
+        lines,
+        fiat or None,
+        row.corrects,
+        Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index),
+    )

@@ -1,0 +1,167 @@
+CREATE TABLE leases (
+    role TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    CONSTRAINT pk_leases PRIMARY KEY (role)
+);
+
+CREATE TABLE sources (
+    source_id INTEGER NOT NULL,
+    chain_id BIGINT NOT NULL,
+    contract TEXT NOT NULL,
+    start_block BIGINT NOT NULL,
+    final_number BIGINT NOT NULL,
+    final_hash BYTEA NOT NULL,
+    final_time BIGINT NOT NULL,
+    CONSTRAINT pk_sources PRIMARY KEY (source_id),
+    CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract)
+);
+
+CREATE TABLE tokens (
+    chain_id BIGINT NOT NULL,
+    address TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    decimals INTEGER NOT NULL,
+    CONSTRAINT pk_tokens PRIMARY KEY (chain_id, address)
+);
+
+CREATE TABLE attempts (
+    source_id INTEGER NOT NULL,
+    subscription_id BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    time BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    retry_at BIGINT,
+    CONSTRAINT pk_attempts PRIMARY KEY (source_id, subscription_id, due, attempt),
+    CONSTRAINT fk_attempts_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE entries (
+    source_id INTEGER NOT NULL,
+    entry_number BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    block_number BIGINT NOT NULL,
+    block_hash BYTEA NOT NULL,
+    block_time BIGINT NOT NULL,
+    transaction_hash BYTEA NOT NULL,
+    log_index BIGINT NOT NULL,
+    previous_hash BYTEA NOT NULL,
+    hash BYTEA NOT NULL,
+    CONSTRAINT pk_entries PRIMARY KEY (source_id, entry_number),
+    CONSTRAINT fk_entries_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE events (
+    source_id INTEGER NOT NULL,
+    block_number BIGINT NOT NULL,
+    log_index BIGINT NOT NULL,
+    block_hash BYTEA NOT NULL,
+    block_time BIGINT NOT NULL,
+    transaction_hash BYTEA NOT NULL,
+    name TEXT NOT NULL,
+    topics BYTEA NOT NULL,
+    data BYTEA NOT NULL,
+    CONSTRAINT pk_events PRIMARY KEY (source_id, block_number, log_index),
+    CONSTRAINT fk_events_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE headers (
+    source_id INTEGER NOT NULL,
+    number BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    parent_hash BYTEA NOT NULL,
+    time BIGINT NOT NULL,
+    CONSTRAINT pk_headers PRIMARY KEY (source_id, number),
+    CONSTRAINT fk_headers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE invoice_lines (
+    source_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    position INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    price_units NUMERIC(78, 0) NOT NULL,
+    amount_units NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_invoice_lines PRIMARY KEY (source_id, kind, payee, number, position),
+    CONSTRAINT ck_invoice_lines_price_units_positive CHECK (price_units >= 0),
+    CONSTRAINT ck_invoice_lines_amount_units_positive CHECK (amount_units >= 0),
+    CONSTRAINT fk_invoice_lines_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE invoices (
+    source_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    payer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    subscription_id BIGINT NOT NULL,
+    plan_id BIGINT NOT NULL,
+    charge_number INTEGER NOT NULL,
+    period_start BIGINT NOT NULL,
+    period_end BIGINT NOT NULL,
+    total_units NUMERIC(78, 0) NOT NULL,
+    fiat_currency TEXT,
+    fiat_units NUMERIC(78, 0),
+    fiat_evidence TEXT,
+    corrects BIGINT,
+    block_number BIGINT NOT NULL,
+    block_hash BYTEA NOT NULL,
+    block_time BIGINT NOT NULL,
+    transaction_hash BYTEA NOT NULL,
+    log_index BIGINT NOT NULL,
+    CONSTRAINT pk_invoices PRIMARY KEY (source_id, kind, payee, number),
+    CONSTRAINT ck_invoices_total_units_positive CHECK (total_units >= 0),
+    CONSTRAINT ck_invoices_fiat_units_positive CHECK (fiat_units >= 0),
+    CONSTRAINT ck_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
+    CONSTRAINT fk_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE INDEX ix_invoices_source_id_subscription_id_charge_number_kind ON invoices (source_id, subscription_id, charge_number, kind);
+
+CREATE TABLE plans (
+    source_id INTEGER NOT NULL,
+    plan_id BIGINT NOT NULL,
+    payee TEXT NOT NULL,
+    price_units NUMERIC(78, 0) NOT NULL,
+    token TEXT NOT NULL,
+    every BIGINT NOT NULL,
+    unit TEXT NOT NULL,
+    catch_up INTEGER NOT NULL,
+    CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
+    CONSTRAINT ck_plans_price_units_positive CHECK (price_units >= 0),
+    CONSTRAINT fk_plans_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE postings (
+    source_id INTEGER NOT NULL,
+    entry_number BIGINT NOT NULL,
+    position INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    side TEXT NOT NULL,
+    token TEXT NOT NULL,
+    units NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_postings PRIMARY KEY (source_id, entry_number, position),
+    CONSTRAINT ck_postings_units_positive CHECK (units >= 0),
+    CONSTRAINT ck_postings_side_known CHECK (side IN ('D', 'C')),
+    CONSTRAINT fk_postings_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE subscriptions (
+    source_id INTEGER NOT NULL,
+    subscription_id BIGINT NOT NULL,
+    payer TEXT NOT NULL,
+    plan_id BIGINT NOT NULL,
+    next_due BIGINT NOT NULL,
+    charges INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    anchor_day INTEGER NOT NULL,
+    CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
+    CONSTRAINT fk_subscriptions_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE INDEX ix_subscriptions_source_id_status_next_due ON subscriptions (source_id, status, next_due);

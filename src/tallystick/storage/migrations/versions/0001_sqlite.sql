@@ -1,0 +1,191 @@
+CREATE TABLE leases (
+    role TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    CONSTRAINT pk_leases PRIMARY KEY (role)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE sources (
+    source_id INTEGER NOT NULL,
+    chain_id INTEGER NOT NULL,
+    contract TEXT NOT NULL,
+    start_block INTEGER NOT NULL,
+    final_number INTEGER NOT NULL,
+    final_hash BLOB NOT NULL,
+    final_time INTEGER NOT NULL,
+    CONSTRAINT pk_sources PRIMARY KEY (source_id),
+    CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE tokens (
+    chain_id INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    decimals INTEGER NOT NULL,
+    CONSTRAINT pk_tokens PRIMARY KEY (chain_id, address)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE attempts (
+    source_id INTEGER NOT NULL,
+    subscription_id INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    retry_at INTEGER,
+    CONSTRAINT pk_attempts PRIMARY KEY (source_id, subscription_id, due, attempt),
+    CONSTRAINT fk_attempts_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE entries (
+    source_id INTEGER NOT NULL,
+    entry_number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    block_number INTEGER NOT NULL,
+    block_hash BLOB NOT NULL,
+    block_time INTEGER NOT NULL,
+    transaction_hash BLOB NOT NULL,
+    log_index INTEGER NOT NULL,
+    previous_hash BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    CONSTRAINT pk_entries PRIMARY KEY (source_id, entry_number),
+    CONSTRAINT fk_entries_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE events (
+    source_id INTEGER NOT NULL,
+    block_number INTEGER NOT NULL,
+    log_index INTEGER NOT NULL,
+    block_hash BLOB NOT NULL,
+    block_time INTEGER NOT NULL,
+    transaction_hash BLOB NOT NULL,
+    name TEXT NOT NULL,
+    topics BLOB NOT NULL,
+    data BLOB NOT NULL,
+    CONSTRAINT pk_events PRIMARY KEY (source_id, block_number, log_index),
+    CONSTRAINT fk_events_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE headers (
+    source_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    parent_hash BLOB NOT NULL,
+    time INTEGER NOT NULL,
+    CONSTRAINT pk_headers PRIMARY KEY (source_id, number),
+    CONSTRAINT fk_headers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE invoice_lines (
+    source_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    quantity INTEGER NOT NULL,
+    price_units TEXT NOT NULL,
+    amount_units TEXT NOT NULL,
+    CONSTRAINT pk_invoice_lines PRIMARY KEY (source_id, kind, payee, number, position),
+    CONSTRAINT ck_invoice_lines_price_units_digits CHECK (price_units GLOB '[0-9]*' AND price_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_invoice_lines_amount_units_digits CHECK (amount_units GLOB '[0-9]*' AND amount_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_invoice_lines_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE invoices (
+    source_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    payer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    subscription_id INTEGER NOT NULL,
+    plan_id INTEGER NOT NULL,
+    charge_number INTEGER NOT NULL,
+    period_start INTEGER NOT NULL,
+    period_end INTEGER NOT NULL,
+    total_units TEXT NOT NULL,
+    fiat_currency TEXT,
+    fiat_units TEXT,
+    fiat_evidence TEXT,
+    corrects INTEGER,
+    block_number INTEGER NOT NULL,
+    block_hash BLOB NOT NULL,
+    block_time INTEGER NOT NULL,
+    transaction_hash BLOB NOT NULL,
+    log_index INTEGER NOT NULL,
+    CONSTRAINT pk_invoices PRIMARY KEY (source_id, kind, payee, number),
+    CONSTRAINT ck_invoices_total_units_digits CHECK (total_units GLOB '[0-9]*' AND total_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_invoices_fiat_units_digits CHECK (fiat_units GLOB '[0-9]*' AND fiat_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
+    CONSTRAINT fk_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE INDEX ix_invoices_source_id_subscription_id_charge_number_kind ON invoices (source_id, subscription_id, charge_number, kind);
+
+CREATE TABLE plans (
+    source_id INTEGER NOT NULL,
+    plan_id INTEGER NOT NULL,
+    payee TEXT NOT NULL,
+    price_units TEXT NOT NULL,
+    token TEXT NOT NULL,
+    every INTEGER NOT NULL,
+    unit TEXT NOT NULL,
+    catch_up INTEGER NOT NULL,
+    CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
+    CONSTRAINT ck_plans_price_units_digits CHECK (price_units GLOB '[0-9]*' AND price_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_plans_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE postings (
+    source_id INTEGER NOT NULL,
+    entry_number INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    side TEXT NOT NULL,
+    token TEXT NOT NULL,
+    units TEXT NOT NULL,
+    CONSTRAINT pk_postings PRIMARY KEY (source_id, entry_number, position),
+    CONSTRAINT ck_postings_units_digits CHECK (units GLOB '[0-9]*' AND units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_postings_side_known CHECK (side IN ('D', 'C')),
+    CONSTRAINT fk_postings_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE subscriptions (
+    source_id INTEGER NOT NULL,
+    subscription_id INTEGER NOT NULL,
+    payer TEXT NOT NULL,
+    plan_id INTEGER NOT NULL,
+    next_due INTEGER NOT NULL,
+    charges INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    anchor_day INTEGER NOT NULL,
+    CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
+    CONSTRAINT fk_subscriptions_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE INDEX ix_subscriptions_source_id_status_next_due ON subscriptions (source_id, status, next_due);

@@ -1,0 +1,249 @@
+"""The tables. Everything in them but `attempts` and `leases` follows from the chain and the configuration alone.
+
+Amounts are digits in a STRICT table on SQLite and NUMERIC(78, 0) on PostgreSQL, because 64 bits end at ten tokens with
+18 decimals. Hashes are bytes, addresses are checksummed text, times are Unix seconds. Rows are found by what they are,
+never by a running number of the database.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+Long = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits; SQLite has but one kind of integer, and its strict tables know no other name for it."""
+
+
+class Units(TypeDecorator[int]):
+    """A non-negative amount of base units below 2^256."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """NUMERIC(78, 0) where the database has it exactly, digits elsewhere."""
+        return dialect.type_descriptor(Numeric(78, 0) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:
+        """To the database."""
+        return value if value is None or dialect.name == "postgresql" else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's signature)
+        """From the database."""
+        return None if value is None else int(value)
+
+
+def _units(name: str, *, nullable: bool = False) -> list[Any]:
+    """A column of base units with the check that keeps anything else out of it."""
+    return [
+        Column(name, Units, nullable=nullable),
+        CheckConstraint(f"{name} GLOB '[0-9]*' AND {name} NOT GLOB '*[^0-9]*'", name=f"{name}_digits").ddl_if(
+            dialect="sqlite"
+        ),
+        CheckConstraint(f"{name} >= 0", name=f"{name}_positive").ddl_if(dialect="postgresql"),
+    ]
+
+
+def _table(name: str, *parts: Any) -> Table:
+    return Table(name, metadata, *parts, sqlite_strict=True, sqlite_with_rowid=False)
+
+
+sources = _table(
+    "sources",
+    # One contract on one chain: its own journal, its own cursor.
+    Column("source_id", Integer, nullable=False, autoincrement=False),
+    Column("chain_id", Long, nullable=False),
+    Column("contract", Text, nullable=False),
+    Column("start_block", Long, nullable=False),
+    # What is final, and so in the journal, ends with this block.
+    Column("final_number", Long, nullable=False),
+    Column("final_hash", LargeBinary, nullable=False),
+    Column("final_time", Long, nullable=False),
+    PrimaryKeyConstraint("source_id"),
+    UniqueConstraint("chain_id", "contract"),
+)
+
+
+def _of_source(name: str, *parts: Any) -> Table:
+    return _table(
+        name,
+        Column("source_id", Integer, nullable=False, autoincrement=False),
+        *parts,
+        ForeignKeyConstraint(["source_id"], ["sources.source_id"]),
+    )
+
+
+headers = _of_source(
+    "headers",
+    # The blocks behind the final one: what a reorganisation is recognised by.
+    Column("number", Long, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("parent_hash", LargeBinary, nullable=False),
+    Column("time", Long, nullable=False),
+    PrimaryKeyConstraint("source_id", "number"),
+)
+
+events = _of_source(
+    "events",
+    # Every event of the contract; those behind the source's final block are pending and may go again.
+    Column("block_number", Long, nullable=False),
+    Column("log_index", Long, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("block_time", Long, nullable=False),
+    Column("transaction_hash", LargeBinary, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("topics", LargeBinary, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("source_id", "block_number", "log_index"),
+)
+
+tokens = _table(
+    "tokens",
+    Column("chain_id", Long, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("decimals", Integer, nullable=False),
+    PrimaryKeyConstraint("chain_id", "address"),
+)
+
+plans = _of_source(
+    "plans",
+    Column("plan_id", Long, nullable=False),
+    Column("payee", Text, nullable=False),
+    *_units("price_units"),
+    Column("token", Text, nullable=False),
+    Column("every", Long, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("catch_up", Integer, nullable=False),
+    PrimaryKeyConstraint("source_id", "plan_id"),
+)
+
+subscriptions = _of_source(
+    "subscriptions",
+    Column("subscription_id", Long, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("plan_id", Long, nullable=False),
+    Column("next_due", Long, nullable=False),
+    Column("charges", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("anchor_day", Integer, nullable=False),
+    PrimaryKeyConstraint("source_id", "subscription_id"),
+    Index(None, "source_id", "status", "next_due"),
+)
+
+entries = _of_source(
+    "entries",
+    Column("entry_number", Long, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("block_number", Long, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("block_time", Long, nullable=False),
+    Column("transaction_hash", LargeBinary, nullable=False),
+    Column("log_index", Long, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("source_id", "entry_number"),
+)
+
+postings = _of_source(
+    "postings",
+    Column("entry_number", Long, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    *_units("units"),
+    CheckConstraint("side IN ('D', 'C')", name="side_known"),
+    PrimaryKeyConstraint("source_id", "entry_number", "position"),
+)
+
+invoices = _of_source(
+    "invoices",
+    # Numbered, so final: an invoice or credit note in an earlier state is derived from pending events when it is read.
+    Column("kind", Text, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("number", Long, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("subscription_id", Long, nullable=False),
+    Column("plan_id", Long, nullable=False),
+    Column("charge_number", Integer, nullable=False),
+    Column("period_start", Long, nullable=False),
+    Column("period_end", Long, nullable=False),
+    *_units("total_units"),
+    Column("fiat_currency", Text),
+    *_units("fiat_units", nullable=True),
+    Column("fiat_evidence", Text),
+    Column("corrects", Long),
+    Column("block_number", Long, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("block_time", Long, nullable=False),
+    Column("transaction_hash", LargeBinary, nullable=False),
+    Column("log_index", Long, nullable=False),
+    PrimaryKeyConstraint("source_id", "kind", "payee", "number"),
+    CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind_known"),
+    Index(None, "source_id", "subscription_id", "charge_number", "kind"),
+)
+
+invoice_lines = _of_source(
+    "invoice_lines",
+    Column("kind", Text, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("number", Long, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("quantity", Long, nullable=False),
+    *_units("price_units"),
+    *_units("amount_units"),
+    PrimaryKeyConstraint("source_id", "kind", "payee", "number", "position"),
+)
+
+attempts = _of_source(
+    "attempts",
+    # What the biller tried and did not get; the chain knows nothing of charges that a dry run already declined.
+    Column("subscription_id", Long, nullable=False),
+    Column("due", Long, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("time", Long, nullable=False),
+    Column("reason", Text, nullable=False),
+    # When to try again; none: not again for this due time.
+    Column("retry_at", Long),
+    PrimaryKeyConstraint("source_id", "subscription_id", "due", "attempt"),
+)
+
+leases = _table(
+    "leases",
+    # Who leads in a role until when, so that two processes on one database do not do the same work.
+    Column("role", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("expires_at", Long, nullable=False),
+    PrimaryKeyConstraint("role"),
+)

@@ -1,0 +1,92 @@
+"""Plans and subscriptions as of the final block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, select
+
+from tallystick.core.period import Unit
+from tallystick.core.plan import Plan, PlanTerms
+from tallystick.core.subscription import Status, Subscription
+from tallystick.storage.database import insert_rows, upsert_rows
+from tallystick.storage.schema import plans, subscriptions
+
+ID_BATCH = 500
+
+
+def add_plans(connection: Connection, source_id: int, new: Iterable[Plan]) -> None:
+    """Writes new plans."""
+    rows = []
+    for plan in new:
+        terms = plan.terms
+        amounts = (terms.price_units, terms.token, terms.every, terms.unit.word, terms.catch_up)
+        rows.append((source_id, plan.plan_id, terms.payee, *amounts))
+    insert_rows(connection, plans, rows)
+
+
+def read_plans(connection: Connection, source_id: int) -> dict[int, PlanTerms]:
+    """All plans by number."""
+    rows = connection.execute(select(plans).where(plans.c.source_id == source_id).order_by(plans.c.plan_id))
+    return {
+        row.plan_id: PlanTerms(row.payee, row.price_units, row.token, row.every, Unit[row.unit.upper()], row.catch_up)
+        for row in rows
+    }
+
+
+def save_subscriptions(connection: Connection, source_id: int, changed: Sequence[Subscription]) -> None:
+    """Writes subscriptions as they now are, new ones and known ones."""
+    upsert_rows(
+        connection,
+        subscriptions,
+        [
+            (
+                source_id,
+                s.subscription_id,
+                s.payer,
+                s.plan_id,
+                s.next_due,
+                s.charges,
+                s.status.name.lower(),
+                s.anchor_day,
+            )
+            for s in changed
+        ],
+    )
+
+
+def read_subscriptions(
+    connection: Connection, source_id: int, ids: Sequence[int] | None = None
+) -> dict[int, Subscription]:
+    """Subscriptions by number: all, or those asked for that exist."""
+    query = select(subscriptions).where(subscriptions.c.source_id == source_id)
+    if ids is None:
+        rows = list(connection.execute(query.order_by(subscriptions.c.subscription_id)))
+    else:
+        rows = []
+        for start in range(0, len(ids), ID_BATCH):
+            batch = ids[start : start + ID_BATCH]
+            rows += connection.execute(query.where(subscriptions.c.subscription_id.in_(batch)))
+    return {
+        row.subscription_id: Subscription(
+            row.subscription_id,
+            row.payer,
+            row.plan_id,
+            row.next_due,
+            row.charges,
+            Status[row.status.upper()],
+            row.anchor_day,
+        )
+        for row in rows
+    }
+
+
+def last_subscription_id(connection: Connection, source_id: int) -> int:
+    """The number of the newest subscription; 0 where there is none."""
+    query = (
+        select(subscriptions.c.subscription_id)
+        .where(subscriptions.c.source_id == source_id)
+        .order_by(subscriptions.c.subscription_id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar() or 0
