@@ -1,0 +1,1 @@
+"""The tests; a regular package, because some distribution installs a package of this name as well."""

@@ -1,0 +1,171 @@
+"""Where the contract tests play: the contracts on a real chain, a clock, and the few things every test does.
+
+Ape's objects are `Any`, because Ape is published without types that a checker could follow.
+"""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ape.exceptions import ContractLogicError, CustomError, VirtualMachineError
+
+from tallystick.core.period import Unit
+from tallystick.core.subscription import DeclineReason, Status
+
+Contract = Any
+Account = Any
+Receipt = Any
+
+PRICE = 9_990_000
+"""9.99 of a token with 6 decimals."""
+FUNDS = 1_000 * PRICE
+UNLIMITED = 2**256 - 1
+DAY = 86_400
+
+
+def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
+    """A date and time in UTC as a Unix timestamp."""
+    return calendar.timegm((year, month, day, hour, minute, second))
+
+
+START = utc(2027, 1, 31, 10)
+"""The time at which every test begins."""
+SUBSCRIBED = utc(2027, 1, 31, 12)
+"""When the subscription of the `subscribed` fixture was opened: on a day that February does not have."""
+FIRST_DUE = utc(2027, 2, 28, 12)
+"""When it is due next."""
+
+
+@contextlib.contextmanager
+def reverts(error: str, **values: Any) -> Iterator[None]:
+    """The body reverts with exactly this error of the contract and exactly these values.
+
+    Stricter than `ape.reverts`, which lets pass a revert without data, another error, and values left out.
+    """
+    with pytest.raises(VirtualMachineError) as caught:
+        yield
+    found = caught.value
+    assert isinstance(found, CustomError), f"expected {error}, found {found!r}"
+    expected = {name: getattr(value, "address", value) for name, value in values.items()}
+    assert (type(found).__name__, dict(found.inputs)) == (error, expected)
+
+
+@contextlib.contextmanager
+def reverts_bare() -> Iterator[None]:
+    """The body reverts without a reason: the ABI decoder, or too little gas."""
+    with pytest.raises(ContractLogicError) as caught:
+        yield
+    assert not isinstance(caught.value, CustomError), f"expected no reason, found {caught.value!r}"
+    assert caught.value.revert_message == "Transaction failed."
+
+
+class Stage:
+    """The contract under test, a token, a merchant and payers with funds; see `conftest.py`."""
+
+    def __init__(self, chain: Any, subscriptions: Contract, token: Contract, merchant: Account, anyone: Account):
+        self.chain = chain
+        self.subscriptions = subscriptions
+        self.token = token
+        self.merchant = merchant
+        self.anyone = anyone
+
+    # --- Time ---
+
+    @property
+    def now(self) -> int:
+        """The head's time. Each block comes one second after the one before unless `at` says otherwise."""
+        return int(self.chain.blocks.head.timestamp)
+
+    def at(self, timestamp: int) -> None:
+        """The next block has this time."""
+        self.chain.pending_timestamp = timestamp
+
+    # --- What every test does ---
+
+    def rpc(self, method: str, *parameters: Any) -> Any:
+        """One JSON-RPC call to the node."""
+        return self.chain.provider.make_request(method, list(parameters))
+
+    def fund(self, payer: Account, token: Contract | None = None) -> None:
+        """Gives a payer money and lets the contract take all of it."""
+        token = token or self.token
+        token.mint(payer, FUNDS, sender=payer)
+        token.approve(self.subscriptions, UNLIMITED, sender=payer)
+
+    def create_plan(
+        self,
+        *,
+        payee: Account | None = None,
+        price: int = PRICE,
+        token: Contract | None = None,
+        every: int = 1,
+        unit: Unit = Unit.MONTH,
+        catch_up: int = 0,
+    ) -> int:
+        """A plan, by default the merchant's monthly one in the usual token; its number."""
+        terms = (payee or self.merchant, price, token or self.token, every, unit, catch_up)
+        self.subscriptions.createPlan(terms, sender=self.merchant)
+        return int(self.subscriptions.planCount())
+
+    def subscribe(self, payer: Account, plan_id: int, *, at: int | None = None) -> int:
+        """Subscribes a payer who has funds; the subscription's number."""
+        if at is not None:
+            self.at(at)
+        self.subscriptions.subscribe(plan_id, self.subscriptions.termsHash(plan_id), sender=payer)
+        return int(self.subscriptions.subscriptionCount())
+
+    def charge(self, *subscription_ids: int, at: int | None = None) -> list[DeclineReason]:
+        """Anyone charges; what became of each row, in order, as the events tell it."""
+        if at is not None:
+            self.at(at)
+        return self.outcomes(self.subscriptions.charge(list(subscription_ids), sender=self.anyone))
+
+    def outcomes(self, receipt: Receipt) -> list[DeclineReason]:
+        """One for each row of a batch: NONE where it paid."""
+        return [
+            DeclineReason.NONE if name == "Charged" else DeclineReason(values["reason"])
+            for name, values in self.events(receipt)
+        ]
+
+    # --- What the chain says ---
+
+    def events(self, receipt: Receipt) -> list[tuple[str, dict[str, Any]]]:
+        """Name and values of the contract's own events in a transaction, in order."""
+        return [
+            (event.event_name, dict(event.event_arguments))
+            for event in receipt.events
+            if event.contract_address == self.subscriptions.address
+        ]
+
+    def next_due(self, subscription_id: int) -> int:
+        """When the subscription is charged next."""
+        return int(self.subscriptions.subscription(subscription_id).nextDue)
+
+    def status(self, subscription_id: int) -> Status:
+        """Where the subscription stands."""
+        return Status(self.subscriptions.subscription(subscription_id).status)
+
+    def charges(self, subscription_id: int) -> int:
+        """How many charges were made."""
+        return int(self.subscriptions.subscription(subscription_id).charges)
+
+    def totals(self, payee: Account | None = None, token: Contract | None = None) -> tuple[int, int, int, int]:
+        """The control totals: count and sum of charges, count and sum of refunds."""
+        found = self.subscriptions.controlTotals(payee or self.merchant, token or self.token)
+        return (found.charges.count, found.charges.sum, found.refunds.count, found.refunds.sum)
+
+    def storage_hash(self, contract: Contract) -> str:
+        """The root of everything a contract has stored."""
+        return str(self.rpc("eth_getProof", contract.address, [], "latest")["storageHash"])
+
+    @contextlib.contextmanager
+    def nothing_changes(self, *tokens: Contract) -> Iterator[None]:
+        """Neither the contract nor the tokens store anything new: no money, no allowance, no schedule moves."""
+        contracts = [self.subscriptions, *(tokens or (self.token,))]
+        before = [self.storage_hash(contract) for contract in contracts]
+        yield
+        assert [self.storage_hash(contract) for contract in contracts] == before
