@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 
-from tallystick.chain.logs import Chunk, Header, LogEntry, LogReader
+from tallystick.chain.logs import TARGET_LOGS, Chunk, Header, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Books
@@ -46,13 +46,14 @@ KEEP_SUBSCRIPTIONS = 100_000
 @dataclass(frozen=True, slots=True)
 class Target:
     """What to mirror: a contract on a chain, from a block on. `pegs` gives currencies by token address, `finality` is
-    the node's word or a number of blocks behind the head."""
+    the node's word or a number of blocks behind the head, `events_per_request` how large an answer should be."""
 
     chain_id: int
     contract: str
     start_block: int
     finality: str | int = "finalized"
     pegs: dict[str, str] = field(default_factory=dict)
+    events_per_request: int = TARGET_LOGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def ingest(
     May be stopped at any point and called again. Raises ReorganizationTooDeep where blocks that were final are others
     now, NodeError for a node that cannot be used or cannot be right.
     """
-    node = LogReader(rpc, target.contract)
+    node = LogReader(rpc, target.contract, target_logs=target.events_per_request)
     with transaction(engine) as connection:
         source = add_source(connection, target.chain_id, target.contract, target.start_block)
         tokens = read_tokens(connection, target.chain_id)

@@ -45,6 +45,16 @@ def open_database(url: str) -> Engine:
     return engine
 
 
+def open_existing(url: str) -> Engine:
+    """Like `open_database`, for reading: a SQLite file that is not there is not made. Raises DatabaseError then."""
+    name = _engine(url).url.database
+    if make_url(url).get_backend_name() == "sqlite" and name and not Path(name).exists():
+        raise DatabaseError(
+            f"there is no database {name}: make it with `tallystick index --once`, or name another (--db)"
+        )
+    return open_database(url)
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: all that is written in it stands, or nothing."""

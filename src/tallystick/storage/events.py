@@ -75,6 +75,14 @@ def read_events(
         yield StoredEvent(Origin(*row[:5]), row[5], row[6], row[7])
 
 
+def stray_events(connection: Connection, source_id: int, first: int) -> list[str]:
+    """Events of blocks before `first`."""
+    query = select(events.c.block_number, events.c.log_index).where(
+        events.c.source_id == source_id, events.c.block_number < first
+    )
+    return [f"in block {number}, log {index}" for number, index in connection.execute(query)]
+
+
 def count_events(connection: Connection, source_id: int) -> dict[str, int]:
     """How many events there are of each name, pending ones included."""
     rows = connection.execute(

@@ -71,8 +71,11 @@ def read_invoices(
     subscription_id: int | None = None,
     since: int | None = None,
     until: int | None = None,
+    after: int = -1,
+    through: int | None = None,
 ) -> Iterator[Invoice]:
-    """Invoices and credit notes ordered by kind, payee and number, of blocks with a time in [since, until)."""
+    """Invoices and credit notes ordered by kind, payee and number, of blocks with a time in [since, until), after block
+    `after` and up to and including block `through`."""
     columns = invoices.c
     wanted = {
         columns.kind: None if kind is None else kind.value,
@@ -87,6 +90,10 @@ def read_invoices(
         query = query.where(columns.block_time >= since)
     if until is not None:
         query = query.where(columns.block_time < until)
+    if after >= 0:
+        query = query.where(columns.block_number > after)
+    if through is not None:
+        query = query.where(columns.block_number <= through)
     yield from _pages(connection, source_id, query)
 
 
@@ -121,6 +128,28 @@ def read_refunded_units(
         )
         found[subscription_id, charge_number] = sum(connection.execute(query).scalars())
     return dict(found)
+
+
+def stray_invoices(connection: Connection, source_id: int, first: int, last: int) -> list[str]:
+    """Documents whose block is not between `first` and `last`."""
+    columns = invoices.c
+    query = select(columns.kind, columns.number, columns.payee).where(
+        columns.source_id == source_id, ~columns.block_number.between(first, last)
+    )
+    return [f"{kind} {number} of {payee}" for kind, number, payee in connection.execute(query)]
+
+
+def stray_lines(connection: Connection, source_id: int) -> list[str]:
+    """Documents that have lines and are not there themselves."""
+    key = ("source_id", "kind", "payee", "number")
+    same = and_(*(invoices.c[name] == invoice_lines.c[name] for name in key))
+    query = (
+        select(invoice_lines.c.kind, invoice_lines.c.number, invoice_lines.c.payee)
+        .distinct()
+        .outerjoin(invoices, same)
+        .where(invoice_lines.c.source_id == source_id, invoices.c.number.is_(None))
+    )
+    return [f"{kind} {number} of {payee}" for kind, number, payee in connection.execute(query)]
 
 
 def _pages(connection: Connection, source_id: int, query: Select[Any]) -> Iterator[Invoice]:

@@ -58,9 +58,11 @@ def count_entries(connection: Connection, source_id: int, kind: str) -> int:
     return connection.execute(query).scalar_one()
 
 
-def read_entries(connection: Connection, source_id: int, *, through: int | None = None) -> Iterator[Entry]:
-    """Entries as stored, in the order of their numbers, those of blocks up to and including `through`."""
-    query = select(entries).where(entries.c.source_id == source_id)
+def read_entries(
+    connection: Connection, source_id: int, *, after: int = -1, through: int | None = None
+) -> Iterator[Entry]:
+    """Entries as stored, in the order of their numbers, of the blocks after `after` up to and including `through`."""
+    query = select(entries).where(entries.c.source_id == source_id, entries.c.block_number > after)
     if through is not None:
         query = query.where(entries.c.block_number <= through)
     first = 0
@@ -75,6 +77,14 @@ def read_entries(connection: Connection, source_id: int, *, through: int | None 
             origin = Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index)
             yield Entry(row.entry_number, row.kind, origin, tuple(lines[row.entry_number]), row.previous_hash, row.hash)
         first = batch[-1].entry_number
+
+
+def stray_entries(connection: Connection, source_id: int, first: int, last: int) -> list[int]:
+    """Numbers of entries whose block is not between `first` and `last`."""
+    query = select(entries.c.entry_number).where(
+        entries.c.source_id == source_id, ~entries.c.block_number.between(first, last)
+    )
+    return list(connection.execute(query.order_by(entries.c.entry_number)).scalars())
 
 
 def stray_postings(connection: Connection, source_id: int) -> list[int]:

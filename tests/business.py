@@ -1,0 +1,168 @@
+"""A business on a test chain: the contracts deployed, plans, payers with money, and every verb of `Subscriptions`.
+
+Goes straight to JSON-RPC with impersonated accounts, so that thousands of charges are on chain within a second. What is
+tested here is what reads the chain; what signs and sends has tests of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_utils.abi import function_abi_to_4byte_selector
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from tallystick.contracts import load_artefact
+from tallystick.core.deployment import DeployedContract, Manifest
+from tallystick.core.period import Unit
+from tallystick.core.plan import PlanTerms
+from tallystick.flows.deploy import deploy
+from tests.chain_fixtures import Anvil, AnvilError
+
+UNLIMITED = 2**256 - 1
+PRICE_UNITS = 9_990_000
+GAS = 15_000_000
+
+
+@functools.cache
+def _selector(contract: str, name: str) -> tuple[bytes, list[str]]:
+    item = next(item for item in load_artefact(contract).abi if item["type"] == "function" and item["name"] == name)
+    return function_abi_to_4byte_selector(item), [_type(argument) for argument in item["inputs"]]  # type: ignore[arg-type]
+
+
+def _type(argument: dict[str, Any]) -> str:
+    if not argument["type"].startswith("tuple"):
+        return str(argument["type"])
+    return f"({','.join(_type(part) for part in argument['components'])}){argument['type'][5:]}"
+
+
+def calldata(contract: str, name: str, *arguments: Any) -> str:
+    """The calldata of a call."""
+    selector, types = _selector(contract, name)
+    return "0x" + (selector + encode(types, arguments)).hex()
+
+
+class Business:
+    """A merchant that sells on `anvil`. Its token is MockUSDC, whose units are millionths."""
+
+    def __init__(self, anvil: Anvil) -> None:
+        self.anvil = anvil
+        anvil.rpc("anvil_autoImpersonateAccount", True)
+        self.operator = anvil.address(0)
+        self.manifest = self._deploy()
+        self.subscriptions = self.manifest.contract("Subscriptions").address
+        self.token = self._create(load_artefact("MockUSDC").creation_code)
+        self.payee = self.account("payee")
+        self.plans = 0
+        self.subscribers = 0
+
+    @property
+    def contract(self) -> DeployedContract:
+        """The deployed contract, as the manifest names it."""
+        return self.manifest.contract("Subscriptions")
+
+    def account(self, name: str | int) -> str:
+        """An account with ether, one for each name."""
+        address = to_checksum_address(keccak(text=f"account {name}")[12:])
+        self.anvil.fund(address)
+        return address
+
+    def payer(self, name: str | int, *, units: int = 10**12, allowance: int = UNLIMITED) -> str:
+        """An account with ether and money that lets the contract charge it."""
+        address = self.account(name)
+        self.mint(address, units)
+        self.approve(address, allowance)
+        return address
+
+    def mint(self, address: str, units: int) -> None:
+        self.token_call(self.operator, "mint", address, units)
+
+    def approve(self, address: str, allowance: int) -> None:
+        self.token_call(address, "approve", self.subscriptions, allowance)
+
+    def token_call(self, sender: str, name: str, *arguments: Any) -> Any:
+        return self.send(sender, self.token, calldata("MockUSDC", name, *arguments))
+
+    def call(self, sender: str, name: str, *arguments: Any) -> Any:
+        """The receipt of a transaction to Subscriptions."""
+        return self.send(sender, self.subscriptions, calldata("Subscriptions", name, *arguments))
+
+    def send(self, sender: str, to: str | None, data: str) -> Any:
+        """The receipt of a transaction that must succeed."""
+        request = {"from": sender, "data": data, "gas": hex(GAS), **({"to": to} if to else {})}
+        receipt = self.anvil.receipt(self.anvil.rpc("eth_sendTransaction", request))
+        if receipt["status"] != "0x1":
+            self.anvil.rpc("eth_call", request, "latest")  # raises with the reason
+            raise AnvilError(f"{receipt['transactionHash']} failed, and would not now")
+        return receipt
+
+    def create_plan(
+        self, price: int = PRICE_UNITS, every: int = 1, unit: Unit = Unit.MONTH, *, payee: str | None = None
+    ) -> int:
+        """A new plan's number."""
+        terms = PlanTerms(payee or self.payee, price, self.token, every, unit)
+        self.call(self.operator, "createPlan", (terms.payee, price, terms.token, every, int(unit), 0))
+        self.plans += 1
+        return self.plans
+
+    def terms(self, plan_id: int) -> PlanTerms:
+        """A plan's terms, as the contract has them."""
+        words = bytes.fromhex(self._read("plan", plan_id)[2:])
+        values = [int.from_bytes(words[at : at + 32], "big") for at in range(0, len(words), 32)]
+        payee, token = (to_checksum_address(values[at].to_bytes(20, "big")) for at in (0, 2))
+        return PlanTerms(payee, values[1], token, values[3], Unit(values[4]), values[5])
+
+    def subscribe(self, payer: str, plan_id: int) -> int:
+        """A new subscription's number; its first period is paid."""
+        self.call(payer, "subscribe", plan_id, self.terms(plan_id).hash())
+        self.subscribers += 1
+        return self.subscribers
+
+    def subscribe_many(self, count: int, plan_id: int, prefix: str = "payer") -> list[int]:
+        """Many new payers and their subscriptions, sent in large batches."""
+        addresses = [to_checksum_address(keccak(text=f"{prefix} {number}")[12:]) for number in range(count)]
+        terms_hash = self.terms(plan_id).hash()
+        self.anvil.batch([("anvil_setBalance", [address, hex(10**21)]) for address in addresses])
+        for step in (
+            lambda a: (self.operator, self.token, calldata("MockUSDC", "mint", a, 10**15)),
+            lambda a: (a, self.token, calldata("MockUSDC", "approve", self.subscriptions, UNLIMITED)),
+            lambda a: (a, self.subscriptions, calldata("Subscriptions", "subscribe", plan_id, terms_hash)),
+        ):
+            self.send_many([step(address) for address in addresses])
+        first = self.subscribers + 1
+        self.subscribers += count
+        return list(range(first, self.subscribers + 1))
+
+    def send_many(self, calls: Sequence[tuple[str, str, str]]) -> None:
+        """Transactions (sender, to, data), each mined; all must succeed."""
+        requests = [{"from": sender, "to": to, "data": data, "gas": hex(GAS)} for sender, to, data in calls]
+        hashes = []
+        for start in range(0, len(requests), 200):
+            hashes += self.anvil.batch([("eth_sendTransaction", [r]) for r in requests[start : start + 200]])
+        for sent in hashes:
+            if self.anvil.receipt(sent)["status"] != "0x1":
+                raise AnvilError(f"{sent} failed")
+
+    def charge(self, *subscription_ids: int) -> Any:
+        """The receipt of one batch of charges."""
+        return self.call(self.operator, "charge", list(subscription_ids))
+
+    def _read(self, name: str, *arguments: Any) -> str:
+        data = calldata("Subscriptions", name, *arguments)
+        return str(self.anvil.rpc("eth_call", {"to": self.subscriptions, "data": data}, "latest"))
+
+    def _create(self, creation_code: bytes) -> str:
+        return str(to_checksum_address(self.send(self.operator, None, "0x" + creation_code.hex())["contractAddress"]))
+
+    def _deploy(self) -> Manifest:
+        def send(to: str, data: bytes, value_wei: int) -> str:
+            assert value_wei == 0
+            return str(self.send(self.operator, to, "0x" + data.hex())["transactionHash"])
+
+        with tempfile.TemporaryDirectory() as folder:
+            return deploy(lambda method, params: self.anvil.rpc(method, *params), send, Path(folder)).manifest
