@@ -3,6 +3,7 @@
     TallystickError
       InputError              a value from the caller that is not what it should be
         AddressInvalid          too short, or mistyped by its checksum
+        PermitUnsupported       the token takes no EIP-2612 permits
       MoneyError
         AmountInvalid           text or weights that are no amount
         AssetMismatch           two assets in one sum
@@ -10,6 +11,7 @@
       DatabaseError
         DatabaseUnreachable     (retryable)
         DatabaseTooNew          written by a newer Tallystick
+        AnotherLeads            (retryable) another process does the same work on the same database
       NodeError               the JSON-RPC node
         NodeUnreachable         (retryable) no connection, a timeout, a server error
         NodeBusy                (retryable) 429: it wants fewer requests
@@ -24,6 +26,7 @@
         DocumentInvalid         it contradicts itself, and is not shown
         PdfUnavailable          typst is not installed
         PdfFailed               typst cannot typeset it
+        PdfNotWritten           its file cannot be written
       LedgerError
         CorruptionError         stored rows contradict each other or the chain
       DeploymentError
@@ -80,6 +83,10 @@ class AddressInvalid(InputError):
     """Not 0x and 40 hex digits, or its checksum (EIP-55) says that it was mistyped."""
 
 
+class PermitUnsupported(InputError):
+    """The token takes no EIP-2612 permits, or none that can be built for certain."""
+
+
 class MoneyError(TallystickError):
     """An amount that is none, or a sum that cannot be."""
 
@@ -111,6 +118,12 @@ class DatabaseUnreachable(DatabaseError):
 
 class DatabaseTooNew(DatabaseError):
     """The database was written by a newer Tallystick."""
+
+
+class AnotherLeads(DatabaseError):
+    """Another process does the same work on the same database."""
+
+    retryable = True
 
 
 class LedgerError(TallystickError):
@@ -146,6 +159,10 @@ class PdfUnavailable(DocumentError):
 
 class PdfFailed(DocumentError):
     """typst cannot typeset the document."""
+
+
+class PdfNotWritten(DocumentError):
+    """The PDF's file cannot be written."""
 
 
 # --- Node -----------------------------------------------------------------------------------------------------------

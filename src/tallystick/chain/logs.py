@@ -93,7 +93,7 @@ class LogReader:
         for number, raw in zip(numbers, raws, strict=True):
             header = None if raw is None else _header(raw)
             if header is None or header.number != number:
-                raise NodeInvalid(f"{self._rpc.url} has no block {number}, which it should: it lags behind, wait")
+                raise NodeInvalid(f"{self._rpc.name} has no block {number}, which it should: it lags behind, wait")
             headers.append(header)
         return headers
 
@@ -108,7 +108,7 @@ class LogReader:
                 chunk = self._read_chunk(start, last)
             except ValueError as error:
                 raise NodeInvalid(
-                    f"{self._rpc.url} answered blocks {start} to {last} with a number that is none ({error})"
+                    f"{self._rpc.name} answered blocks {start} to {last} with a number that is none ({error})"
                 ) from error
             except RangeTooLarge:
                 if last == start:
@@ -135,7 +135,7 @@ class LogReader:
         }
         after = headers.get(end) or self.headers([end])[0]
         if after.hash != before.hash:
-            raise NodeInvalid(f"{self._rpc.url} replaced block {end} while its logs were read: read again")
+            raise NodeInvalid(f"{self._rpc.name} replaced block {end} while its logs were read: read again")
         return Chunk(start, before, self._check(raws, start, end, headers))
 
     def _check(self, raws: list[_RawLog], start: int, end: int, headers: dict[int, Header]) -> list[LogEntry]:
@@ -156,7 +156,7 @@ class LogReader:
                 or block_hash != header.hash
             ):
                 raise NodeInvalid(
-                    f"{self._rpc.url}, asked for the logs of {self._contract} in blocks {start} to {end}, answered "
+                    f"{self._rpc.name}, asked for the logs of {self._contract} in blocks {start} to {end}, answered "
                     f"with log {index} of block {number} ({raw.block_hash}) of {raw.address}, which has no place "
                     "there: ask another node"
                 )

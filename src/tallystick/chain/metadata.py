@@ -34,7 +34,7 @@ def _call(rpc: Rpc, address: str, data: str) -> bytes:
     except NodeRefused:
         return b""  # the token has no such function
     except ValueError as error:
-        raise NodeInvalid(f"{rpc.url} answered a call of {address} with no hex: ask another node") from error
+        raise NodeInvalid(f"{rpc.name} answered a call of {address} with no hex: ask another node") from error
 
 
 def _text(answer: bytes) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 import urllib3
 
+from tallystick.config import shown_url
 from tallystick.errors import NodeBusy, NodeError, NodeInvalid, NodeRefused, NodeUnreachable, RangeTooLarge
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class _Answer(msgspec.Struct, Generic[T]):
 
 
 class Rpc:
-    """A node at `url`. Not to be shared by threads.
+    """A node at `url`. Not to be shared by threads. `name` is the address as messages may show it.
 
     Every call raises NodeUnreachable, NodeBusy or NodeInvalid when the node still fails after `ATTEMPTS` tries with
     doubling pauses, NodeRefused when it answers with an error, RangeTooLarge when that error asks for fewer blocks.
@@ -46,6 +47,7 @@ class Rpc:
 
     def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.url = url
+        self.name = shown_url(url)
         self._sleep = sleep
         self._pool = urllib3.PoolManager(maxsize=1, timeout=TIMEOUT_S, retries=False)
         self._id = 0
@@ -70,15 +72,15 @@ class Rpc:
             answers = self._post(list[_Answer[kind]], body)
             by_id = {answer.id: answer for answer in answers}
             if len(by_id) != len(part) or first not in by_id:
-                raise NodeInvalid(f"{self.url} gave {len(by_id)} answers to a batch of {len(part)}: use another node")
+                raise NodeInvalid(f"{self.name} gave {len(by_id)} answers to a batch of {len(part)}: use another node")
             results += [self._result(by_id.get(first + index, _Answer()), first + index) for index in range(len(part))]
         return results
 
     def _result(self, answer: _Answer[Any], expected_id: int) -> Any:
         if answer.error is not None:
-            raise _refusal(self.url, answer.error)
+            raise _refusal(self.name, answer.error)
         if answer.result is msgspec.UNSET or answer.id != expected_id:
-            raise NodeInvalid(f"{self.url} answered call {answer.id} without a result, expected {expected_id}")
+            raise NodeInvalid(f"{self.name} answered call {answer.id} without a result, expected {expected_id}")
         return answer.result
 
     def _post(self, kind: Any, body: Any) -> Any:
@@ -101,16 +103,16 @@ class Rpc:
             )
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise NodeUnreachable(
-                f"no answer from {self.url} ({type(error).__name__}): start the node, or give its address with --rpc"
+                f"no answer from {self.name} ({type(error).__name__}): start the node, or give its address with --rpc"
             ) from error
         if response.status == 429:
-            raise NodeBusy(f"{self.url} wants fewer requests (HTTP 429): wait, or use another node")
+            raise NodeBusy(f"{self.name} wants fewer requests (HTTP 429): wait, or use another node")
         if response.status >= 500:
-            raise NodeUnreachable(f"{self.url} failed with HTTP {response.status}: wait, or use another node")
+            raise NodeUnreachable(f"{self.name} failed with HTTP {response.status}: wait, or use another node")
         try:
             return msgspec.json.decode(response.data, type=kind)
         except msgspec.DecodeError as error:
-            raise _undecodable(self.url, response, error) from error
+            raise _undecodable(self.name, response, error) from error
 
 
 def _undecodable(url: str, response: urllib3.BaseHTTPResponse, error: Exception) -> NodeError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from tallystick.core.plan import PlanTerms
+
 
 class Status(IntEnum):
     """Where a subscription stands; the numbers are the contract's. ENDING: cancelled at the end of the paid period."""
@@ -45,3 +47,16 @@ class Subscription(NamedTuple):
     def is_due(self, time: int) -> bool:
         """Whether a charge at `time` would be tried: [next_due, ...) of an active subscription."""
         return self.status == Status.ACTIVE and self.next_due <= time and self.charges < MAX_CHARGES
+
+
+def next_charge(subscription: Subscription, terms: PlanTerms, time: int) -> tuple[int, int]:
+    """The period [start, end) that a charge at `time` would pay; `time` is not before the subscription's next due time.
+
+    As the contract's: a charge that is late by more periods than the plan's `catch_up` forgives those beyond.
+    """
+    period, anchor_day = terms.period, subscription.anchor_day
+    start = subscription.next_due
+    missed = period.whole_periods(start, time, anchor_day)
+    if missed > terms.catch_up:
+        start = period.later(start, missed - terms.catch_up, anchor_day)
+    return start, period.later(start, 1, anchor_day)

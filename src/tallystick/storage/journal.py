@@ -59,16 +59,16 @@ def count_entries(connection: Connection, source_id: int, kind: str) -> int:
 
 
 def read_entries(
-    connection: Connection, source_id: int, *, after: int = -1, through: int | None = None
+    connection: Connection, source_id: int, *, first: int = 0, after: int = -1, through: int | None = None
 ) -> Iterator[Entry]:
-    """Entries as stored, in the order of their numbers, of the blocks after `after` up to and including `through`."""
+    """Entries as stored from number `first` on, in their order, of the blocks after `after` up to and including
+    `through`."""
     query = select(entries).where(entries.c.source_id == source_id, entries.c.block_number > after)
     if through is not None:
         query = query.where(entries.c.block_number <= through)
-    first = 0
     while True:
         batch = connection.execute(
-            query.where(entries.c.entry_number > first).order_by(entries.c.entry_number).limit(READ_BATCH)
+            query.where(entries.c.entry_number >= first).order_by(entries.c.entry_number).limit(READ_BATCH)
         ).all()
         if not batch:
             return
@@ -76,7 +76,7 @@ def read_entries(
         for row in batch:
             origin = Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index)
             yield Entry(row.entry_number, row.kind, origin, tuple(lines[row.entry_number]), row.previous_hash, row.hash)
-        first = batch[-1].entry_number
+        first = batch[-1].entry_number + 1
 
 
 def stray_entries(connection: Connection, source_id: int, first: int, last: int) -> list[int]:

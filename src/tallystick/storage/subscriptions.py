@@ -81,6 +81,16 @@ def read_subscriptions(
     }
 
 
+def due_subscription_ids(connection: Connection, source_id: int, time: int) -> list[int]:
+    """The numbers of active subscriptions that are due at `time`, as of the final block."""
+    query = select(subscriptions.c.subscription_id).where(
+        subscriptions.c.source_id == source_id,
+        subscriptions.c.status == Status.ACTIVE.name.lower(),
+        subscriptions.c.next_due <= time,
+    )
+    return list(connection.execute(query.order_by(subscriptions.c.subscription_id)).scalars())
+
+
 def last_subscription_id(connection: Connection, source_id: int) -> int:
     """The number of the newest subscription; 0 where there is none."""
     query = (

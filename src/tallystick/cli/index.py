@@ -1,0 +1,50 @@
+"""`tallystick index`: the mirror."""
+
+from __future__ import annotations
+
+import click
+
+from tallystick.cli import configured, examples
+from tallystick.cli.output import Record, shown
+from tallystick.cli.progress import Meter, say
+from tallystick.config import Config
+
+POLL_S = 2.0
+
+
+@click.command(
+    epilog=examples(
+        "tallystick index --once                        up to the chain's present, then end",
+        "tallystick index --follow                      and on from there, until Ctrl-C",
+        "tallystick index --once --db postgresql+psycopg://user@host/books",
+    )
+)
+@click.option("--once/--follow", default=True, help="End when the mirror is up to date (the default), or go on.")
+@configured
+@shown
+def index(config: Config, once: bool) -> Record:
+    """Mirror the chain into events, invoices and the ledger.
+
+    Only final blocks enter the ledger and number invoices; younger ones are kept as pending. It can be stopped at any
+    moment and goes on where it was. Of several on one database one leads, the others wait.
+    """
+    from tallystick.flows.follow import follow_chain, ingest_once
+    from tallystick.flows.mirror import open_mirror
+
+    mirror = open_mirror(config)
+    with Meter("blocks") as meter:
+        if not once:
+            follow_chain(mirror, poll_s=POLL_S, on_progress=meter.show, say=say)
+        done = ingest_once(mirror, on_progress=meter.show)
+    return Record(
+        {
+            "chain_id": mirror.target.chain_id,
+            "contract": mirror.target.contract,
+            "final_block": done.final_block,
+            "head_block": done.head_block,
+            "new_final_events": done.final_events,
+            "pending_blocks": done.pending_blocks,
+            "rolled_back_events": done.rolled_back_events or 0,
+        },
+        note="Next: tallystick invoices list, tallystick ledger trial-balance, tallystick audit verify",
+    )

@@ -1,0 +1,121 @@
+"""`tallystick ledger`: trial balance, journal, exports."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from tallystick.cli import configured, examples
+from tallystick.cli.output import Table, Time, shown
+from tallystick.config import Config
+from tallystick.core.money import Amount
+
+FORMATS = ["jsonl", "csv", "beancount"]
+
+
+@click.group()
+def ledger() -> None:
+    """Trial balance, journal and exports of the double-entry ledger.
+
+    Only final blocks are in it. Each entry names the event on chain that it stands for.
+    """
+
+
+@ledger.command(
+    "trial-balance",
+    epilog=examples("tallystick ledger trial-balance", "tallystick ledger trial-balance --block 19000000 --json"),
+)
+@click.option("--block", type=int, metavar="NUMBER", help="As of this block instead of the newest final one.")
+@configured
+@shown
+def trial_balance(config: Config, block: int | None) -> Table:
+    """What every account was debited and credited, in each token. The totals are equal, or something is wrong."""
+    from tallystick.flows.mirror import open_books
+    from tallystick.storage.database import reading
+    from tallystick.storage.journal import read_balances
+    from tallystick.storage.tokens import read_tokens
+
+    books = open_books(config)
+    with reading(books.engine) as connection:
+        tokens = read_tokens(connection, books.source.chain_id)
+        balances = read_balances(connection, books.source.source_id, through=block)
+    rows = []
+    totals: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for balance in balances:
+        totals[balance.token][0] += balance.debit_units
+        totals[balance.token][1] += balance.credit_units
+        rows.append((balance.account, balance.token, balance.debit_units, balance.credit_units))
+    rows += [("Total", token, debit, credit) for token, (debit, credit) in sorted(totals.items())]
+    return Table(
+        [
+            {
+                "account": account,
+                "debit": Amount(debit, tokens[token]),
+                "credit": Amount(credit, tokens[token]),
+                "token": token,
+            }
+            for account, token, debit, credit in rows
+        ],
+        empty="no entries yet: mirror the chain with `tallystick index --once`",
+    )
+
+
+@ledger.command(epilog=examples("tallystick ledger journal --limit 20", "tallystick ledger journal --json"))
+@click.option("--limit", type=int, default=50, show_default=True, metavar="ENTRIES", help="At most so many entries.")
+@configured
+@shown
+def journal(config: Config, limit: int) -> Table:
+    """The newest entries, oldest of them first, one line for each posting."""
+    from tallystick.flows.mirror import open_books
+    from tallystick.storage.database import reading
+    from tallystick.storage.journal import last_entry, read_entries
+    from tallystick.storage.tokens import read_tokens
+
+    books = open_books(config)
+    source_id = books.source.source_id
+    with reading(books.engine) as connection:
+        tokens = read_tokens(connection, books.source.chain_id)
+        last, _ = last_entry(connection, source_id)
+        entries = list(islice(read_entries(connection, source_id, first=last - limit + 1), limit))
+    return Table(
+        [
+            {
+                "entry": entry.number,
+                "time": Time(entry.origin.block_time),
+                "kind": entry.kind,
+                "account": posting.account,
+                "debit": Amount(posting.units, tokens[posting.token]) if posting.side == "D" else None,
+                "credit": Amount(posting.units, tokens[posting.token]) if posting.side == "C" else None,
+                "transaction": entry.origin.transaction_hash,
+                "log_index": entry.origin.log_index,
+            }
+            for entry in entries
+            for posting in entry.postings
+        ],
+        empty="no entries yet: mirror the chain with `tallystick index --once`",
+    )
+
+
+@ledger.command(
+    epilog=examples(
+        "tallystick ledger export --format beancount --out books.beancount",
+        "tallystick ledger export --format jsonl | head",
+    )
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Instead of the terminal.")
+@configured
+def export(config: Config, form: str, out: Path | None) -> None:
+    """The whole journal for other programs. Two exports of the same books are equal to the byte."""
+    from tallystick.flows.export import export_journal, export_journal_file
+    from tallystick.flows.mirror import open_books
+
+    books = open_books(config)
+    if out is None:
+        export_journal(books, form, lambda text: click.echo(text, nl=False))
+    else:
+        export_journal_file(books, form, out)
+        click.echo(f"wrote {out}", err=True)

@@ -1,0 +1,194 @@
+"""Charges what is due: found in the mirror, tried without sending, sent in batches, declines recorded and retried.
+
+Nothing that the mirror says can charge twice or too much: the contract knows each subscription's next due time, and of
+two billers the slower one gets a row that is not due. What the mirror misses is charged the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from tallystick.chain.subscriptions import Subscriptions
+from tallystick.core.dunning import retry_at
+from tallystick.core.subscription import DeclineReason, Subscription, next_charge
+from tallystick.errors import AmountMismatch, CorruptionError
+from tallystick.flows.ingest import Target
+from tallystick.flows.lead import Lease, leading
+from tallystick.flows.pending import read_present
+from tallystick.storage.attempts import Attempt, add_attempts, last_attempts
+from tallystick.storage.database import reading, transaction
+from tallystick.storage.sources import Source, find_source
+from tallystick.storage.subscriptions import due_subscription_ids
+
+MOST_ROWS = 100
+"""Rows in one call: more hardly cost less each, and nodes bound the gas of a dry run."""
+
+GONE = {DeclineReason.NOT_DUE, DeclineReason.UNKNOWN, DeclineReason.CANCELLED, DeclineReason.ENDED}
+"""Reasons which say that the mirror is behind, not that the payer did not pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A charge that did not happen, and when it is tried again (None: with the next period)."""
+
+    subscription_id: int
+    reason: DeclineReason
+    attempt: int
+    retry_at: int | None
+
+
+@dataclass
+class BillReport:
+    """What one round of billing did."""
+
+    due: int = 0
+    waiting: int = 0
+    charged: int = 0
+    already_done: int = 0
+    declined: list[Declined] = field(default_factory=list)
+    transactions: list[str] = field(default_factory=list)
+    gas_used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    subscription: Subscription
+    period_start: int
+    attempt: int
+
+
+def bill_role(target: Target) -> str:
+    """The name under which processes agree who charges for a contract."""
+    return f"bill {target.chain_id} {target.contract}"
+
+
+def bill_once(
+    engine: Engine,
+    target: Target,
+    subscriptions: Subscriptions,
+    *,
+    max_gas: int,
+    retry_after_s: Sequence[int],
+    lease: Lease | None = None,
+) -> BillReport:
+    """Charges everything that is due now, once, and returns when the transactions are mined.
+
+    Without a `lease` it takes the role for this round. Raises AnotherLeads where another process has it,
+    CorruptionError where the database mirrors nothing yet, and whatever stops a transaction; what was charged before
+    stays charged.
+    """
+    if lease is None:
+        with leading(engine, bill_role(target), wait=False) as own:
+            return bill_once(engine, target, subscriptions, max_gas=max_gas, retry_after_s=retry_after_s, lease=own)
+    source, due, waiting = _find_due(engine, target, subscriptions.node.timestamp())
+    report = BillReport(due=len(due) + waiting, waiting=waiting)
+    round_ = _Round(engine, source, subscriptions, report, tuple(retry_after_s), max_gas)
+    by_plan = sorted(due, key=lambda row: (row.subscription.plan_id, row.subscription.subscription_id))
+    for start in range(0, len(by_plan), MOST_ROWS):
+        lease.renew()
+        rows = round_.try_rows(by_plan[start : start + MOST_ROWS])
+        while rows:
+            batch = round_.fitting(rows)
+            round_.charge(batch)
+            rows = rows[len(batch) :]
+            lease.renew()
+    return report
+
+
+def _find_due(engine: Engine, target: Target, now: int) -> tuple[Source, list[_Due], int]:
+    """What is due and may be tried now, and how many due rows wait for their next retry."""
+    with reading(engine) as connection:
+        source = find_source(connection, target.chain_id, target.contract)
+        if source is None or not source.final_hash:
+            raise CorruptionError(
+                f"the database mirrors nothing of {target.contract} on chain {target.chain_id} yet: run "
+                "`tallystick index --once` first"
+            )
+        ids = due_subscription_ids(connection, source.source_id, now)
+        books = read_present(connection, source, {}, ids).books
+        attempts = last_attempts(connection, source.source_id)
+    due, waiting = [], 0
+    for subscription in books.subscriptions.values():
+        if not subscription.is_due(now):
+            continue
+        start, _ = next_charge(subscription, books.plans[subscription.plan_id], now)
+        last = attempts.get((subscription.subscription_id, start))
+        if last is not None and (last.retry_at is None or last.retry_at > now):
+            waiting += 1
+        else:
+            due.append(_Due(subscription, start, 1 if last is None else last.attempt + 1))
+    return source, due, waiting
+
+
+class _Round:
+    """One round's writing: attempts into the database, charges onto the chain."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        source: Source,
+        subscriptions: Subscriptions,
+        report: BillReport,
+        retry_after_s: Sequence[int],
+        max_gas: int,
+    ) -> None:
+        self.engine = engine
+        self.source = source
+        self.subscriptions = subscriptions
+        self.report = report
+        self.retry_after_s = retry_after_s
+        self.max_gas = max_gas
+
+    def try_rows(self, rows: Sequence[_Due]) -> list[_Due]:
+        """The rows that would pay now; the others are recorded."""
+        reasons = self._dry_run(_ids(rows))
+        return self._sort_out(rows, reasons)
+
+    def fitting(self, rows: list[_Due]) -> list[_Due]:
+        """As many of the rows as the gas of a batch allows, one at least."""
+        while len(rows) > 1 and self.subscriptions.charge_gas(_ids(rows)) > self.max_gas:
+            rows = rows[: len(rows) // 2]
+        return rows
+
+    def charge(self, rows: Sequence[_Due]) -> None:
+        """Sends one batch and records how each row went."""
+        try:
+            sent = self.subscriptions.charge(_ids(rows))
+        except AmountMismatch:
+            self._sort_out(rows, [DeclineReason.TOKEN_REFUSED] * len(rows))
+            return
+        self.report.transactions.append(sent.receipt.transaction)
+        self.report.gas_used += sent.receipt.gas_used
+        self.report.charged += len(self._sort_out(rows, sent.reasons))
+
+    def _dry_run(self, ids: Sequence[int]) -> list[DeclineReason]:
+        try:
+            return self.subscriptions.charge_dry_run(ids)
+        except AmountMismatch:  # only a single row reverts for it
+            return [DeclineReason.TOKEN_REFUSED] * len(ids)
+
+    def _sort_out(self, rows: Sequence[_Due], reasons: Sequence[DeclineReason]) -> list[_Due]:
+        """The rows that are paid or would be; declines go into the database and the report."""
+        paid, attempts = [], []
+        now = self.subscriptions.node.timestamp()
+        for row, reason in zip(rows, reasons, strict=True):
+            if reason == DeclineReason.NONE:
+                paid.append(row)
+            elif reason in GONE:
+                self.report.already_done += 1
+            else:
+                again = retry_at(row.attempt, now, self.retry_after_s)
+                number = row.subscription.subscription_id
+                attempts.append(Attempt(number, row.period_start, row.attempt, now, reason.name.lower(), again))
+                self.report.declined.append(Declined(number, reason, row.attempt, again))
+        if attempts:
+            with transaction(self.engine) as connection:
+                add_attempts(connection, self.source.source_id, attempts)
+        return paid
+
+
+def _ids(rows: Sequence[_Due]) -> list[int]:
+    return [row.subscription.subscription_id for row in rows]

@@ -1,0 +1,48 @@
+"""What pending events change on top of the final books: what is read of the present is read through this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from tallystick.chain.decode import decode_event
+from tallystick.core.books import Books, Change
+from tallystick.core.events import Recorded, Refunded
+from tallystick.core.invoice import Peg
+from tallystick.storage.books import fill_books, load_books
+from tallystick.storage.events import read_events
+from tallystick.storage.sources import Source
+
+
+class Present(NamedTuple):
+    """The books as of the newest mirrored block, and the changes of the pending events among them."""
+
+    books: Books
+    changes: list[tuple[Recorded, Change]]
+
+
+def read_present(
+    connection: Connection, source: Source, pegs: Mapping[str, Peg], subscription_ids: Sequence[int] = ()
+) -> Present:
+    """The present, with the subscriptions asked for and those that pending events touch."""
+    books = load_books(connection, source.source_id, pegs)
+    pending = [
+        Recorded(stored.origin, decode_event(stored.name, stored.topics, stored.data))
+        for stored in read_events(connection, source.source_id, after=source.final_number)
+    ]
+    needed = {getattr(recorded.event, "subscription_id", 0) for recorded in pending} - {0}
+    charges = {
+        (recorded.event.subscription_id, recorded.event.charge_number)
+        for recorded in pending
+        if isinstance(recorded.event, Refunded)
+    }
+    fill_books(connection, source.source_id, books, sorted(needed | set(subscription_ids)), sorted(charges))
+    changes = []
+    for recorded in pending:
+        change = books.apply(recorded, final=False)
+        if change.invoice is not None and not isinstance(recorded.event, Refunded):
+            books.charge_invoices[change.invoice.subscription_id, change.invoice.charge_number] = change.invoice
+        changes.append((recorded, change))
+    return Present(books, changes)

@@ -1,0 +1,84 @@
+"""Where everything stands: the chain, the mirror, what is due and what was declined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tallystick.chain.logs import Header, LogReader
+from tallystick.core.subscription import Status
+from tallystick.errors import NodeError
+from tallystick.flows.mirror import Mirror
+from tallystick.flows.pending import read_present
+from tallystick.storage.attempts import count_attempts
+from tallystick.storage.database import reading
+from tallystick.storage.events import count_events
+from tallystick.storage.pending import pending_headers
+from tallystick.storage.sources import find_source
+from tallystick.storage.subscriptions import read_subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Heads are block numbers, `time` is the head's; what the mirror has not read yet is 0 or None."""
+
+    chain_id: int
+    contract: str
+    node_head: int
+    node_final: int
+    time: int
+    mirror_head: int | None
+    mirror_final: int | None
+    lag_blocks: int | None
+    plans: int
+    subscriptions: dict[str, int]
+    due: int
+    charges: int
+    refunds: int
+    declines_on_chain: int
+    declines_before_sending: int
+
+
+def read_state(mirror: Mirror) -> State:
+    """The state as of now. Raises NodeError or DatabaseError."""
+    target = mirror.target
+    node = LogReader(mirror.rpc, target.contract)
+    head, final = _known(node, "latest"), _known(node, "finalized")
+    with reading(mirror.engine) as connection:
+        source = find_source(connection, target.chain_id, target.contract)
+        counts: dict[str, int] = {}
+        books, attempts, mirrored = None, 0, None
+        if source is not None and source.final_hash:
+            counts = count_events(connection, source.source_id)
+            attempts = count_attempts(connection, source.source_id)
+            tail = pending_headers(connection, source.source_id)
+            mirrored = tail[-1].number if tail else source.final_number
+            all_ids = list(read_subscriptions(connection, source.source_id))
+            books = read_present(connection, source, {}, all_ids).books
+    subscriptions = [] if books is None else list(books.subscriptions.values())
+    by_status = {
+        status.name.lower(): sum(subscription.status == status for subscription in subscriptions) for status in Status
+    }
+    return State(
+        chain_id=target.chain_id,
+        contract=target.contract,
+        node_head=head.number,
+        node_final=final.number,
+        time=head.time,
+        mirror_head=mirrored,
+        mirror_final=source.final_number if source is not None and source.final_hash else None,
+        lag_blocks=None if mirrored is None else max(0, head.number - mirrored),
+        plans=0 if books is None else len(books.plans),
+        subscriptions=by_status,
+        due=sum(subscription.is_due(head.time) for subscription in subscriptions),
+        charges=counts.get("Charged", 0),
+        refunds=counts.get("Refunded", 0),
+        declines_on_chain=counts.get("Declined", 0),
+        declines_before_sending=attempts,
+    )
+
+
+def _known(node: LogReader, tag: str) -> Header:
+    header = node.header(tag)
+    if header is None:
+        raise NodeError(f"the node has no {tag} block: wait until it has synced, or use another")
+    return header
