@@ -58,9 +58,12 @@ contract MockWallet is IERC1271, ITokenHooks {
 
     function _hook() private {
         _mayBurnGas();
-        if (_hookTarget == address(0)) return;
+        address target = _hookTarget;
+        if (target == address(0)) return;
+        _hookTarget = address(0); // no hook within the hook
+        (hookSucceeded, hookAnswer) = target.call(_hookCall);
+        _hookTarget = target;
         ++hooks;
-        (hookSucceeded, hookAnswer) = _hookTarget.call(_hookCall);
     }
 
     function _mayBurnGas() private view {

@@ -6,6 +6,7 @@ import pytest
 
 from tallystick.core.period import Unit
 from tallystick.core.subscription import Status
+from tests.contracts.hostile import REFUSALS, UNMOVED, Trick, play
 from tests.contracts.stage import (
     FIRST_DUE,
     FUNDS,
@@ -136,6 +137,26 @@ def test_refuses_too_low_a_balance(
 def test_E01_a_token_that_returns_nothing_works(stage: Stage, usdt: Contract, payer: Account) -> None:
     stage.subscribe(payer, stage.create_plan(token=usdt))
     assert usdt.balanceOf(stage.merchant) == PRICE
+
+
+@pytest.mark.parametrize("trick", REFUSALS)
+def test_E01_E06_refuses_when_the_token_does_not_say_true(
+    stage: Stage, subscriptions: Contract, hostile: Contract, payer: Account, trick: Trick
+) -> None:
+    plan_id = stage.create_plan(token=hostile)
+    play(hostile, "transferFrom", trick)
+    with stage.nothing_changes(hostile), reverts("TokenRefused", token=hostile):
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
+
+
+@pytest.mark.parametrize("trick", UNMOVED)
+def test_E01_E02_refuses_when_the_token_says_true_and_moves_nothing(
+    stage: Stage, subscriptions: Contract, hostile: Contract, payer: Account, trick: Trick
+) -> None:
+    plan_id = stage.create_plan(token=hostile)
+    play(hostile, "transferFrom", trick)
+    with stage.nothing_changes(hostile), reverts("AmountMismatch", received=0, expected=PRICE):
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
 
 
 @pytest.mark.parametrize(("fee_bps", "maximum_fee", "received"), [(20, UNLIMITED, 9_970_020), (20, 1, PRICE - 1)])
