@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tallystick.core.invoice import Invoice, Kind
-from tallystick.core.money import Amount, Currency, Token
+from tallystick.core.money import Amount, Token, currency
 from tallystick.errors import DocumentInvalid
 
 
@@ -146,16 +146,15 @@ def invoice_document(
     *,
     issuer: Issuer,
     token: Token,
-    currency: Currency | None,
     contract: str,
     customer: Party | None = None,
     credit_notes: Sequence[Invoice] = (),
 ) -> InvoiceDocument:
     """The document of an invoice or a credit note of the books.
 
-    `token` is the invoice's, `currency` that of its fiat value where it has one. `contract` is where its event came
-    from. `credit_notes` are those of this invoice; only the final ones count. `customer` is what the merchant knows of
-    the payer beyond its account. Raises DocumentInvalid where the parts do not belong together.
+    `token` is the invoice's, `contract` is where its event came from. `credit_notes` are those of this invoice; only
+    the final ones count. `customer` is what the merchant knows of the payer beyond its account. Raises DocumentInvalid
+    where the parts do not belong together or the sums are wrong.
     """
     if token.address != invoice.token:
         raise DocumentInvalid(
@@ -186,7 +185,7 @@ def invoice_document(
             for line in invoice.lines
         ),
         total=Amount(invoice.total_units, token),
-        fiat=_fiat_value(invoice, currency),
+        fiat=_fiat_value(invoice),
         payment=Payment(
             chain_id=token.chain_id,
             contract=contract,
@@ -215,10 +214,8 @@ def _status(invoice: Invoice, refunded_units: int) -> Status:
     return Status.REFUNDED if refunded_units >= invoice.total_units else Status.PARTLY_REFUNDED
 
 
-def _fiat_value(invoice: Invoice, currency: Currency | None) -> FiatValue | None:
+def _fiat_value(invoice: Invoice) -> FiatValue | None:
     if invoice.fiat is None:
         return None
-    if currency is None or currency.code != invoice.fiat.currency:
-        found = "no currency" if currency is None else currency.code
-        raise DocumentInvalid(f"found {found}, the fiat value is in {invoice.fiat.currency}: give that currency")
-    return FiatValue(Amount(invoice.fiat.units, currency), invoice.fiat.evidence)
+    code, units, evidence = invoice.fiat
+    return FiatValue(Amount(units, currency(code)), evidence)

@@ -184,7 +184,9 @@ def _number(amount: Amount, decimals: int | None) -> str:
 
 
 def _row(label: str, value: object, *, mono: bool = False) -> Row:
-    return {"label": label, "value": _free(str(value)), "mono": mono}
+    """A hash or an address fits its column, and is copied in one piece if nothing breaks it."""
+    text = str(value)
+    return {"label": label, "value": printable(text) if mono else _free(text), "mono": mono}
 
 
 def _status_text(document: InvoiceDocument) -> str:

@@ -25,7 +25,7 @@ _MONTHS = (
 
 
 def decimals_needed(unit_counts: Iterable[int], exponent: int) -> int:
-    """The fewest digits behind the point that write all these amounts exactly; at least two where the asset has them."""
+    """The fewest digits behind the point that write these amounts exactly; at least two where the asset has them."""
     at_least = min(DECIMALS_AT_LEAST, exponent)
     return max((len(_fraction(units, exponent)) for units in unit_counts), default=at_least)
 

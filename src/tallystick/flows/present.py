@@ -1,0 +1,217 @@
+"""Presents the books as documents: what is numbered as it stands, what is pending as it would be numbered.
+
+Nothing is written here. Invoices of pending blocks are derived from their events each time they are asked for, so that
+a reorganisation cannot leave one behind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import nlargest
+from itertools import chain
+
+from sqlalchemy import Connection
+
+from tallystick.chain.decode import decode_event
+from tallystick.config import Config
+from tallystick.core.events import Recorded
+from tallystick.core.invoice import Invoice, Kind
+from tallystick.core.money import Token
+from tallystick.errors import UnknownDocument
+from tallystick.flows.ingest import pegs_by_token
+from tallystick.flows.mirror import StoredBooks
+from tallystick.render.document import InvoiceDocument, Issuer, Party, Status, invoice_document
+from tallystick.storage.books import fill_books, load_books
+from tallystick.storage.database import reading
+from tallystick.storage.events import read_events
+from tallystick.storage.invoices import last_numbers, read_invoices
+from tallystick.storage.tokens import read_tokens
+
+NUMBERED = frozenset({Status.PAID, Status.PARTLY_REFUNDED, Status.REFUNDED})
+_CHARGE = re.compile(r"(\d{1,18})/(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which documents: of these states, with this kind, payer and payee where they are given, of blocks with a time in
+    [since, until)."""
+
+    statuses: frozenset[Status] = frozenset(Status)
+    kind: Kind | None = None
+    payer: str | None = None
+    payee: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def takes(self, document: InvoiceDocument) -> bool:
+        """Whether the document is one of them."""
+        account, time = document.customer.account, document.issued_at
+        return (
+            document.status in self.statuses
+            and self.kind in {None, document.kind}
+            and self.payer in {None, account}
+            and self.payee in {None, document.merchant.account}
+            and (self.since is None or self.since <= time)
+            and (self.until is None or time < self.until)
+        )
+
+
+ALL = Selection()
+
+
+class Presenter:
+    """Makes documents out of the books in a database, issued by the configured merchant."""
+
+    def __init__(self, books: StoredBooks, config: Config) -> None:
+        merchant = config.merchant
+        self.issuer = Issuer(
+            Party(merchant.name, merchant.address, merchant.tax_id, merchant.email), merchant.invoice_prefix
+        )
+        self._engine = books.engine
+        self._source = books.source
+        self._currencies = {peg.token: peg.currency for peg in config.peg}
+
+    def documents(self, selection: Selection = ALL) -> Iterator[InvoiceDocument]:
+        """The documents of a selection: credit notes, then invoices, by payee and number; the pending ones last, in
+        their order on chain. Reads as it goes."""
+        with reading(self._engine) as connection:
+            yield from self._selected(connection, selection)
+
+    def payees(self) -> list[str]:
+        """Who has numbered documents; each payee has numbers of its own."""
+        with reading(self._engine) as connection:
+            return sorted({payee for _, payee in last_numbers(connection, self._source.source_id)})
+
+    def numbered_count(self) -> int:
+        """How many numbered documents there are."""
+        with reading(self._engine) as connection:
+            return sum(last_numbers(connection, self._source.source_id).values())
+
+    def newest(self, limit: int, selection: Selection = ALL) -> list[InvoiceDocument]:
+        """The last `limit` documents of a selection, the newest first."""
+        return nlargest(limit, self.documents(selection), key=_place)
+
+    def find(self, reference: str, *, payee: str | None = None) -> InvoiceDocument:
+        """The document with a number, `INV-000042`, or the invoice of a charge, `118/7` (subscription, charge number).
+
+        Raises UnknownDocument where there is none, or one of several payees and none is given.
+        """
+        wanted = reference.strip()
+        charge = _CHARGE.fullmatch(wanted)
+        with reading(self._engine) as connection:
+            if charge:
+                found = self._of_charge(connection, int(charge[1]), int(charge[2]))
+            else:
+                found = self._numbered(connection, wanted, payee)
+        found = [document for document in found if payee in {None, document.merchant.account}]
+        if not found:
+            raise UnknownDocument(
+                f"there is no invoice or credit note {wanted!r}: allowed are a number such as "
+                f"{self.issuer.number_text(Kind.INVOICE, 1)} or {self.issuer.number_text(Kind.CREDIT_NOTE, 1)}, or "
+                "subscription/charge such as 1/1. `tallystick invoices list` shows those there are"
+            )
+        if len(found) > 1:
+            payees = ", ".join(str(document.merchant.account) for document in found)
+            raise UnknownDocument(f"{wanted} is a number of several payees, {payees}: say whose with --payee")
+        return found[0]
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _selected(self, connection: Connection, selection: Selection) -> Iterator[InvoiceDocument]:
+        # A credit note changes the status of its invoice, whenever it was written.
+        notes = self._credit_notes(connection, selection.payer, selection.payee)
+        numbered: Iterator[Invoice] = iter(())
+        if selection.statuses & NUMBERED:
+            numbered = read_invoices(
+                connection,
+                self._source.source_id,
+                kind=selection.kind,
+                payee=selection.payee,
+                payer=selection.payer,
+                since=selection.since,
+                until=selection.until,
+            )
+        pending = self._pending(connection) if Status.PENDING in selection.statuses else []
+        tokens = read_tokens(connection, self._source.chain_id)
+        for invoice in chain(numbered, pending):
+            document = self._document(invoice, tokens, notes)
+            if selection.takes(document):
+                yield document
+
+    def _of_charge(self, connection: Connection, subscription_id: int, charge_number: int) -> list[InvoiceDocument]:
+        numbered = read_invoices(connection, self._source.source_id, subscription_id=subscription_id)
+        found = [invoice for invoice in numbered if invoice.charge_number == charge_number]
+        found = found or [
+            invoice
+            for invoice in self._pending(connection)
+            if (invoice.subscription_id, invoice.charge_number) == (subscription_id, charge_number)
+        ]
+        notes = {(subscription_id, charge_number): [note for note in found if note.kind is Kind.CREDIT_NOTE]}
+        tokens = read_tokens(connection, self._source.chain_id)
+        return [self._document(invoice, tokens, notes) for invoice in found if invoice.kind is Kind.INVOICE]
+
+    def _numbered(self, connection: Connection, reference: str, payee: str | None) -> list[InvoiceDocument]:
+        digits = re.search(r"\d{1,18}$", reference)
+        if digits is None:
+            return []
+        number = int(digits[0][-18:])
+        tokens = read_tokens(connection, self._source.chain_id)
+        found = []
+        for invoice in read_invoices(connection, self._source.source_id, payee=payee, number=number):
+            if self.issuer.number_text(invoice.kind, number) == reference:
+                notes = self._credit_notes(connection, invoice.payer, invoice.payee)
+                found.append(self._document(invoice, tokens, notes))
+        return found
+
+    def _credit_notes(
+        self, connection: Connection, payer: str | None, payee: str | None
+    ) -> dict[tuple[int, int], list[Invoice]]:
+        found: defaultdict[tuple[int, int], list[Invoice]] = defaultdict(list)
+        notes = read_invoices(connection, self._source.source_id, kind=Kind.CREDIT_NOTE, payer=payer, payee=payee)
+        for note in notes:
+            found[note.subscription_id, note.charge_number].append(note)
+        return found
+
+    def _pending(self, connection: Connection) -> list[Invoice]:
+        """What the pending events would become, in their order on chain."""
+        source = self._source
+        events = [
+            Recorded(stored.origin, decode_event(stored.name, stored.topics, stored.data))
+            for stored in read_events(connection, source.source_id, after=source.final_number)
+        ]
+        if not events:
+            return []
+        tokens = read_tokens(connection, source.chain_id)
+        books = load_books(connection, source.source_id, pegs_by_token(tokens, self._currencies))
+        keys = [(getattr(event, "subscription_id", 0), getattr(event, "charge_number", 0)) for _, event in events]
+        fill_books(connection, source.source_id, books, sorted({key[0] for key in keys}), sorted(set(keys)))
+        found = []
+        for recorded in events:
+            invoice = books.apply(recorded, final=False).invoice
+            if invoice is not None:
+                found.append(invoice)
+            if invoice is not None and invoice.kind is Kind.INVOICE:  # a refund may follow before it is final
+                books.charge_invoices[invoice.subscription_id, invoice.charge_number] = invoice
+        return found
+
+    def _document(
+        self, invoice: Invoice, tokens: dict[str, Token], notes: dict[tuple[int, int], list[Invoice]]
+    ) -> InvoiceDocument:
+        # A token of a plan that is pending itself has not been asked for its name yet.
+        token = tokens.get(invoice.token) or Token(self._source.chain_id, invoice.token, f"units of {invoice.token}", 0)
+        is_invoice = invoice.kind is Kind.INVOICE
+        key = (invoice.subscription_id, invoice.charge_number)
+        return invoice_document(
+            invoice,
+            issuer=self.issuer,
+            token=token,
+            contract=self._source.contract,
+            credit_notes=notes.get(key, ()) if is_invoice else (),
+        )
+
+
+def _place(document: InvoiceDocument) -> tuple[int, int]:
+    return document.payment.block_number, document.payment.log_index
