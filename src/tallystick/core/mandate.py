@@ -1,0 +1,179 @@
+"""Mandates: a payer's consent to a plan, signed once as EIP-712 typed data and submitted by anyone.
+
+What is signed names the plan's terms and not just its number, as `ISubscriptions.Mandate` says; the contract fills them
+in from the plan, so that a signature over other terms is no signature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tallystick.core.address import parse_address
+from tallystick.core.permit import SignedPermit
+from tallystick.core.plan import PlanTerms
+from tallystick.errors import AddressInvalid, InputError
+
+DOMAIN_NAME = "Tallystick Subscriptions"
+DOMAIN_VERSION = "1"
+UINT256_MAX = 2**256 - 1
+
+_TYPES = {
+    "EIP712Domain": [
+        {"name": "name", "type": "string"},
+        {"name": "version", "type": "string"},
+        {"name": "chainId", "type": "uint256"},
+        {"name": "verifyingContract", "type": "address"},
+    ],
+    "Mandate": [
+        {"name": "payer", "type": "address"},
+        {"name": "planId", "type": "uint256"},
+        {"name": "payee", "type": "address"},
+        {"name": "token", "type": "address"},
+        {"name": "pricePerPeriod", "type": "uint256"},
+        {"name": "periodCount", "type": "uint256"},
+        {"name": "periodUnit", "type": "string"},
+        {"name": "missedPeriods", "type": "uint256"},
+        {"name": "salt", "type": "uint256"},
+        {"name": "validBefore", "type": "uint256"},
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """Who agrees to which plan.
+
+    `salt` is good for one subscription of the payer, ever; `valid_before` (Unix seconds) is the first second at which
+    the mandate can no longer be submitted.
+    """
+
+    payer: str
+    plan_id: int
+    salt: int
+    valid_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMandate:
+    """A mandate with its signature, and the permit that funds it where the payer signed one as well.
+
+    `chain_id` and `contract` say where it is good.
+    """
+
+    chain_id: int
+    contract: str
+    mandate: Mandate
+    signature: bytes
+    permit: SignedPermit | None = None
+
+    def render(self) -> str:
+        """The text that a payer hands to whoever submits it: JSON, numbers beyond 64 bits as text, bytes as hex."""
+        return msgspec.json.format(msgspec.json.encode(_document(self)), indent=2).decode() + "\n"
+
+
+def typed_data(mandate: Mandate, terms: PlanTerms, *, chain_id: int, contract: str) -> dict[str, Any]:
+    """The whole EIP-712 message of a mandate to a plan with these terms, as `eth_signTypedData_v4` takes it."""
+    return {
+        "types": _TYPES,
+        "primaryType": "Mandate",
+        "domain": {
+            "name": DOMAIN_NAME,
+            "version": DOMAIN_VERSION,
+            "chainId": chain_id,
+            "verifyingContract": contract,
+        },
+        "message": {
+            "payer": mandate.payer,
+            "planId": mandate.plan_id,
+            "payee": terms.payee,
+            "token": terms.token,
+            "pricePerPeriod": terms.price_units,
+            "periodCount": terms.every,
+            "periodUnit": terms.unit.word,
+            "missedPeriods": terms.catch_up,
+            "salt": mandate.salt,
+            "validBefore": mandate.valid_before,
+        },
+    }
+
+
+# --- The text form ----------------------------------------------------------------------------------------------------
+
+
+class _PermitText(msgspec.Struct, forbid_unknown_fields=True):
+    value: str
+    deadline: str
+    v: int
+    r: str
+    s: str
+
+
+class _MandateText(msgspec.Struct, forbid_unknown_fields=True):
+    chain_id: int
+    contract: str
+    payer: str
+    plan_id: int
+    salt: str
+    valid_before: str
+    signature: str
+    permit: _PermitText | None = None
+
+
+def _document(signed: SignedMandate) -> _MandateText:
+    permit = signed.permit
+    return _MandateText(
+        chain_id=signed.chain_id,
+        contract=signed.contract,
+        payer=signed.mandate.payer,
+        plan_id=signed.mandate.plan_id,
+        salt=str(signed.mandate.salt),
+        valid_before=str(signed.mandate.valid_before),
+        signature="0x" + signed.signature.hex(),
+        permit=None if permit is None else _permit_text(permit),
+    )
+
+
+def _permit_text(permit: SignedPermit) -> _PermitText:
+    return _PermitText(
+        str(permit.value_units), str(permit.deadline), permit.v, "0x" + permit.r.hex(), "0x" + permit.s.hex()
+    )
+
+
+def parse_mandate(text: bytes | str) -> SignedMandate:
+    """The mandate that `SignedMandate.render` wrote. Raises InputError when it is not one, or a value is impossible."""
+    try:
+        found = msgspec.json.decode(text, type=_MandateText)
+        permit = found.permit
+        return SignedMandate(
+            chain_id=found.chain_id,
+            contract=parse_address(found.contract),
+            mandate=Mandate(
+                parse_address(found.payer), found.plan_id, _uint256(found.salt), _uint256(found.valid_before)
+            ),
+            signature=_bytes(found.signature),
+            permit=None if permit is None else _permit(permit),
+        )
+    except (msgspec.DecodeError, ValueError, AddressInvalid) as error:
+        raise InputError(
+            f"this is not a signed mandate ({error}): have the payer write it anew with `tallystick subscriptions sign`"
+        ) from error
+
+
+def _permit(text: _PermitText) -> SignedPermit:
+    return SignedPermit(_uint256(text.value), _uint256(text.deadline), text.v, _bytes(text.r), _bytes(text.s))
+
+
+def _uint256(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= UINT256_MAX:
+        raise ValueError(f"{text} is not between 0 and 2^256 - 1")
+    return value
+
+
+def _bytes(text: str) -> bytes:
+    if not text.startswith("0x"):
+        raise ValueError(f"{text!r} does not begin with 0x")
+    return bytes.fromhex(text[2:])

@@ -1,0 +1,100 @@
+"""EIP-2612 permits: an allowance by signature, as typed data. https://eips.ethereum.org/EIPS/eip-2612"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+PERMIT_TYPE = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
+PERMIT_TYPEHASH = keccak(text=PERMIT_TYPE)
+"""What a token's `PERMIT_TYPEHASH()` is where it has one; DAI's older permit has another."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDomain:
+    """For what a token takes signatures (EIP-712)."""
+
+    name: str
+    version: str
+    chain_id: int
+    token: str
+
+    def separator(self) -> bytes:
+        """What the token's `DOMAIN_SEPARATOR()` must answer."""
+        return keccak(
+            b"".join(
+                (
+                    keccak(text=DOMAIN_TYPE),
+                    keccak(text=self.name),
+                    keccak(text=self.version),
+                    self.chain_id.to_bytes(32, "big"),
+                    bytes.fromhex(self.token.removeprefix("0x")).rjust(32, b"\0"),
+                )
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """`spender` may move `value_units` of the owner's tokens, if submitted before `deadline` (Unix seconds) has passed;
+    `nonce` is the owner's next one with this token."""
+
+    owner: str
+    spender: str
+    value_units: int
+    nonce: int
+    deadline: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPermit:
+    """A permit as the contracts take it. `r` and `s` are 32 bytes each."""
+
+    value_units: int
+    deadline: int
+    v: int
+    r: bytes
+    s: bytes
+
+
+def typed_data(permit: Permit, domain: TokenDomain) -> dict[str, Any]:
+    """The whole EIP-712 message, as `eth_signTypedData_v4` takes it."""
+    return {
+        "types": {
+            "EIP712Domain": [
+                {"name": "name", "type": "string"},
+                {"name": "version", "type": "string"},
+                {"name": "chainId", "type": "uint256"},
+                {"name": "verifyingContract", "type": "address"},
+            ],
+            "Permit": [
+                {"name": "owner", "type": "address"},
+                {"name": "spender", "type": "address"},
+                {"name": "value", "type": "uint256"},
+                {"name": "nonce", "type": "uint256"},
+                {"name": "deadline", "type": "uint256"},
+            ],
+        },
+        "primaryType": "Permit",
+        "domain": {
+            "name": domain.name,
+            "version": domain.version,
+            "chainId": domain.chain_id,
+            "verifyingContract": domain.token,
+        },
+        "message": {
+            "owner": permit.owner,
+            "spender": permit.spender,
+            "value": permit.value_units,
+            "nonce": permit.nonce,
+            "deadline": permit.deadline,
+        },
+    }
+
+
+def signed_permit(permit: Permit, signature: bytes) -> SignedPermit:
+    """A permit with its signature of 65 bytes: r, s, v."""
+    return SignedPermit(permit.value_units, permit.deadline, signature[64], signature[:32], signature[32:64])

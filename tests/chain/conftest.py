@@ -1,0 +1,87 @@
+"""A business on a chain, seen through web3, and a node that misbehaves on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+import pytest
+import urllib3
+
+from tallystick.chain.node import Node, connect
+from tallystick.chain.sender import Sender
+from tallystick.chain.signer import KeySigner
+from tests.business import Business
+from tests.chain_fixtures import Anvil
+
+Misbehaviour = Callable[[str, bytes], "tuple[int, bytes] | None"]
+"""By method and the real node's answer: the status and body to answer instead, or None to hang up."""
+
+
+class Proxy:
+    """An HTTP server before a real node: it passes calls on, and then may spoil the answer."""
+
+    def __init__(self, target: str) -> None:
+        self.calls: list[str] = []
+        self.misbehave: Misbehaviour | None = None
+        pool = urllib3.PoolManager(retries=False)
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                call = msgspec.json.decode(body)
+                method = str(call[0]["method"] if isinstance(call, list) else call["method"])
+                proxy.calls.append(method)
+                headers = {"Content-Type": "application/json"}
+                answer = pool.request("POST", target, body=body, headers=headers).data
+                spoiled = (200, answer) if proxy.misbehave is None else proxy.misbehave(method, answer)
+                if spoiled is None:
+                    self.close_connection = True
+                    return
+                status, content = spoiled
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_request(self, code: object = "-", size: object = "-") -> None:
+                """Nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01])
+        self._thread.start()
+
+    def always(self, body: bytes, status: int = 200) -> None:
+        self.misbehave = lambda _method, _answer: (status, body)
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def proxy(anvil: Anvil) -> Iterator[Proxy]:
+    found = Proxy(anvil.url)
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def node(anvil: Anvil) -> Node:
+    return connect(anvil.url)
+
+
+@pytest.fixture
+def business(anvil: Anvil) -> Business:
+    return Business(anvil)
+
+
+@pytest.fixture
+def sender_of(anvil: Anvil, node: Node) -> Callable[[int], Sender]:
+    """Sends for one of Anvil's accounts."""
+    return lambda index: Sender(node, KeySigner.from_key(anvil.key(index)))
