@@ -271,6 +271,30 @@ def test_a_place_that_cannot_be_written_is_an_error_and_leaves_nothing(invoices:
     assert [path.name for path in Path().iterdir()] == ["taken"]
 
 
+def test_before_anything_is_final_amounts_are_in_units_of_a_token_that_was_not_asked_yet(run: Run) -> None:
+    with start_anvil() as anvil:
+        business = Business(anvil)
+        business.subscribe(business.payer(1), business.create_plan(PRICE_UNITS))
+        contract = business.contract
+        target = Target(anvil.chain_id, contract.address, contract.start_block, finality=10_000)
+        ingest(open_database("sqlite:///young.db"), Rpc(anvil.url), target)
+    (found,) = json.loads(run("--db", "sqlite:///young.db", "invoices", "list", "--json").stdout)
+    assert (found["number"], found["status"], found["total"]["units"]) == (None, "pending", str(PRICE_UNITS))
+    assert found["total"]["asset"]["symbol"] == f"units of {business.token}"
+    assert run("--db", "sqlite:///young.db", "invoices", "pdf", "--all").stdout.startswith("0 PDFs in ")
+    run("--db", "sqlite:///young.db", "invoices", "pdf", "1/1", "--out", "draft.pdf")
+    assert "9,990,000" in words(Path("draft.pdf"))
+
+
+def test_a_font_that_is_missing_is_told(shop: Shop, run: Run) -> None:
+    own = Path("own.toml")
+    own.write_text(shop.config.read_text().replace("Tea & Sons", "𓀀"))
+    written = run("--config", own, "invoices", "pdf", "INV-000003")
+    assert "not PDF/A: the text" in written.stderr
+    assert Path("INV-000003.pdf").exists()
+    assert "is no folder" in run("--config", own, "invoices", "pdf", "--all", "--fonts", "none", exit_code=1).stderr
+
+
 def test_a_reorganisation_takes_the_pending_invoice_away(shop: Shop, invoices: Run) -> None:
     assert len(listed(invoices, "--status", "pending")) == 2
     shop.business.anvil.reorg(2)

@@ -15,7 +15,6 @@ import click
 
 from tallystick.cli import configured, examples
 from tallystick.cli.output import Record, Table, Time, to_text
-from tallystick.cli.progress import LINE_EVERY_S, say
 from tallystick.config import Config
 
 if TYPE_CHECKING:
@@ -186,6 +185,8 @@ def _watched(documents: Iterable[InvoiceDocument], total: int | None) -> Iterato
 
         yield from track(documents, "PDFs", total, console=Console(stderr=True), transient=True)
         return
+    from tallystick.cli.progress import LINE_EVERY_S, say
+
     last_line = time.monotonic()
     for position, document in enumerate(documents):
         if time.monotonic() - last_line >= LINE_EVERY_S:
@@ -196,7 +197,7 @@ def _watched(documents: Iterable[InvoiceDocument], total: int | None) -> Iterato
 
 def _tell(written: Typeset) -> None:
     if written.note:
-        say(f"{written.path}: {written.note}")
+        click.echo(f"{written.path}: {written.note}", err=True)
 
 
 def _presenter(config: Config) -> Presenter:
