@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 
+from tests.business import Business
 from tests.chain_fixtures import Anvil, start_anvil
+from tests.databases import NewDatabase, PostgresServer, postgres_server
 from tests.hypothesis_profiles import load_profile
 
 HAS_POSTGRES = shutil.which("initdb") is not None
@@ -52,3 +56,26 @@ def anvil() -> Iterator[Anvil]:
     """A fresh chain for this test alone."""
     with start_anvil() as chain:
         yield chain
+
+
+@pytest.fixture
+def business(anvil: Anvil) -> Business:
+    """A merchant on a fresh chain."""
+    return Business(anvil)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the whole run."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> NewDatabase:
+    """Makes empty databases; a test that asks for it runs on SQLite and on PostgreSQL."""
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.create
+    numbers = count(1)
+    return lambda: f"sqlite:///{tmp_path}/books{next(numbers)}.db"

@@ -46,11 +46,17 @@ _NOTHING = Change()
 
 
 class Books:
-    """Everything that the next event may need to know. Whoever drives it fills in the subscriptions and invoices that
-    the coming events touch (`subscriptions`, `charge_invoices`), where they are not all kept."""
+    """Everything that the next event may need to know.
 
-    def __init__(self, pegs: Mapping[str, Peg]) -> None:
+    Whoever keeps only a part in memory fills in the subscriptions that the coming events touch, and the charges that
+    they refund: `refunded_charges` with the invoices of those which are older (`charge_invoices`). With `keep_all` the
+    books remember everything themselves.
+    """
+
+    def __init__(self, pegs: Mapping[str, Peg], *, keep_all: bool = False) -> None:
         self.pegs = pegs
+        self.keep_all = keep_all
+        self.refunded_charges: set[tuple[int, int]] = set()
         self.plans: dict[int, PlanTerms] = {}
         self.subscriptions: dict[int, Subscription] = {}
         self.charge_invoices: dict[tuple[int, int], Invoice] = {}
@@ -130,6 +136,9 @@ class Books:
             terms=terms,
             peg=self.pegs.get(terms.token),
         )
+        key = (event.subscription_id, event.charge_number)
+        if self.keep_all or key in self.refunded_charges:
+            self.charge_invoices[key] = invoice
         entry = self._journal(event, recorded, subscription.plan_id) if final else None
         return change._replace(invoice=invoice, entry=entry)
 

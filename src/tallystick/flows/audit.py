@@ -18,7 +18,7 @@ from tallystick.chain.logs import Chunk, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Books
-from tallystick.core.events import Recorded, Refunded
+from tallystick.core.events import Recorded
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
 from tallystick.errors import CorruptionError
 from tallystick.flows.ingest import Progress, Target, pegs_by_token
@@ -100,7 +100,7 @@ def audit(
         _compare_head(report, node, source)
         _compare_tokens(report, rpc, connection, target)
         pegs = pegs_by_token(read_tokens(connection, target.chain_id), target.pegs)
-        auditor = _Auditor(report, connection, source, Books(pegs))
+        auditor = _Auditor(report, connection, source, Books(pegs, keep_all=True))
         for chunk in node.read(source.start_block, source.final_number):
             auditor.compare(chunk)
             on_progress(Progress(chunk.end.number, source.final_number, report.events))
@@ -135,8 +135,6 @@ class _Auditor:
                 entries.append(change.entry)
             if change.invoice is not None:
                 invoices.append(change.invoice)
-                if not isinstance(log.event, Refunded):
-                    self._remember(change.invoice)
         self.report.events += len(chunk.logs)
         source_id, first, last = self.source.source_id, chunk.start, chunk.end.number
         stored_events = read_events(self.connection, source_id, after=first - 1, through=last)
@@ -146,9 +144,6 @@ class _Auditor:
         stored_invoices = list(read_invoices(self.connection, source_id, after=first - 1, through=last))
         self.report.invoices += len(stored_invoices)
         _compare(self.report, _invoice_name, invoices, stored_invoices)
-
-    def _remember(self, invoice: Any) -> None:
-        self.books.charge_invoices[invoice.subscription_id, invoice.charge_number] = invoice
 
     def _checked(self, stored: Iterable[Entry]) -> Iterator[Entry]:
         """Stored entries, each checked by itself: hash, chain, balance. Counts what they say was charged."""

@@ -244,18 +244,13 @@ def _still_there(node: LogReader, known: Sequence[PendingHeader]) -> list[Pendin
 
     A node whose head is lower than ours has only not seen them yet: that is no evidence against them.
     """
+    replaced = False
     for index in range(len(known) - 1, -1, -1):
         now = node.header(known[index].number)
-        if now is None:
-            continue
-        if now.hash == known[index].hash:
-            return list(known) if _only_lags(node, known, index) else list(known[: index + 1])
-    return []
-
-
-def _only_lags(node: LogReader, known: Sequence[PendingHeader], index: int) -> bool:
-    """Whether the node has no block, rather than another one, above `known[index]`."""
-    return index + 1 == len(known) or node.header(known[index + 1].number) is None
+        if now is not None and now.hash == known[index].hash:
+            return list(known[: index + 1]) if replaced else list(known)
+        replaced = replaced or now is not None
+    return [] if replaced else list(known)
 
 
 def _require_chained(stands_on: PendingHeader, fresh: Sequence[Header]) -> None:

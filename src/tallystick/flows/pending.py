@@ -39,10 +39,4 @@ def read_present(
         if isinstance(recorded.event, Refunded)
     }
     fill_books(connection, source.source_id, books, sorted(needed | set(subscription_ids)), sorted(charges))
-    changes = []
-    for recorded in pending:
-        change = books.apply(recorded, final=False)
-        if change.invoice is not None and not isinstance(recorded.event, Refunded):
-            books.charge_invoices[change.invoice.subscription_id, change.invoice.charge_number] = change.invoice
-        changes.append((recorded, change))
-    return Present(books, changes)
+    return Present(books, [(recorded, books.apply(recorded, final=False)) for recorded in pending])

@@ -34,6 +34,7 @@ def fill_books(
     the books yet."""
     missing = [number for number in subscription_ids if number not in books.subscriptions]
     books.subscriptions.update(read_subscriptions(connection, source_id, missing))
+    books.refunded_charges.update(refunded_charges)
     charges = [charge for charge in refunded_charges if charge not in books.charge_invoices]
     books.charge_invoices.update(read_charge_invoices(connection, source_id, charges))
     books.refunded_units.update(read_refunded_units(connection, source_id, charges))
