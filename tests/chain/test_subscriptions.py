@@ -1,0 +1,274 @@
+"""Every call of the contract through the typed layer, on a real chain."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from tallystick.chain.node import Node
+from tallystick.chain.sender import Call, Sender
+from tallystick.chain.signer import KeySigner
+from tallystick.chain.subscriptions import ControlTotals, Subscriptions, _data
+from tallystick.core.events import (
+    CancellationScheduled,
+    Cancelled,
+    Charged,
+    Declined,
+    MandateAccepted,
+    MandateRevoked,
+    PlanCreated,
+    Refunded,
+    Subscribed,
+)
+from tallystick.core.mandate import Mandate, typed_data
+from tallystick.core.period import Unit
+from tallystick.core.plan import Plan, PlanTerms
+from tallystick.core.subscription import DeclineReason, Status, Subscription
+from tallystick.errors import (
+    AllowanceTooLow,
+    BalanceTooLow,
+    InputError,
+    InvalidSignature,
+    KeyMissing,
+    MandateExpired,
+    NodeInvalid,
+    NotAContract,
+    NotActive,
+    NotAuthorized,
+    PayerIsPayee,
+    PeriodOutOfRange,
+    RefundTooHigh,
+    SaltUsed,
+    TermsChanged,
+    TransactionReverted,
+    UnknownCharge,
+    UnknownPlan,
+    UnknownSubscription,
+    ZeroAddress,
+    ZeroAmount,
+)
+from tests.business import PRICE_UNITS, Business
+
+MERCHANT, PAYER, OTHER = 1, 2, 3
+FAR = 2**40
+On = Callable[[int], Subscriptions]
+
+
+@pytest.fixture
+def on(business: Business, node: Node, sender_of: Callable[[int], Sender]) -> On:
+    """The contract as one of Anvil's accounts uses it; the merchant is account 1."""
+    business.payee = business.anvil.address(MERCHANT)
+    return lambda index: Subscriptions(node, business.subscriptions, sender_of(index))
+
+
+@pytest.fixture
+def plan(business: Business, on: On) -> Plan:
+    terms = PlanTerms(business.payee, PRICE_UNITS, business.token, 1, Unit.MONTH, 2)
+    plan_id = on(OTHER).create_plan(terms).one(PlanCreated).plan_id
+    return Plan(plan_id, terms)
+
+
+def give(business: Business, index: int, *, units: int = 10**9, allowance: int = 10**9) -> str:
+    address = business.anvil.address(index)
+    business.mint(address, units)
+    business.approve(address, allowance)
+    return address
+
+
+def signed(business: Business, plan: Plan, mandate: Mandate, index: int = PAYER) -> bytes:
+    signer = KeySigner.from_key(business.anvil.key(index))
+    return signer.sign_typed_data(
+        typed_data(mandate, plan.terms, chain_id=business.anvil.chain_id, contract=business.subscriptions)
+    )
+
+
+def test_plans_are_created_and_read(business: Business, on: On, plan: Plan) -> None:
+    contract = on(OTHER)
+    assert contract.plan(1) == plan
+    yearly = dataclasses.replace(plan.terms, every=2, unit=Unit.YEAR, catch_up=0)
+    sent = contract.create_plan(yearly)
+    assert sent.events == (PlanCreated(2, business.payee, business.token, PRICE_UNITS, 2, Unit.YEAR, 0),)
+    assert contract.plan_count() == 2
+    assert contract.plans([2, 1]) == [Plan(2, yearly), plan]
+    for unknown in (0, 3, 2**256 - 1):
+        with pytest.raises(UnknownPlan, match=f"there is no plan {unknown} on this chain"):
+            contract.plan(unknown)
+
+
+def test_wrong_terms_are_refused_before_anything_is_sent(business: Business, on: On, plan: Plan) -> None:
+    contract = on(OTHER)
+    before = business.anvil.block_number
+    terms = plan.terms
+    for wrong, error in (
+        (dataclasses.replace(terms, payee="0x" + "00" * 20), ZeroAddress),
+        (dataclasses.replace(terms, price_units=0), ZeroAmount),
+        (dataclasses.replace(terms, token=business.payee), NotAContract),
+        (dataclasses.replace(terms, every=101, unit=Unit.YEAR), PeriodOutOfRange),
+        (dataclasses.replace(terms, price_units=2**96), InputError),
+        (dataclasses.replace(terms, every=-1), InputError),
+        (dataclasses.replace(terms, token="0x12"), InputError),
+    ):
+        with pytest.raises(error):
+            contract.create_plan(wrong)
+    assert business.anvil.block_number == before
+
+
+def test_subscribe_charge_and_totals(business: Business, on: On, plan: Plan) -> None:
+    payer, contract = give(business, PAYER), on(PAYER)
+    sent = contract.subscribe(plan)
+    opened, charged = sent.one(Subscribed), sent.one(Charged)
+    now = business.anvil.timestamp
+    assert opened == Subscribed(1, payer, 1, now)
+    assert (charged.charge_number, charged.period_start, charged.amount_units) == (1, now, PRICE_UNITS)
+    assert contract.subscription_count() == 1
+    found = contract.subscription(1)
+    assert found == Subscription(1, payer, 1, charged.period_end, 1, Status.ACTIVE, found.anchor_day)
+
+    assert contract.charge_dry_run([1, 9]) == [DeclineReason.NOT_DUE, DeclineReason.UNKNOWN]
+    business.anvil.set_time(charged.period_end)
+    biller = on(OTHER)
+    assert biller.charge_dry_run([1, 9]) == [DeclineReason.NONE, DeclineReason.UNKNOWN]
+    assert Subscriptions(biller.node, biller.address).charge_dry_run([1]) == [DeclineReason.NONE]
+    assert 50_000 < biller.charge_gas([1]) < 800_000
+    sent = biller.charge([1, 9])
+    assert sent.reasons == [DeclineReason.NONE, DeclineReason.UNKNOWN]
+    assert sent.one(Declined).subscription_id == 9
+    assert biller.charge([1]).reasons == [DeclineReason.NOT_DUE]
+    totals = ControlTotals(2, 2 * PRICE_UNITS, 0, 0)
+    assert contract.control_totals(business.payee, business.token) == totals
+    assert contract.control_totals(payer, business.token) == ControlTotals(0, 0, 0, 0)
+    with pytest.raises(InputError, match="no subscription to charge"):
+        biller.charge([])
+
+
+def test_subscribing_without_means_or_sense_is_refused_by_name(business: Business, on: On, plan: Plan) -> None:
+    contract = on(PAYER)
+    with pytest.raises(AllowanceTooLow) as allowance:
+        contract.subscribe(plan)
+    assert (allowance.value.found, allowance.value.needed) == (0, PRICE_UNITS)
+    give(business, PAYER, units=1)
+    with pytest.raises(BalanceTooLow) as balance:
+        contract.subscribe(plan)
+    assert (balance.value.found, balance.value.needed) == (1, PRICE_UNITS)
+    other = Plan(1, dataclasses.replace(plan.terms, price_units=1))
+    with pytest.raises(TermsChanged) as terms:
+        contract.subscribe(other)
+    assert (terms.value.found, terms.value.expected) == (plan.terms.hash(), other.terms.hash())
+    with pytest.raises(PayerIsPayee):
+        on(MERCHANT).subscribe(plan)
+    with pytest.raises(UnknownPlan):
+        contract.subscribe(Plan(7, plan.terms))
+
+
+def test_a_mandate_is_submitted_by_anyone_once(business: Business, on: On, plan: Plan) -> None:
+    payer, contract = give(business, PAYER), on(OTHER)
+    mandate = Mandate(payer, 1, 42, FAR)
+    signature = signed(business, plan, mandate)
+    assert not contract.is_salt_used(payer, 42)
+    sent = contract.submit_mandate(mandate, signature)
+    assert sent.one(MandateAccepted) == MandateAccepted(1, payer, 42, contract.mandate_hash(mandate))
+    assert sent.one(Subscribed).payer == payer
+    assert contract.is_salt_used(payer, 42)
+    with pytest.raises(SaltUsed) as used:
+        contract.submit_mandate(mandate, signature)
+    assert (used.value.payer, used.value.salt) == (payer, 42)
+
+    expired = Mandate(payer, 1, 43, business.anvil.timestamp)
+    with pytest.raises(MandateExpired):
+        contract.submit_mandate(expired, signed(business, plan, expired))
+    forged = Mandate(payer, 1, 44, FAR)
+    with pytest.raises(InvalidSignature) as wrong:
+        contract.submit_mandate(forged, signed(business, plan, forged, OTHER))
+    assert wrong.value.signer == payer
+    assert on(PAYER).revoke_mandate(44).events == (MandateRevoked(payer, 44),)
+    with pytest.raises(SaltUsed):
+        contract.submit_mandate(forged, signed(business, plan, forged))
+
+
+def test_E72_a_revert_after_the_dry_run_has_its_reason_and_its_transaction(
+    business: Business, on: On, plan: Plan
+) -> None:
+    """Between trying and mining, somebody else submits the same mandate."""
+    payer = give(business, PAYER)
+    mandate = Mandate(payer, 1, 42, FAR)
+    values = ((payer, 1, 42, FAR), signed(business, plan, mandate))
+    call = Call(business.subscriptions, _data("submitMandate", *values))
+    slow, quick = on(OTHER).sender, on(MERCHANT).sender
+    business.anvil.rpc("evm_setAutomine", False)
+    submission = slow.submit(call)
+    business.anvil.rpc("anvil_dropTransaction", submission.transaction)
+    first = quick.submit(call)
+    business.anvil.mine()
+    raw = submission.versions[submission.transaction]
+    business.anvil.rpc("eth_sendRawTransaction", "0x" + raw.hex())
+    business.anvil.mine()
+    assert quick.wait(first).block_number == business.anvil.block_number - 1
+    with pytest.raises(SaltUsed) as caught:
+        slow.wait(submission)
+    reverted = caught.value.__cause__
+    assert isinstance(reverted, TransactionReverted)
+    assert reverted.transaction == submission.transaction
+    assert f"{submission.transaction} was mined in block {business.anvil.block_number} and reverted" in str(reverted)
+
+
+def test_cancelling(business: Business, on: On, plan: Plan) -> None:
+    give(business, PAYER)
+    payer, merchant, stranger = on(PAYER), on(MERCHANT), on(OTHER)
+    for _ in range(2):
+        payer.subscribe(plan)
+    end = payer.subscription(2).next_due
+    with pytest.raises(NotAuthorized) as caught:
+        stranger.cancel(1)
+    assert caught.value.caller == business.anvil.address(OTHER)
+    assert payer.cancel(1).events == (Cancelled(1),)
+    with pytest.raises(NotActive, match="subscription 1 is cancelled already") as inactive:
+        merchant.cancel(1)
+    assert (inactive.value.subscription_id, inactive.value.status) == (1, 2)
+    assert merchant.cancel_at_period_end(2).events == (CancellationScheduled(2, end),)
+    assert payer.subscription(2).status is Status.ENDING
+    with pytest.raises(NotActive, match="subscription 2 is ending already"):
+        payer.cancel_at_period_end(2)
+    for unknown in (0, 3):
+        with pytest.raises(UnknownSubscription, match=f"no subscription {unknown} on this chain"):
+            payer.cancel(unknown)
+
+
+def test_E36_refunds_are_bounded_by_the_charge(business: Business, on: On, plan: Plan) -> None:
+    give(business, PAYER)
+    give(business, MERCHANT)
+    on(PAYER).subscribe(plan)
+    merchant = on(MERCHANT)
+    assert merchant.refund(1, 1, 1_000_000).events == (Refunded(1, 1, 1_000_000),)
+    assert merchant.refunded(1, 1) == 1_000_000
+    assert merchant.control_totals(business.payee, business.token) == ControlTotals(1, PRICE_UNITS, 1, 1_000_000)
+    with pytest.raises(RefundTooHigh) as high:
+        merchant.refund(1, 1, PRICE_UNITS)
+    assert (high.value.requested, high.value.refundable) == (PRICE_UNITS, PRICE_UNITS - 1_000_000)
+    with pytest.raises(UnknownCharge) as unknown:
+        merchant.refund(1, 2, 1)
+    assert unknown.value.args == (1, 2, 1)
+    with pytest.raises(ZeroAmount):
+        merchant.refund(1, 1, 0)
+    with pytest.raises(NotAuthorized):
+        on(OTHER).refund(1, 1, 1)
+
+
+def test_without_a_key_nothing_is_written(business: Business, node: Node, plan: Plan) -> None:
+    contract = Subscriptions(node, business.subscriptions)
+    assert contract.plan(1) == plan
+    with pytest.raises(KeyMissing, match="set TALLYSTICK_KEY"):
+        contract.subscribe(plan)
+
+
+def test_an_address_without_the_contract_is_said_to_be_one(business: Business, node: Node) -> None:
+    with pytest.raises(NodeInvalid, match="plan was answered by 0 bytes that it cannot answer"):
+        Subscriptions(node, business.anvil.address(7)).plan(1)
+
+
+def test_a_receipt_without_its_events_is_refused(business: Business, on: On, plan: Plan) -> None:
+    give(business, PAYER)
+    sent = on(PAYER).subscribe(plan)
+    with pytest.raises(NodeInvalid, match="has no Refunded event, which it must have"):
+        sent.one(Refunded)
