@@ -176,7 +176,6 @@ def test_a_head_that_goes_back_is_no_reorganisation_E62(business: Business, new_
     business.subscribe(business.payer("ada"), business.create_plan())
     engine = open_database(new_database())
     mirror(business, engine)
-    before = content(engine)
     mark = business.anvil.snapshot()
     business.anvil.mine(2)
     mirror(business, engine)
@@ -184,7 +183,6 @@ def test_a_head_that_goes_back_is_no_reorganisation_E62(business: Business, new_
     business.anvil.revert(mark)  # as a node that has not seen the last blocks yet
     assert mirror_or_lag(business, engine) in {"lags", None}
     assert content(engine) == ahead
-    assert before["entries"] == ahead["entries"]
 
 
 def mirror_or_lag(business: Business, engine: Engine) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from tallystick.flows.ingest import Progress
+if TYPE_CHECKING:
+    from tallystick.flows.ingest import Progress
 
 LINE_EVERY_S = 10.0
 BAR_AFTER_S = 0.5
