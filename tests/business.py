@@ -140,7 +140,14 @@ class Business:
 
     def send_many(self, calls: Sequence[tuple[str, str, str]]) -> None:
         """Transactions (sender, to, data), each mined; all must succeed."""
-        requests = [{"from": sender, "to": to, "data": data, "gas": hex(GAS)} for sender, to, data in calls]
+        requests = []
+        nonces: dict[str, int] = {}  # given here, because Anvil works on a batch in parallel
+        for sender, to, data in calls:
+            if sender not in nonces:
+                nonces[sender] = int(self.anvil.rpc("eth_getTransactionCount", sender, "latest"), 16)
+            request = {"from": sender, "to": to, "data": data, "gas": hex(GAS), "nonce": hex(nonces[sender])}
+            requests.append(request)
+            nonces[sender] += 1
         hashes = []
         for start in range(0, len(requests), 200):
             hashes += self.anvil.batch([("eth_sendTransaction", [r]) for r in requests[start : start + 200]])

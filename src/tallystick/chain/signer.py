@@ -16,6 +16,11 @@ from tallystick.chain.failures import KEY_FAILURES, key_failure, keystore_failur
 from tallystick.config import SignerConfig
 from tallystick.errors import KeyInvalid, KeyLocked, KeyMissing
 
+NO_KEY = (
+    "there is no key to sign with: set TALLYSTICK_KEY to a private key, or signer.keystore to a keystore file and "
+    "TALLYSTICK_KEYSTORE_PASSWORD to its password"
+)
+
 
 class Signer(Protocol):
     """What the sender needs of a key, wherever it is kept."""
@@ -93,10 +98,7 @@ def configured_signer(config: SignerConfig) -> KeySigner:
         return KeySigner.from_keystore(config.keystore, password)
     if config.key is not None:
         return KeySigner.from_key(config.key.get_secret_value())
-    raise KeyMissing(
-        "there is no key to sign with: set TALLYSTICK_KEY to a private key, or signer.keystore to a keystore file and "
-        "TALLYSTICK_KEYSTORE_PASSWORD to its password"
-    )
+    raise KeyMissing(NO_KEY)
 
 
 def typed_data_digest(message: Mapping[str, Any]) -> bytes:

@@ -20,6 +20,7 @@ from eth_utils.address import to_checksum_address
 from tallystick.chain.decode import decode_event, event_names
 from tallystick.chain.node import Node, hex_bytes
 from tallystick.chain.sender import Call, Receipt, Sender
+from tallystick.chain.signer import NO_KEY
 from tallystick.contracts import load_artefact
 from tallystick.core.events import Charged, Declined, Event
 from tallystick.core.mandate import Mandate
@@ -80,10 +81,7 @@ class Subscriptions:
     def sender(self) -> Sender:
         """Who sends. Raises KeyMissing where there is no key."""
         if self._sender is None:
-            raise KeyMissing(
-                "there is no key to sign with: set TALLYSTICK_KEY to a private key, or signer.keystore to a keystore "
-                "file and TALLYSTICK_KEYSTORE_PASSWORD to its password"
-            )
+            raise KeyMissing(NO_KEY)
         return self._sender
 
     # --- Reads ---

@@ -102,7 +102,7 @@ def _find_due(engine: Engine, target: Target, now: int) -> tuple[Source, list[_D
     """What is due and may be tried now, and how many due rows wait for their next retry."""
     with reading(engine) as connection:
         source = find_source(connection, target.chain_id, target.contract)
-        if source is None or not source.final_hash:
+        if source is None:
             raise CorruptionError(
                 f"the database mirrors nothing of {target.contract} on chain {target.chain_id} yet: run "
                 "`tallystick index --once` first"

@@ -47,7 +47,7 @@ def read_state(mirror: Mirror) -> State:
         source = find_source(connection, target.chain_id, target.contract)
         counts: dict[str, int] = {}
         books, attempts, mirrored = None, 0, None
-        if source is not None and source.final_hash:
+        if source is not None:
             counts = count_events(connection, source.source_id)
             attempts = count_attempts(connection, source.source_id)
             tail = pending_headers(connection, source.source_id)
