@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
-from eth_abi.abi import encode
-from eth_utils.address import to_checksum_address
 
 from tallystick.chain.node import Node
 from tallystick.chain.sender import Sender
@@ -18,17 +13,10 @@ from tallystick.core.money import Token
 from tallystick.core.permit import TokenDomain
 from tallystick.errors import NotAContract, PermitUnsupported, TokenReverted
 from tests.business import Business
+from tests.chain.mocks import created
 
-BUILD = Path(__file__).parents[2] / ".build" / "__local__.json"
 OWNER = 2
 FAR = 2**40
-
-
-def created(business: Business, name: str, types: list[str] | None = None, *values: object) -> str:
-    """The address of a new mock contract, from what Ape compiled."""
-    contracts: dict[str, Any] = json.loads(BUILD.read_text())["contractTypes"]
-    code = contracts[name]["deploymentBytecode"]["bytecode"] + encode(types or [], values).hex()
-    return str(to_checksum_address(business.send(business.operator, None, code)["contractAddress"]))
 
 
 @pytest.fixture

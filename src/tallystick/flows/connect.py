@@ -1,0 +1,48 @@
+"""Opens what buying and selling works on: the node, the contract as the manifest names it, and who signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tallystick.chain.node import Node, connect
+from tallystick.chain.sender import Sender
+from tallystick.chain.signer import Signer, configured_signer
+from tallystick.chain.subscriptions import Subscriptions
+from tallystick.chain.token import TokenContract
+from tallystick.config import Config
+from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The contract on a chain, verified, and the account that uses it (None: reading alone)."""
+
+    node: Node
+    contract: Subscriptions
+    signer: Signer | None
+
+    @property
+    def sender(self) -> Sender:
+        """Who sends. Raises KeyMissing where there is no key."""
+        return self.contract.sender
+
+    def token(self, address: str) -> TokenContract:
+        """A token of this chain."""
+        return TokenContract(self.node, address)
+
+
+def open_contract(config: Config, *, signer: Signer | None = None, signing: bool = False) -> Connection:
+    """Connects to the configured node, and verifies manifest and code against what this package ships.
+
+    `signing`: the configured key is opened first, so that a missing or locked one is an error before anything else;
+    `signer` is taken instead where it is given. Raises SignerError, NodeError, WrongChain or DeploymentError.
+    """
+    if signer is None and signing:
+        signer = configured_signer(config.signer)
+    manifest = read_manifest(config.deployment) if config.deployment else None
+    node = connect(config.rpc_url, chain_id=manifest.chain_id if manifest else None)
+    if manifest is None:
+        manifest = read_manifest(manifest_path(DEFAULT_FOLDER, node.chain_id))
+    found = verify(node.request, manifest, "Subscriptions")
+    sender = Sender(node, signer, config.gas) if signer else None
+    return Connection(node, Subscriptions(node, found.address, sender), signer)

@@ -1,0 +1,275 @@
+"""The facade, as an application uses it, on a real chain."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+
+import tallystick
+from tallystick import Amount, Config, DeclineReason, Funding, Plan, Status, Tallystick, Token, Unit, parse_mandate
+from tallystick.chain.subscriptions import ControlTotals
+from tallystick.chain.token import UNLIMITED_UNITS, TokenContract
+from tallystick.config import SignerConfig
+from tallystick.core.events import Refunded
+from tallystick.errors import (
+    AddressInvalid,
+    AllowanceTooLow,
+    AmountInvalid,
+    AssetMismatch,
+    BalanceTooLow,
+    DeploymentMissing,
+    InputError,
+    KeyLocked,
+    KeyMissing,
+    NodeUnreachable,
+    NotAContract,
+    NotAuthorized,
+    PermitUnsupported,
+    RefundTooHigh,
+    SaltUsed,
+    TallystickError,
+    UnknownCharge,
+    UnknownPlan,
+    WrongChain,
+)
+from tallystick.flows.deploy import write_manifest
+from tests.business import Business
+from tests.chain.mocks import created
+from tests.chain_fixtures import Anvil, start_anvil
+
+MERCHANT, PAYER, BILLER = 1, 2, 3
+MONTH_S = 32 * 86_400
+Connect = Callable[[int], Tallystick]
+
+
+@pytest.fixture
+def business(anvil: Anvil) -> Business:
+    return Business(anvil)
+
+
+@pytest.fixture
+def manifest(business: Business, tmp_path: Path) -> Path:
+    path = tmp_path / "31337.json"
+    write_manifest(path, business.manifest)
+    return path
+
+
+@pytest.fixture
+def as_account(business: Business, manifest: Path) -> Connect:
+    """Tallystick as one of Anvil's accounts uses it."""
+    return lambda index: Tallystick.connect(
+        Config(), rpc_url=business.anvil.url, deployment=manifest, signer=Account.from_key(business.anvil.key(index))
+    )
+
+
+@pytest.fixture
+def plan(business: Business, as_account: Connect) -> Plan:
+    return as_account(MERCHANT).plans.create(price="9.99", token=business.token)
+
+
+def test_sell_subscribe_charge_refund_cancel(business: Business, as_account: Connect, plan: Plan) -> None:
+    merchant, payer, biller = as_account(MERCHANT), as_account(PAYER), as_account(BILLER)
+    business.mint(payer.address, 100_000_000)
+    assert (plan.plan_id, plan.terms.price_units, str(plan.terms.period)) == (1, 9_990_000, "month")
+    assert payer.plans.get(1) == plan
+
+    subscription = payer.subscribe(plan.plan_id)
+    assert (subscription.payer, subscription.charges, subscription.status) == (payer.address, 1, Status.ACTIVE)
+    assert biller.charge_dry_run([1]) == [DeclineReason.NOT_DUE]
+    business.anvil.advance(MONTH_S)
+    assert biller.charge([1]).reasons == [DeclineReason.NONE]
+    assert payer.subscription(1).charges == 2
+
+    assert merchant.refund(1, 2, "4.99").one(Refunded).amount_units == 4_990_000
+    assert (
+        merchant.refund(1, 2, Amount(1_000_000, merchant.token(business.token))).one(Refunded).amount_units == 1_000_000
+    )
+    assert merchant.refund(1, 2).one(Refunded).amount_units == 4_000_000
+    with pytest.raises(RefundTooHigh):
+        merchant.refund(1, 2)
+    assert merchant.totals(merchant.address, business.token) == ControlTotals(2, 19_980_000, 3, 9_990_000)
+
+    assert payer.cancel(1, at_period_end=True).status is Status.ENDING
+    assert merchant.cancel(1).status is Status.CANCELLED
+
+
+def test_a_payer_without_coin_signs_and_the_merchant_submits(
+    business: Business, as_account: Connect, plan: Plan
+) -> None:
+    merchant, payer = as_account(MERCHANT), as_account(PAYER)
+    business.anvil.rpc("anvil_setBalance", payer.address, "0x0")
+    business.mint(payer.address, 100_000_000)
+    text = payer.sign_mandate(plan.plan_id, periods=3).render()
+
+    signed = parse_mandate(text)
+    assert signed.permit is not None
+    assert signed.permit.value_units == 3 * 9_990_000
+    assert merchant.submit_mandate(signed).payer == payer.address
+    with pytest.raises(SaltUsed):
+        merchant.submit_mandate(signed)
+
+
+def test_a_mandate_for_elsewhere_is_refused(as_account: Connect, plan: Plan) -> None:
+    payer = as_account(PAYER)
+    signed = payer.sign_mandate(plan.plan_id, funding=Funding.ALLOWANCE, salt=7)
+    assert signed.permit is None
+    moved = type(signed)(1, signed.contract, signed.mandate, signed.signature)
+    with pytest.raises(InputError, match=f"for {signed.contract} on chain 1, this is {signed.contract} on chain 31337"):
+        payer.submit_mandate(moved)
+    with pytest.raises(InputError, match="cannot approve"):
+        payer.sign_mandate(plan.plan_id, funding=Funding.APPROVE)
+    as_account(PAYER).revoke_mandate(7)
+    with pytest.raises(SaltUsed):
+        payer.submit_mandate(signed)
+
+
+def test_each_way_to_fund(business: Business, as_account: Connect, plan: Plan) -> None:
+    payer = as_account(PAYER)
+    price = plan.terms.price_units
+    node = payer.contract.node
+    dollar = TokenContract(node, business.token)
+
+    def allowance() -> int:
+        return dollar.allowance(payer.address, business.subscriptions)
+
+    with pytest.raises(BalanceTooLow):
+        payer.subscribe(1)
+    business.mint(payer.address, 10**9)
+    with pytest.raises(AllowanceTooLow):
+        payer.subscribe(1, funding=Funding.ALLOWANCE)
+    with pytest.raises(InputError, match="found 0 periods"):
+        payer.subscribe(1, periods=0)
+    before = business.anvil.block_number
+    payer.subscribe(1, periods=3)
+    assert (business.anvil.block_number - before, allowance()) == (1, 2 * price)  # a permit is no transaction
+    payer.subscribe(1, periods=2)
+    assert allowance() == price  # it covered two periods
+    before = business.anvil.block_number
+    payer.subscribe(1, funding=Funding.APPROVE, periods=4)
+    assert (business.anvil.block_number - before, allowance()) == (2, 4 * price)  # raised by four, one is used
+    payer.subscribe(1, funding=Funding.PERMIT, periods=1)
+    assert allowance() == 4 * price
+    payer.subscribe(1, funding=Funding.ALLOWANCE)
+    assert allowance() == 3 * price
+
+
+def test_E08_a_token_without_permits_is_approved_in_two_steps(business: Business, as_account: Connect) -> None:
+    payer = as_account(PAYER)
+    tether = created(business, "MockUSDT")
+    business.send(business.operator, tether, "0x40c10f19" + payer.address[2:].rjust(64, "0").lower() + f"{10**9:064x}")
+    plan = as_account(MERCHANT).plans.create(price="5", token=tether, unit=Unit.WEEK)
+    with pytest.raises(PermitUnsupported):
+        payer.subscribe(plan.plan_id, funding=Funding.PERMIT)
+    payer.subscribe(plan.plan_id, periods=1)
+    token = TokenContract(payer.contract.node, tether)
+    token.approve(payer.contract.sender, business.subscriptions, 1)
+    payer.subscribe(plan.plan_id, periods=2)
+    assert token.allowance(payer.address, business.subscriptions) == 5_000_001
+    assert payer.sign_mandate(plan.plan_id).permit is None
+
+
+@pytest.mark.usefixtures("plan")
+def test_an_unlimited_allowance_stays_unlimited(business: Business, as_account: Connect) -> None:
+    payer = as_account(PAYER)
+    business.mint(payer.address, 10**9)
+    TokenContract(payer.contract.node, business.token).approve(
+        payer.contract.sender, business.subscriptions, UNLIMITED_UNITS
+    )
+    before = business.anvil.block_number
+    payer.subscribe(1, funding=Funding.PERMIT)
+    payer.subscribe(1)
+    assert business.anvil.block_number - before == 2
+
+
+def test_plans_are_created_from_what_people_write_and_listed(
+    business: Business, as_account: Connect, plan: Plan
+) -> None:
+    merchant = as_account(MERCHANT)
+    dollar = merchant.token(business.token)
+    assert dollar == Token(31337, business.token, "USDC", 6)
+    other = as_account(BILLER).plans.create(
+        price=Amount(5, dollar), token=business.token.lower(), every=30, unit="second", payee=business.payee, catch_up=2
+    )
+    assert (other.terms.payee, other.terms.price_units, other.terms.unit) == (business.payee, 5, Unit.SECOND)
+    assert merchant.plans.list() == [plan, other]
+    assert merchant.plans.list(payee=merchant.address.lower()) == [plan]
+    before = business.anvil.block_number
+    create, usdc = merchant.plans.create, business.token
+    wrong: list[tuple[type[TallystickError], Callable[[], Plan]]] = [
+        (AmountInvalid, lambda: create(price="9.9999999", token=usdc)),
+        (AmountInvalid, lambda: create(price="ten", token=usdc)),
+        (AssetMismatch, lambda: create(price=Amount(1, Token(1, usdc, "USDC", 6)), token=usdc)),
+        (AddressInvalid, lambda: create(price=1, token="0x12")),
+        (NotAContract, lambda: create(price="1", token=business.payee)),
+        (InputError, lambda: create(price=1, token=usdc, unit="fortnight")),
+        (AddressInvalid, lambda: create(price=1, token=usdc, payee="nobody")),
+    ]
+    for error, attempt in wrong:
+        with pytest.raises(error):
+            attempt()
+    assert business.anvil.block_number == before
+
+
+@pytest.mark.usefixtures("plan")
+def test_refunds_are_refused_before_an_approval_is_sent(business: Business, as_account: Connect) -> None:
+    payer, merchant = as_account(PAYER), as_account(MERCHANT)
+    business.mint(payer.address, 10**9)
+    payer.subscribe(1)
+    before = business.anvil.block_number
+    with pytest.raises(NotAuthorized):
+        payer.refund(1, 1)
+    with pytest.raises(UnknownCharge):
+        merchant.refund(1, 2)
+    with pytest.raises(RefundTooHigh):
+        merchant.refund(1, 1, "10")
+    assert business.anvil.block_number == before
+
+
+# --- Bad input (each a clear error, nothing sent) ---------------------------------------------------------------------
+
+
+def test_a_wrong_node_is_refused(manifest: Path) -> None:
+    with pytest.raises(NodeUnreachable, match=r"no answer from http://127\.0\.0\.1:1 .*start the node, or give"):
+        Tallystick.connect(Config(), rpc_url="http://127.0.0.1:1", deployment=manifest)
+
+
+def test_a_wrong_chain_is_refused(manifest: Path) -> None:
+    with start_anvil("--chain-id", "10") as other, pytest.raises(WrongChain, match="serves chain 10"):
+        Tallystick.connect(Config(), rpc_url=other.url, deployment=manifest)
+
+
+def test_a_missing_deployment_is_refused(anvil: Anvil, manifest: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeploymentMissing, match="there is no deployment manifest"):
+        Tallystick.connect(Config(), rpc_url=anvil.url, deployment=tmp_path / "no.json")
+    with start_anvil() as empty, pytest.raises(DeploymentMissing, match="there is no Subscriptions at"):
+        Tallystick.connect(Config(), rpc_url=empty.url, deployment=manifest)
+
+
+def test_E73_without_a_key_it_reads_and_with_a_locked_one_it_does_nothing(
+    business: Business, manifest: Path, plan: Plan, tmp_path: Path
+) -> None:
+    reader = Tallystick.connect(Config(), rpc_url=business.anvil.url, deployment=manifest)
+    assert reader.plans.get(plan.plan_id) == plan
+    with pytest.raises(KeyMissing, match="set TALLYSTICK_KEY"):
+        reader.subscribe(plan.plan_id)
+    with pytest.raises(UnknownPlan):
+        reader.plans.get(2)
+    keystore = tmp_path / "key.json"
+    keystore.write_text("{}")
+    locked = Config(rpc_url="http://127.0.0.1:1", deployment=manifest, signer=SignerConfig(keystore=keystore))
+    with pytest.raises(KeyLocked):
+        Tallystick.connect(locked)
+
+
+def test_importing_the_package_is_quick_and_its_names_are_there() -> None:
+    code = "import sys, tallystick; assert 'web3' not in sys.modules; from tallystick import Tallystick as T; T.connect"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    for name in tallystick.__all__:
+        assert getattr(tallystick, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        vars(tallystick)["__getattr__"]("Nothing")
