@@ -170,7 +170,11 @@ def test_E08_a_token_without_permits_is_approved_in_two_steps(business: Business
     token.approve(payer.contract.sender, business.subscriptions, 1)
     payer.subscribe(plan.plan_id, periods=2)
     assert token.allowance(payer.address, business.subscriptions) == 5_000_001
-    assert payer.sign_mandate(plan.plan_id).permit is None
+    signed = payer.sign_mandate(plan.plan_id)
+    assert signed.permit is None
+    payer.approve(plan.plan_id, periods=1)
+    assert token.allowance(payer.address, business.subscriptions) == 10_000_001
+    as_account(BILLER).submit_mandate(signed)
 
 
 @pytest.mark.usefixtures("plan")

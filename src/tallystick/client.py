@@ -34,7 +34,15 @@ from tallystick.core.subscription import DeclineReason, Subscription
 from tallystick.errors import AssetMismatch, InputError
 from tallystick.flows.connect import Connection, open_contract
 from tallystick.flows.refund import refund, refundable
-from tallystick.flows.subscribe import MANDATE_VALID_S, PERIODS, Funding, sign_mandate, submit_mandate, subscribe
+from tallystick.flows.subscribe import (
+    MANDATE_VALID_S,
+    PERIODS,
+    Funding,
+    approve,
+    sign_mandate,
+    submit_mandate,
+    subscribe,
+)
 
 
 class Tallystick:
@@ -128,6 +136,14 @@ class Tallystick:
         """
         sent = submit_mandate(self._connection, signed)
         return self.subscription(sent.one(Subscribed).subscription_id)
+
+    def approve(self, plan_id: int, *, periods: int = PERIODS) -> None:
+        """Lets the contract move `periods` more periods' worth of the signer's tokens, and waits until that is mined.
+
+        For payers whose token takes no permits, and those whose allowance ran out. Raises UnknownPlan, TokenReverted or
+        TransactionErrors.
+        """
+        approve(self._connection, plan_id, periods)
 
     def revoke_mandate(self, salt: int) -> Sent:
         """Makes the signer's mandate with this salt worthless. Raises SaltUsed where it was submitted or revoked."""

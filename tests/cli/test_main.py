@@ -14,7 +14,7 @@ import click
 import pytest
 
 from tallystick import cli
-from tallystick.cli import COMMANDS, configured
+from tallystick.cli import COMMANDS, configured, main
 from tallystick.config import Config
 from tallystick.errors import UnknownPlan
 from tests.cli.conftest import Run
@@ -64,10 +64,14 @@ def test_help_takes_less_than_half_a_second() -> None:
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
-def test_every_command_is_there_and_teaches(run: Run, name: str) -> None:
-    done = run(name, "--help")
-    assert done.stdout.startswith(f"Usage: tallystick {name}")
-    assert "Example" in done.stdout
+def test_every_command_is_there_and_teaches_by_an_example(run: Run, name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    below = list(command.commands) if isinstance(command, click.Group) else []
+    assert run(name, "--help").stdout.startswith(f"Usage: tallystick {name}")
+    for words in [[name, word] for word in below] or [[name]]:
+        text = run(*words, "--help").stdout
+        assert "\n  Example" in text
+        assert f" tallystick {' '.join(words)}" in text.partition("\n  Example")[2]
 
 
 def test_a_failure_is_one_line_on_standard_error_and_exit_code_one(run: Run, probe: list[Config]) -> None:

@@ -67,19 +67,20 @@ def _remember(context: click.Context, parameter: click.Parameter, value: object)
     invocation = context.ensure_object(Invocation)
     if value is None:
         return
-    if parameter.name == "file" and isinstance(value, Path):
+    if parameter.name == "config_file" and isinstance(value, Path):
         invocation.file = value
     elif parameter.name is not None:
         invocation.flags[parameter.name] = value
 
 
-def _common_options(function: Callable[P, R]) -> Callable[P, R]:
+def common_options(function: Callable[P, R]) -> Callable[P, R]:
+    """For a command: it takes the options that any command takes; `Invocation` has their values."""
     path = click.Path(path_type=Path)
     for declarations, kind, metavar, text in (
         (("--db", "database"), str, "URL", "The database  [TALLYSTICK_DATABASE; sqlite:///tallystick.db]"),
         (("--deployment",), path, "FILE", "The manifest  [TALLYSTICK_DEPLOYMENT; deployments/<chain id>.json]"),
         (("--rpc", "rpc_url"), str, "URL", "The node  [TALLYSTICK_RPC_URL; http://127.0.0.1:8545]"),
-        (("--config", "file"), path, "FILE", "The configuration  [TALLYSTICK_CONFIG; tallystick.toml]"),
+        (("--config", "config_file"), path, "FILE", "The configuration  [TALLYSTICK_CONFIG; tallystick.toml]"),
     ):
         option = click.option(
             *declarations, type=kind, metavar=metavar, help=text, expose_value=False, callback=_remember
@@ -95,7 +96,7 @@ def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
     def with_config(*args: P.args, **kwargs: P.kwargs) -> R:
         return function(click.get_current_context().ensure_object(Invocation).config, *args, **kwargs)
 
-    return _common_options(with_config)
+    return common_options(with_config)
 
 
 class Failure(click.ClickException):
@@ -162,7 +163,7 @@ def examples(*lines: str) -> str:
     ),
 )
 @click.version_option(package_name="tallystick", message="%(prog)s %(version)s")
-@_common_options
+@common_options
 def main() -> None:
     """Stablecoin billing whose books match the chain.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import secrets
 from enum import Enum
 
+from tallystick.chain.sender import Receipt
 from tallystick.chain.subscriptions import Sent
 from tallystick.chain.token import UNLIMITED_UNITS
 from tallystick.core.mandate import Mandate, SignedMandate, typed_data
@@ -97,6 +98,15 @@ def submit_mandate(connection: Connection, signed: SignedMandate) -> Sent:
             "submit it there, or have the payer sign one for here"
         )
     return connection.contract.submit_mandate(signed.mandate, signed.signature, signed.permit)
+
+
+def approve(connection: Connection, plan_id: int, periods: int = PERIODS) -> list[Receipt]:
+    """Raises the signer's allowance by `periods` periods of a plan: one transaction, or two where it must go to zero
+    first. Raises UnknownPlan, TokenReverted, and what `Sender.send` raises."""
+    terms = connection.contract.plan(plan_id).terms
+    units = _wanted(connection, terms, Funding.APPROVE, periods)
+    assert units is not None  # APPROVE always wants one
+    return connection.token(terms.token).approve(connection.sender, connection.contract.address, units)
 
 
 def _wanted(connection: Connection, terms: PlanTerms, funding: Funding, periods: int) -> int | None:

@@ -1,0 +1,64 @@
+"""`tallystick deploy`: the contracts, on any chain that a node serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tallystick.cli import configured, examples
+from tallystick.cli.output import Record, shown
+from tallystick.config import Config
+
+
+@click.command(
+    epilog=examples(
+        "TALLYSTICK_KEY=0x... tallystick deploy --rpc https://mainnet.base.org",
+        "tallystick deploy                   again: verifies what is there, and needs no key",
+    )
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("deployments"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where the manifest <chain id>.json goes.",
+)
+@click.option("--with-factory", is_flag=True, help="Create the CREATE2 factory as well where the chain lacks it.")
+@configured
+@shown
+def deploy(config: Config, folder: Path, with_factory: bool) -> Record:
+    """Bring the contracts onto a chain, or verify those that are there.
+
+    They get the same address on every chain, belong to nobody, and may be deployed by anyone: where somebody has done
+    it, this compares the code and writes the manifest, which the other commands read. Safe to repeat.
+    """
+    from tallystick.chain.node import connect
+    from tallystick.chain.sender import Call, Sender
+    from tallystick.chain.signer import configured_signer
+    from tallystick.flows.deploy import deploy as deploy_contracts
+
+    node = connect(config.rpc_url)
+    sent = []
+
+    def send(to: str, data: bytes, value_wei: int) -> str:
+        sender = Sender(node, configured_signer(config.signer), config.gas)
+        receipt = sender.send(Call(to, data, value_wei))
+        sent.append(receipt.transaction)
+        return receipt.transaction
+
+    done = deploy_contracts(node.request, send, folder, with_factory=with_factory)
+    contract = done.manifest.contract("Subscriptions")
+    return Record(
+        {
+            "chain_id": done.manifest.chain_id,
+            "subscriptions": contract.address,
+            "start_block": contract.start_block,
+            "created": "Subscriptions" in done.created,
+            "transactions": sent,
+            "manifest": done.path,
+        },
+        note="Next: tallystick plans create --help",
+    )
