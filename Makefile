@@ -50,7 +50,8 @@ format: setup ## formats the Python files and mends what ruff can mend
 	@$(RUN) ruff check --fix .
 
 bench: compile ## gas and speed, peers' figures beside them; JSON under benchmarks/results/
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(RUN) python "$$file"; done
+	@set -e; for name in $(filter-out __init__,$(notdir $(basename $(wildcard benchmarks/*.py)))); do \
+		echo "== $$name"; $(RUN) python -m benchmarks.$$name; done
 
 fuzz: setup-tests compile ## the long stateful runs
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -n $(WORKERS) -m fuzz || [ $$? -eq 5 ] # 5: no such test there

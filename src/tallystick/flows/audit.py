@@ -7,25 +7,26 @@ leaves out events is found as well as a database in which a row was changed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from eth_utils.abi import function_signature_to_4byte_selector
 from sqlalchemy import Connection, Engine
 
-from tallystick.chain.logs import Chunk, LogEntry, LogReader
+from tallystick.chain.logs import Chunk, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Books
 from tallystick.core.events import Recorded
+from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
 from tallystick.errors import CorruptionError
 from tallystick.flows.ingest import Progress, Target, pegs_by_token
 from tallystick.storage.database import reading
-from tallystick.storage.events import StoredEvent, read_events, stray_events
-from tallystick.storage.invoices import read_invoices, stray_invoices, stray_lines
-from tallystick.storage.journal import read_entries, stray_entries, stray_postings
+from tallystick.storage.events import StoredEvent, read_events
+from tallystick.storage.invoices import last_numbers, read_invoices, stray_lines
+from tallystick.storage.journal import read_entries, stray_postings
 from tallystick.storage.sources import Source, find_source
 from tallystick.storage.subscriptions import read_plans, read_subscriptions
 from tallystick.storage.tokens import read_tokens
@@ -109,8 +110,39 @@ def audit(
     return report
 
 
+class _Merge:
+    """Walks stored rows beside expected ones, both in the same order, and notes what only one side has."""
+
+    def __init__(self, report: AuditReport, name: Callable[[Any], str], stored: Iterable[Any]) -> None:
+        self._report = report
+        self._name = name
+        self._stored = iter(stored)
+        self._next = next(self._stored, None)
+
+    def expect(self, row: Any, place: Callable[[Any], Any]) -> None:
+        """The next expected row; `place` is what both sides are ordered by."""
+        while self._next is not None and place(self._next) < place(row):
+            self._skip()
+        if self._next is None or place(self._next) > place(row):
+            self._report.note(self._name(row), None, row)
+            return
+        for label, found, expected in zip(row._fields, self._next, row, strict=True):
+            if found != expected:
+                self._report.note(f"{self._name(row)}, {label.replace('_', ' ')}", found, expected)
+        self._next = next(self._stored, None)
+
+    def finish(self) -> None:
+        """Everything that is left was not expected."""
+        while self._next is not None:
+            self._skip()
+
+    def _skip(self) -> None:
+        self._report.note(self._name(self._next), self._next, None)
+        self._next = next(self._stored, None)
+
+
 class _Auditor:
-    """Walks the chain's ranges with books of its own beside the stored ones."""
+    """Walks the chain with books of its own beside the stored ones."""
 
     def __init__(self, report: AuditReport, connection: Connection, source: Source, books: Books) -> None:
         self.report = report
@@ -119,7 +151,11 @@ class _Auditor:
         self.books = books
         self.totals: defaultdict[tuple[str, str], Totals] = defaultdict(Totals)
         self.last_hash = GENESIS_HASH
-        self.last_entry = 0
+        source_id = source.source_id
+        stored_events = read_events(connection, source_id, through=source.final_number)
+        self.events = _Merge(report, _event_name, stored_events)
+        self.entries = _Merge(report, _entry_name, self._checked(read_entries(connection, source_id)))
+        self.series: dict[tuple[Kind, str], _Merge] = {}
 
     @property
     def pairs(self) -> set[tuple[str, str]]:
@@ -127,23 +163,26 @@ class _Auditor:
         return {(terms.payee, terms.token) for terms in self.books.plans.values()} | self.totals.keys()
 
     def compare(self, chunk: Chunk) -> None:
-        """Compares everything that is stored for a range of blocks with what follows from the chain."""
-        entries, invoices = [], []
+        """Compares everything that follows from a range of blocks with what is stored."""
         for log in chunk.logs:
+            self.report.events += 1
+            self.events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), _event_place)
             change = self.books.apply(Recorded(log.origin, log.event))
             if change.entry is not None:
-                entries.append(change.entry)
+                self.entries.expect(change.entry, _number)
             if change.invoice is not None:
-                invoices.append(change.invoice)
-        self.report.events += len(chunk.logs)
-        source_id, first, last = self.source.source_id, chunk.start, chunk.end.number
-        stored_events = read_events(self.connection, source_id, after=first - 1, through=last)
-        _compare(self.report, _event_name, [_stored(log) for log in chunk.logs], stored_events)
-        stored_entries = self._checked(read_entries(self.connection, source_id, after=first - 1, through=last))
-        _compare(self.report, _entry_name, entries, stored_entries)
-        stored_invoices = list(read_invoices(self.connection, source_id, after=first - 1, through=last))
-        self.report.invoices += len(stored_invoices)
-        _compare(self.report, _invoice_name, invoices, stored_invoices)
+                self._series(change.invoice.kind, change.invoice.payee).expect(change.invoice, _number)
+
+    def _series(self, kind: Kind, payee: str) -> _Merge:
+        if (kind, payee) not in self.series:
+            stored = self._counted(read_invoices(self.connection, self.source.source_id, kind=kind, payee=payee))
+            self.series[kind, payee] = _Merge(self.report, _invoice_name, stored)
+        return self.series[kind, payee]
+
+    def _counted(self, stored: Iterable[Invoice]) -> Iterator[Invoice]:
+        for invoice in stored:
+            self.report.invoices += 1
+            yield invoice
 
     def _checked(self, stored: Iterable[Entry]) -> Iterator[Entry]:
         """Stored entries, each checked by itself: hash, chain, balance. Counts what they say was charged."""
@@ -172,50 +211,28 @@ class _Auditor:
                 self.totals[key] = found
 
     def finish(self) -> None:
-        """What belongs to no range: plans, subscriptions, and rows that hang in the air."""
+        """What is left over, and what no event leads to: plans, subscriptions, rows that hang in the air."""
         source_id = self.source.source_id
+        for kind, payee in last_numbers(self.connection, source_id):
+            self._series(kind, payee)
+        for merge in (self.events, self.entries, *self.series.values()):
+            merge.finish()
         _compare_maps(self.report, "plan", self.books.plans, read_plans(self.connection, source_id))
         stored = read_subscriptions(self.connection, source_id)
         _compare_maps(self.report, "subscription", self.books.subscriptions, stored)
-        first, last = self.source.start_block, self.source.final_number
-        strays_of: dict[str, Sequence[object]] = {
-            "event": stray_events(self.connection, source_id, first),
-            "journal entry": stray_entries(self.connection, source_id, first, last),
-            "postings of journal entry": stray_postings(self.connection, source_id),
-            "document": stray_invoices(self.connection, source_id, first, last),
-            "lines of document": stray_lines(self.connection, source_id),
-        }
-        for name, strays in strays_of.items():
-            for stray in strays:
-                self.report.note(f"{name} {stray}", "a row that belongs to nothing", None)
+        for number in stray_postings(self.connection, source_id):
+            self.report.note(f"postings of journal entry {number}", "postings without their entry", None)
+        for document in stray_lines(self.connection, source_id):
+            self.report.note(f"lines of {document}", "lines without their document", None)
 
 
 # --- comparisons ----------------------------------------------------------------------------------------------------
-
-
-def _compare(report: AuditReport, name: Callable[[Any], str], expected: Sequence[Any], stored: Iterable[Any]) -> None:
-    """Compares two sets of named tuples row by row and field by field."""
-    found = {name(row): row for row in stored}
-    for row in expected:
-        key = name(row)
-        _compare_row(report, key, found.pop(key, None), row)
-    for key, row in found.items():
-        report.note(key, row, None)
 
 
 def _compare_maps(report: AuditReport, kind: str, expected: Mapping[int, Any], stored: Mapping[int, Any]) -> None:
     for number in sorted(expected.keys() | stored.keys()):
         if expected.get(number) != stored.get(number):
             report.note(f"{kind} {number}", stored.get(number), expected.get(number))
-
-
-def _compare_row(report: AuditReport, name: str, found: Any, expected: Any) -> None:
-    if found is None:
-        report.note(name, None, expected)
-        return
-    for label, is_found, is_expected in zip(expected._fields, found, expected, strict=True):
-        if is_found != is_expected:
-            report.note(f"{name}, {label.replace('_', ' ')}", is_found, is_expected)
 
 
 def _compare_head(report: AuditReport, node: LogReader, source: Source) -> None:
@@ -257,8 +274,12 @@ def _control_totals(rpc: Rpc, source: Source, payee: str, token: str) -> Totals:
     return Totals(*(int.from_bytes(answer[at : at + 32], "big") for at in range(0, 128, 32)))
 
 
-def _stored(log: LogEntry) -> StoredEvent:
-    return StoredEvent(log.origin, log.name, log.topics, log.data)
+def _event_place(event: StoredEvent) -> tuple[int, int]:
+    return event.origin.block_number, event.origin.log_index
+
+
+def _number(row: Any) -> Any:
+    return row.number
 
 
 def _event_name(event: StoredEvent) -> str:
@@ -269,7 +290,7 @@ def _entry_name(entry: Entry) -> str:
     return f"journal entry {entry.number}"
 
 
-def _invoice_name(invoice: Any) -> str:
+def _invoice_name(invoice: Invoice) -> str:
     return f"{invoice.kind.value.replace('_', ' ')} {invoice.number} of {invoice.payee}"
 
 

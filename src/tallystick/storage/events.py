@@ -71,16 +71,8 @@ def read_events(
     )
     if through is not None:
         query = query.where(columns.block_number <= through)
-    for row in connection.execution_options(yield_per=5_000).execute(query):
+    for row in connection.execute(query.execution_options(yield_per=5_000)):
         yield StoredEvent(Origin(*row[:5]), row[5], row[6], row[7])
-
-
-def stray_events(connection: Connection, source_id: int, first: int) -> list[str]:
-    """Events of blocks before `first`."""
-    query = select(events.c.block_number, events.c.log_index).where(
-        events.c.source_id == source_id, events.c.block_number < first
-    )
-    return [f"in block {number}, log {index}" for number, index in connection.execute(query)]
 
 
 def count_events(connection: Connection, source_id: int) -> dict[str, int]:

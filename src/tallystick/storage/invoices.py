@@ -71,11 +71,8 @@ def read_invoices(
     subscription_id: int | None = None,
     since: int | None = None,
     until: int | None = None,
-    after: int = -1,
-    through: int | None = None,
 ) -> Iterator[Invoice]:
-    """Invoices and credit notes ordered by kind, payee and number, of blocks with a time in [since, until), after block
-    `after` and up to and including block `through`."""
+    """Invoices and credit notes ordered by kind, payee and number, of blocks with a time in [since, until)."""
     columns = invoices.c
     wanted = {
         columns.kind: None if kind is None else kind.value,
@@ -90,10 +87,6 @@ def read_invoices(
         query = query.where(columns.block_time >= since)
     if until is not None:
         query = query.where(columns.block_time < until)
-    if after >= 0:
-        query = query.where(columns.block_number > after)
-    if through is not None:
-        query = query.where(columns.block_number <= through)
     yield from _pages(connection, source_id, query)
 
 
@@ -128,15 +121,6 @@ def read_refunded_units(
         )
         found[subscription_id, charge_number] = sum(connection.execute(query).scalars())
     return dict(found)
-
-
-def stray_invoices(connection: Connection, source_id: int, first: int, last: int) -> list[str]:
-    """Documents whose block is not between `first` and `last`."""
-    columns = invoices.c
-    query = select(columns.kind, columns.number, columns.payee).where(
-        columns.source_id == source_id, ~columns.block_number.between(first, last)
-    )
-    return [f"{kind} {number} of {payee}" for kind, number, payee in connection.execute(query)]
 
 
 def stray_lines(connection: Connection, source_id: int) -> list[str]:

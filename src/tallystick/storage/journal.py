@@ -59,16 +59,17 @@ def count_entries(connection: Connection, source_id: int, kind: str) -> int:
 
 
 def read_entries(
-    connection: Connection, source_id: int, *, first: int = 0, after: int = -1, through: int | None = None
+    connection: Connection, source_id: int, *, first: int | None = None, through: int | None = None
 ) -> Iterator[Entry]:
-    """Entries as stored from number `first` on, in their order, of the blocks after `after` up to and including
-    `through`."""
-    query = select(entries).where(entries.c.source_id == source_id, entries.c.block_number > after)
+    """Entries as stored from number `first` on, in their order, of the blocks up to and including `through`."""
+    query = select(entries).where(entries.c.source_id == source_id)
     if through is not None:
         query = query.where(entries.c.block_number <= through)
     while True:
         batch = connection.execute(
-            query.where(entries.c.entry_number >= first).order_by(entries.c.entry_number).limit(READ_BATCH)
+            (query if first is None else query.where(entries.c.entry_number >= first))
+            .order_by(entries.c.entry_number)
+            .limit(READ_BATCH)
         ).all()
         if not batch:
             return
@@ -77,14 +78,6 @@ def read_entries(
             origin = Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index)
             yield Entry(row.entry_number, row.kind, origin, tuple(lines[row.entry_number]), row.previous_hash, row.hash)
         first = batch[-1].entry_number + 1
-
-
-def stray_entries(connection: Connection, source_id: int, first: int, last: int) -> list[int]:
-    """Numbers of entries whose block is not between `first` and `last`."""
-    query = select(entries.c.entry_number).where(
-        entries.c.source_id == source_id, ~entries.c.block_number.between(first, last)
-    )
-    return list(connection.execute(query.order_by(entries.c.entry_number)).scalars())
 
 
 def stray_postings(connection: Connection, source_id: int) -> list[int]:
@@ -116,7 +109,7 @@ def read_balances(connection: Connection, source_id: int, *, through: int | None
             entries,
             (entries.c.source_id == postings.c.source_id) & (entries.c.entry_number == postings.c.entry_number),
         ).where(entries.c.block_number <= through)
-    for account, token, side, units in connection.execution_options(yield_per=10_000).execute(query):
+    for account, token, side, units in connection.execute(query.execution_options(yield_per=10_000)):
         sums[side][account, token] += units
     return [Balance(*key, sums["D"][key], sums["C"][key]) for key in sorted(sums["D"].keys() | sums["C"].keys())]
 

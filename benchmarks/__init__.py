@@ -1,0 +1,1 @@
+"""Gas and speed, measured beside peers and limits: `make bench`."""
