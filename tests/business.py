@@ -22,7 +22,7 @@ from tallystick.core.deployment import DeployedContract, Manifest
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
 from tallystick.flows.deploy import deploy
-from tests.chain_fixtures import Anvil, AnvilError
+from tallystick.testing import Anvil, AnvilError
 
 UNLIMITED = 2**256 - 1
 PRICE_UNITS = 9_990_000

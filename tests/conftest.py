@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tallystick.testing import Anvil, start_anvil
 from tests.business import Business
-from tests.chain_fixtures import Anvil, start_anvil
 from tests.databases import NewDatabase, PostgresServer, postgres_server
 from tests.hypothesis_profiles import load_profile
 

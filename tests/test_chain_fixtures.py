@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chain_fixtures import ETHER_WEI, Anvil, AnvilError, start_anvil
+from tallystick.testing import ETHER_WEI, Anvil, AnvilError, start_anvil
 
 
 def test_accounts_are_funded_and_keys_fit(anvil: Anvil) -> None:

@@ -38,9 +38,9 @@ from tallystick.errors import (
     WrongChain,
 )
 from tallystick.flows.deploy import write_manifest
+from tallystick.testing import Anvil, start_anvil
 from tests.business import Business
 from tests.chain.mocks import created
-from tests.chain_fixtures import Anvil, start_anvil
 
 MERCHANT, PAYER, BILLER = 1, 2, 3
 MONTH_S = 32 * 86_400

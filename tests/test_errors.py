@@ -12,7 +12,17 @@ import pytest
 
 from tallystick import errors
 from tallystick.contracts import load_artefact
-from tallystick.errors import ContractError, MandateExpired, NodeUnreachable, NotActive, TallystickError
+from tallystick.errors import (
+    CallReverted,
+    ContractError,
+    MandateExpired,
+    NodeRefused,
+    NodeUnreachable,
+    NotActive,
+    TallystickError,
+    TransactionStuck,
+    WrongChain,
+)
 
 SAMPLES: dict[str, Any] = {"int": 7, "str": "0x5FbDB2315678afecb367f032d93F642f64180aa3", "bytes": bytes(range(32))}
 
@@ -60,6 +70,17 @@ def test_a_contract_s_error_shows_its_values_and_survives_pickling(cls: type[Con
     assert (type(copy), copy.args, str(copy)) == (cls, error.args, text)
 
 
+def test_other_errors_with_values_survive_pickling_too() -> None:
+    for error in (
+        WrongChain("chain 1, not 2: use another", found=1, expected=2),
+        NodeRefused("no: look", code=-32000, data="0x"),
+        TransactionStuck("stuck: wait", transaction="0x12"),
+        CallReverted("panic 0x11", b"\x11"),
+    ):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
 def test_times_are_shown_as_people_read_them() -> None:
     assert "before 1970-01-01 00:00:07 UTC, it is 2026-01-31 00:00:00 UTC" in str(MandateExpired(7, 1769817600))
     assert "before second 1157920892373161954235709850" in str(MandateExpired(2**256 - 1, 7))
@@ -67,15 +88,19 @@ def test_times_are_shown_as_people_read_them() -> None:
 
 def test_the_tree_is_drawn_as_it_is() -> None:
     drawing = errors.__doc__ or ""
-    drawn = re.findall(r"^ {4,}(?:  )*([A-Z]\w+)", drawing, re.MULTILINE)
-    listed = re.search(r"same name, its values as attributes\n([^.]+?)\n\n", drawing)
-    assert listed
-    assert set(drawn) | set(re.findall(r"\w+", listed[1])) == set(classes())
-    for name, cls in classes().items():
-        assert cls.__doc__, name
+    parents: dict[str, str] = {}
+    above: list[str] = []
     for line in drawing.splitlines():
-        if found := re.match(r" {4,}([A-Z]\w+) {2,}(.*)", line):
-            assert vars(errors)[found[1]].retryable == found[2].startswith("(retryable)"), found[1]
+        if found := re.match(r" {4}((?:  )*)([A-Z]\w+)(?: {2,}(.*))?$", line):
+            depth, name, text = len(found[1]) // 2, found[2], found[3] or ""
+            above = [*above[:depth], name]
+            parents[name] = above[-2] if depth else "Exception"
+            assert vars(errors)[name].retryable == text.startswith("(retryable)"), name
+    listed = re.search(r"its values as attributes\n([^.]+?)\n\n", drawing)
+    assert listed
+    parents |= dict.fromkeys(re.findall(r"\w+", listed[1]), "ContractError")
+    assert parents == {name: cls.__bases__[0].__name__ for name, cls in classes().items()}
+    assert all(cls.__doc__ for cls in classes().values())
 
 
 def test_whether_to_retry_is_the_class_s_and_can_be_said_for_one() -> None:

@@ -46,7 +46,7 @@
         TransactionReverted     mined, without effect
       RevertError             code on the chain refused a call
         CallReverted            with a reason that is not one of our contracts'
-        TokenReverted           the token refused, and said why
+          TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
           AllowanceTooLow, AmountMismatch, BalanceTooLow, InsufficientGas, InvalidShortString, InvalidSignature,
           MandateExpired, NotAContract, NotActive, NotAuthorized, PayerIsPayee, PeriodOutOfRange,
@@ -218,6 +218,13 @@ class WrongChain(NodeError):
         super().__init__(message)
         self.found = found
         self.expected = expected
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _wrong_chain, (str(self), self.found, self.expected)
+
+
+def _wrong_chain(message: str, found: int, expected: int) -> WrongChain:
+    return WrongChain(message, found=found, expected=expected)
 
 
 # --- Deployment -----------------------------------------------------------------------------------------------------

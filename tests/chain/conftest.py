@@ -13,8 +13,8 @@ import urllib3
 from tallystick.chain.node import Node, connect
 from tallystick.chain.sender import Sender
 from tallystick.chain.signer import KeySigner
+from tallystick.testing import Anvil
 from tests.business import Business
-from tests.chain_fixtures import Anvil
 
 Misbehaviour = Callable[[str, bytes], "tuple[int, bytes] | None"]
 """By method and the real node's answer: the status and body to answer instead, or None to hang up."""
@@ -25,6 +25,8 @@ class Proxy:
 
     def __init__(self, target: str) -> None:
         self.calls: list[str] = []
+        self.swallowed: set[str] = set()
+        """Methods whose requests do not reach the node, and are not answered."""
         self.misbehave: Misbehaviour | None = None
         pool = urllib3.PoolManager(retries=False)
         proxy = self
@@ -35,6 +37,9 @@ class Proxy:
                 call = msgspec.json.decode(body)
                 method = str(call[0]["method"] if isinstance(call, list) else call["method"])
                 proxy.calls.append(method)
+                if method in proxy.swallowed:
+                    self.close_connection = True
+                    return
                 headers = {"Content-Type": "application/json"}
                 answer = pool.request("POST", target, body=body, headers=headers).data
                 spoiled = (200, answer) if proxy.misbehave is None else proxy.misbehave(method, answer)

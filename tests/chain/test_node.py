@@ -15,8 +15,8 @@ from tallystick.errors import (
     RangeTooLarge,
     WrongChain,
 )
+from tallystick.testing import Anvil
 from tests.chain.conftest import Proxy
-from tests.chain_fixtures import Anvil
 
 
 def test_connects_to_the_chain_that_is_there(anvil: Anvil) -> None:

@@ -24,8 +24,8 @@ from tallystick.errors import (
     TransactionRefused,
     TransactionStuck,
 )
+from tallystick.testing import Anvil, AnvilError, start_anvil
 from tests.chain.conftest import Proxy
-from tests.chain_fixtures import Anvil, AnvilError, start_anvil
 
 GIFT_WEI = 7
 GAS = GasConfig(wait_s=10, bumps=3)
@@ -271,6 +271,14 @@ def test_E72_an_answer_that_is_lost_does_not_send_twice(anvil: Anvil, proxy: Pro
     receipt = sender.send(gift(anvil))
     assert (receipt.block_number, gifts(anvil), lost) == (1, 1, [])
     assert proxy.calls.count("eth_sendRawTransaction") == 1
+
+
+def test_E72_a_request_that_is_lost_is_sent_again(anvil: Anvil, proxy: Proxy, clock: Clock) -> None:
+    proxy.swallowed.add("eth_sendRawTransaction")
+    clock.at(5, proxy.swallowed.clear)
+    sender = Sender(connect(proxy.url), KeySigner.from_key(anvil.key(0)), GAS, clock=clock.time, sleep=clock.sleep)
+    assert sender.send(gift(anvil)).block_number == 1
+    assert gifts(anvil) == 1
 
 
 def test_E72_a_node_that_is_away_while_waiting_is_waited_for(anvil: Anvil, proxy: Proxy, clock: Clock) -> None:

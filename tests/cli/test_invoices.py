@@ -18,8 +18,8 @@ from tallystick.chain.rpc import Rpc
 from tallystick.core.period import Unit
 from tallystick.flows.ingest import Target, ingest
 from tallystick.storage.database import open_database
+from tallystick.testing import start_anvil
 from tests.business import Business
-from tests.chain_fixtures import start_anvil
 from tests.cli.conftest import Run
 
 PRICE_UNITS = 9_990_000

@@ -14,8 +14,8 @@ from eth_account import Account
 from tallystick.cli.init import NO_DEFAULTS, TEMPLATE
 from tallystick.config import KEYS, Config, load_config
 from tallystick.flows.deploy import write_manifest
+from tallystick.testing import Anvil, start_anvil
 from tests.business import Business
-from tests.chain_fixtures import Anvil, start_anvil
 from tests.cli.conftest import Run
 
 MERCHANT, PAYER, BILLER = 1, 2, 3
@@ -170,7 +170,7 @@ def test_a_mandate_goes_from_payer_to_merchant_as_a_file_or_a_pipe(
     key = {"TALLYSTICK_KEY": business.anvil.key(PAYER)}
     signed = run("subscriptions", "sign", plan["plan_id"], "--out", "mandate.json", env=key)
     assert signed.stdout == ""
-    assert signed.stderr.startswith(f"mandate.json: {payer} agrees to plan 1, salt ")
+    assert signed.stderr.startswith(f"{payer} agrees to plan 1, salt ")
     assert say(MERCHANT, "subscriptions", "submit", "mandate.json")["payer"] == payer
     used = run("subscriptions", "submit", "mandate.json", env=key, exit_code=1)
     assert "was submitted or revoked before, and is good only once" in used.stderr

@@ -18,8 +18,8 @@ from tallystick.core.mandate import Mandate, SignedMandate, parse_mandate, typed
 from tallystick.core.period import Unit
 from tallystick.core.permit import Permit, SignedPermit, TokenDomain, signed_permit
 from tallystick.errors import AddressInvalid, InputError, TallystickError
+from tallystick.testing import start_anvil
 from tests.business import Business
-from tests.chain_fixtures import start_anvil
 
 UINT256 = st.integers(0, 2**256 - 1)
 ADDRESSES = st.binary(min_size=20, max_size=20).map(lambda raw: parse_address("0x" + raw.hex()))

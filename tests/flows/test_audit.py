@@ -10,8 +10,8 @@ from tallystick.errors import CorruptionError
 from tallystick.flows.audit import AuditReport, audit
 from tallystick.flows.ingest import Target, ingest
 from tallystick.storage.database import open_database, transaction
+from tallystick.testing import Anvil
 from tests.business import PRICE_UNITS, UNLIMITED, Business
-from tests.chain_fixtures import Anvil
 from tests.databases import NewDatabase
 
 MONTH_AND_MORE = 32 * 86_400

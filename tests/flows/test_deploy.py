@@ -14,7 +14,7 @@ from tallystick.contracts import load_artefact
 from tallystick.core.deployment import FACTORY, SALT, create2_address, parse_manifest
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
 from tallystick.flows.deploy import create, deploy, manifest_path, read_manifest, verify, write_manifest
-from tests.chain_fixtures import Anvil, AnvilError, start_anvil
+from tallystick.testing import Anvil, AnvilError, start_anvil
 
 SUBSCRIPTIONS = load_artefact("Subscriptions")
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tallystick.contracts import load_artefact
-from tests.chain_fixtures import Anvil
+from tallystick.testing import Anvil
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = load_artefact("Subscriptions").address

@@ -25,8 +25,8 @@ from tallystick.storage.invoices import read_invoices
 from tallystick.storage.journal import read_balances, read_entries
 from tallystick.storage.schema import metadata, tokens
 from tallystick.storage.sources import Source, find_source
+from tallystick.testing import Anvil
 from tests.business import PRICE_UNITS, UNLIMITED, Business
-from tests.chain_fixtures import Anvil
 from tests.databases import NewDatabase
 
 MONTH_AND_MORE = 32 * 86_400

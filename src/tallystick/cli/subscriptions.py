@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
@@ -81,9 +80,9 @@ def subscribe(config: Config, plan_id: int, funding: str, periods: int) -> Recor
 @click.option(
     "--valid-hours", type=click.IntRange(1), default=168, show_default=True, help="How long it may be submitted."
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it here.")
+@click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
 @configured
-def sign(config: Config, plan_id: int, funding: str, periods: int, valid_hours: int, out: Path | None) -> None:
+def sign(config: Config, plan_id: int, funding: str, periods: int, valid_hours: int, out: TextIO) -> None:
     """Sign a mandate: consent to a plan, for anyone to submit. Nothing is sent, and no gas is needed.
 
     The mandate is JSON, on standard output or in a file. Whoever has it can subscribe the payer to this plan, once,
@@ -94,11 +93,8 @@ def sign(config: Config, plan_id: int, funding: str, periods: int, valid_hours: 
 
     connection = open_contract(config, signing=True)
     signed = sign_mandate(connection, plan_id, funding=Funding(funding), periods=periods, valid_s=valid_hours * 3600)
-    if out is None:
-        click.echo(signed.render(), nl=False)
-        return
-    out.write_text(signed.render(), encoding="utf-8")
-    click.echo(f"{out}: {signed.mandate.payer} agrees to plan {plan_id}, salt {signed.mandate.salt}", err=True)
+    out.write(signed.render())
+    click.echo(f"{signed.mandate.payer} agrees to plan {plan_id}, salt {signed.mandate.salt}", err=True)
     if signed.permit is None:
         click.echo(f"without a permit: first `tallystick subscriptions approve {plan_id}`", err=True)
 
@@ -109,7 +105,7 @@ def sign(config: Config, plan_id: int, funding: str, periods: int, valid_hours: 
 @click.argument("file", type=click.File("rb"))
 @configured
 @shown
-def submit(config: Config, file: click.utils.LazyFile) -> Record:
+def submit(config: Config, file: BinaryIO) -> Record:
     """Submit a payer's signed mandate. The account that signs here pays the gas, the payer the first period."""
     from tallystick.core.mandate import parse_mandate
     from tallystick.flows.connect import open_contract

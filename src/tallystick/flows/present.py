@@ -15,18 +15,15 @@ from itertools import chain
 
 from sqlalchemy import Connection
 
-from tallystick.chain.decode import decode_event
 from tallystick.config import Config
-from tallystick.core.events import Recorded
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.money import Token
 from tallystick.errors import UnknownDocument
 from tallystick.flows.ingest import pegs_by_token
 from tallystick.flows.mirror import StoredBooks
+from tallystick.flows.pending import read_present
 from tallystick.render.document import InvoiceDocument, Issuer, Party, Status, invoice_document
-from tallystick.storage.books import fill_books, load_books
 from tallystick.storage.database import reading
-from tallystick.storage.events import read_events
 from tallystick.storage.invoices import last_numbers, read_invoices
 from tallystick.storage.tokens import read_tokens
 
@@ -177,25 +174,9 @@ class Presenter:
 
     def _pending(self, connection: Connection) -> list[Invoice]:
         """What the pending events would become, in their order on chain."""
-        source = self._source
-        events = [
-            Recorded(stored.origin, decode_event(stored.name, stored.topics, stored.data))
-            for stored in read_events(connection, source.source_id, after=source.final_number)
-        ]
-        if not events:
-            return []
-        tokens = read_tokens(connection, source.chain_id)
-        books = load_books(connection, source.source_id, pegs_by_token(tokens, self._currencies))
-        keys = [(getattr(event, "subscription_id", 0), getattr(event, "charge_number", 0)) for _, event in events]
-        fill_books(connection, source.source_id, books, sorted({key[0] for key in keys}), sorted(set(keys)))
-        found = []
-        for recorded in events:
-            invoice = books.apply(recorded, final=False).invoice
-            if invoice is not None:
-                found.append(invoice)
-            if invoice is not None and invoice.kind is Kind.INVOICE:  # a refund may follow before it is final
-                books.charge_invoices[invoice.subscription_id, invoice.charge_number] = invoice
-        return found
+        pegs = pegs_by_token(read_tokens(connection, self._source.chain_id), self._currencies)
+        changes = read_present(connection, self._source, pegs).changes
+        return [change.invoice for _, change in changes if change.invoice is not None]
 
     def _document(
         self, invoice: Invoice, tokens: dict[str, Token], notes: dict[tuple[int, int], list[Invoice]]

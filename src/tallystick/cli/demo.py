@@ -1,0 +1,75 @@
+"""`tallystick demo`: the main job, from the first plan to the audit."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tallystick.cli import examples
+from tallystick.cli.progress import say
+
+
+@click.command(epilog=examples("tallystick demo", "tallystick demo --out /tmp/year --json"))
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo-out"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Where books, invoices and exports go.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON instead of text.")
+def demo(folder: Path, as_json: bool) -> None:
+    """A year of a business on a chain of its own.
+
+    Starts Anvil, deploys the contracts, sells three plans to 27 payers who subscribe in different ways, charges them
+    for a year, with declines, cancellations, refunds and a reorganisation, mirrors everything into invoices and a
+    ledger, and audits it. Ends with 0 only if the audit passed.
+    """
+    from tallystick.demo.run import run_demo
+
+    summary = run_demo(folder, say)
+    if as_json:
+        click.echo((folder / "summary.json").read_text(), nl=False)
+    else:
+        click.echo(_text(summary, folder))
+    if not summary["audit"]["ok"]:
+        raise click.exceptions.Exit(1)
+
+
+def _text(summary: dict[str, Any], folder: Path) -> str:
+    audit = summary["audit"]
+    matched = "the halves match" if audit["ok"] else f"{len(audit['differences'])} DIFFERENCES, see summary.json"
+    width = max(len(row["account"]) for row in summary["trial_balance"])
+    amounts = max(len(row[side]) for row in summary["trial_balance"] for side in ("debit", "credit"))
+    balance = "\n".join(
+        f"  {row['account']:<{width}}  {row['debit']:>{amounts}}  {row['credit']:>{amounts}}"
+        for row in summary["trial_balance"]
+    )
+    program = "tallystick" if shutil.which("tallystick") else sys.argv[0]
+    return f"""
+A year in {summary["seconds"]} s: {summary["subscriptions"]} subscriptions, {summary["charges"]} charges, \
+{summary["declines"]} declines ({summary["recovered"]} recovered), {summary["refunds"]} refunds, \
+{summary["cancellations"]} cancellations, {summary["reorgs"]} reorganisation.
+
+  {"account":<{width}}  {"debit":>{amounts}}  {"credit":>{amounts}}
+{balance}
+
+Audit at block {audit["block"]}: {audit["charges_on_chain"]} charges on chain, {audit["charges_in_ledger"]} in the \
+ledger, {audit["refunds_on_chain"]} and {audit["refunds_in_ledger"]} refunds: {matched}.
+
+In {folder}/
+  invoices/          {summary["pdfs"]} PDFs: {summary["invoices"]} invoices, {summary["credit_notes"]} credit notes
+  ledger.beancount   the journal; also as ledger.csv and ledger.jsonl
+  tallystick.db      the books
+  summary.json       all these numbers
+
+Try next
+  {program} --config {folder}/tallystick.toml invoices list
+  {program} --config {folder}/tallystick.toml invoices show INV-000001
+  {program} --config {folder}/tallystick.toml ledger trial-balance"""

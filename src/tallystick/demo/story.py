@@ -1,0 +1,197 @@
+"""The year: who subscribes how, what goes wrong, and how it is put right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from eth_account.signers.local import LocalAccount
+
+from tallystick.core.period import DAY_S, Period, Unit
+from tallystick.core.plan import Plan
+from tallystick.demo.stage import Stage
+from tallystick.flows.subscribe import Funding
+
+MONTHS = 12
+WAYS = ("approval", "permit", "mandate on an allowance", "mandate with permit")
+PAYERS_BY_WAY = (7, 7, 6, 7)
+PLAN_OF_NINE = (0, 0, 0, 0, 0, 0, 1, 1, 2)
+"""Of nine payers six take the monthly plan, two the yearly, one the one that charges every 30 seconds."""
+SHORT_CHARGES = 10
+PERIODS_ALLOWED = 24
+"""For how many periods each payer lets the contract charge: more than the year needs."""
+ANCHOR_DAY = 31
+SPENDING_MONEY = "500"
+
+EMPTY_WALLET_IN, REFUND_IN, CANCEL_IN, REORGANISE_IN, REVOKE_IN = 3, 4, 5, 6, 7
+
+Tell = Callable[[str], object]
+
+
+@dataclass
+class Subscriber:
+    """A payer and their subscription."""
+
+    name: str
+    account: LocalAccount
+    plan: Plan
+    subscription_id: int
+
+
+@dataclass
+class Counts:
+    """What happened, as it was seen when it happened."""
+
+    charges: int = 0
+    declines: int = 0
+    recovered: int = 0
+    cancellations: int = 0
+    refunds: int = 0
+    reorgs: int = 0
+    rolled_back_events: int = 0
+    ways: dict[str, int] = field(default_factory=dict)
+
+
+class Year:
+    """Plays the year on a stage. `tell` gets a line for everything worth telling."""
+
+    def __init__(self, stage: Stage, tell: Tell) -> None:
+        self.stage = stage
+        self.tell = tell
+        self.counts = Counts()
+        self.plans: list[Plan] = []
+        self.subscribers: list[Subscriber] = []
+        self.start = 0
+
+    def play(self) -> Counts:
+        """Everything from the first plan to the last charge; then the mirror knows it all, and all is final."""
+        self._sell()
+        self._subscribe_all()
+        self._charge_every_30_seconds()
+        for month in range(1, MONTHS + 1):
+            self._month(month)
+        self.stage.anvil.finalize()
+        self.stage.index()
+        return self.counts
+
+    # --- selling ----------------------------------------------------------------------------------------------------
+
+    def _sell(self) -> None:
+        create, token = self.stage.merchant.plans.create, self.stage.token
+        self.plans = [
+            create(price="9.99", token=token, every=1, unit="month"),
+            create(price="99", token=token, every=1, unit="year"),
+            create(price="0.05", token=token, every=30, unit="second"),
+        ]
+        self.tell("the merchant creates three plans: 9.99 a month, 99 a year, 0.05 for 30 seconds")
+
+    def _subscribe_all(self) -> None:
+        self.start = self.stage.anvil.timestamp
+        for way, count in zip(WAYS, PAYERS_BY_WAY, strict=True):
+            for _ in range(count):
+                number = len(self.subscribers)
+                name = f"payer {number + 1}"
+                actor = self.stage.funded(name, ether=way != "mandate with permit")
+                self.stage.give(actor, SPENDING_MONEY)
+                plan = self.plans[PLAN_OF_NINE[number % len(PLAN_OF_NINE)]]
+                self.subscribers.append(Subscriber(name, actor, plan, self._subscribe(actor, plan, way)))
+                self.counts.charges += 1
+            self.counts.ways[way] = count
+            self.tell(f"{count} payers subscribe by {way} and pay their first period")
+
+    def _subscribe(self, actor: LocalAccount, plan: Plan, way: str) -> int:
+        payer, number = self.stage.as_(actor), plan.plan_id
+        if way == "approval":
+            return payer.subscribe(number, funding=Funding.APPROVE, periods=PERIODS_ALLOWED).subscription_id
+        if way == "permit":
+            return payer.subscribe(number, funding=Funding.PERMIT, periods=PERIODS_ALLOWED).subscription_id
+        if way == "mandate on an allowance":
+            payer.approve(number, periods=PERIODS_ALLOWED)
+            signed = payer.sign_mandate(number, funding=Funding.ALLOWANCE)
+        else:  # the payer has no ether at all: the merchant submits what they signed
+            signed = payer.sign_mandate(number, funding=Funding.PERMIT, periods=PERIODS_ALLOWED)
+        return self.stage.merchant.submit_mandate(signed).subscription_id
+
+    # --- charging ---------------------------------------------------------------------------------------------------
+
+    def _charge_every_30_seconds(self) -> None:
+        short = [subscriber for subscriber in self.subscribers if subscriber.plan == self.plans[2]]
+        before = self.counts.charges
+        for _ in range(SHORT_CHARGES):
+            self.stage.at(self.stage.anvil.timestamp + 31)
+            self._round()
+        for subscriber in short:
+            self.stage.merchant.cancel(subscriber.subscription_id, at_period_end=True)
+            self.counts.cancellations += 1
+        charged = self.counts.charges - before
+        self.tell(f"{charged} charges of the 30-second plan in five minutes; its {len(short)} payers then end it")
+
+    def _month(self, month: int) -> None:
+        due = Period(1, Unit.MONTH).later(self.start, month, ANCHOR_DAY)
+        if month == EMPTY_WALLET_IN:
+            self.stage.take_all(self._monthly(0).account)
+        if month == REVOKE_IN:
+            self.stage.set_allowance(self._monthly(3).account, "0")
+        self.stage.at(due + 2 * 3_600)  # by then all of them are due, the first subscribed as the last
+        charged, declined = self._round()
+        self.tell(f"month {month}: {charged} charged, {declined} declined")
+        if month in {EMPTY_WALLET_IN, REVOKE_IN}:
+            self._recover(month)
+        if month == REFUND_IN:
+            self._refund()
+        if month == CANCEL_IN:
+            self._cancel()
+        if month == REORGANISE_IN:
+            self._reorganise(charged)
+
+    def _round(self) -> tuple[int, int]:
+        """The mirror, a round of billing, the mirror again: charges and declines."""
+        self.stage.index()
+        report = self.stage.bill()
+        self.stage.index()
+        self.counts.charges += report.charged
+        self.counts.declines += len(report.declined)
+        return report.charged, len(report.declined)
+
+    # --- what goes wrong, and changes of mind -----------------------------------------------------------------------
+
+    def _monthly(self, index: int) -> Subscriber:
+        return [subscriber for subscriber in self.subscribers if subscriber.plan == self.plans[0]][index]
+
+    def _recover(self, month: int) -> None:
+        if month == EMPTY_WALLET_IN:
+            payer, how = self._monthly(0), "fills the wallet again"
+            self.stage.give(payer.account, SPENDING_MONEY)
+        else:
+            payer, how = self._monthly(3), "allows the charges again"
+            self.stage.set_allowance(payer.account, SPENDING_MONEY)
+        self.stage.at(self.stage.anvil.timestamp + DAY_S + 60)
+        charged, _ = self._round()
+        self.counts.recovered += charged
+        self.tell(f"  {payer.name} {how}; the retry a day later charges {charged}")
+
+    def _refund(self) -> None:
+        self.stage.merchant.refund(self._monthly(1).subscription_id, 2, "5.00")
+        self.stage.merchant.refund(self._monthly(2).subscription_id, 3)
+        self.counts.refunds += 2
+        self.tell("  the merchant gives back 5.00 of one charge and the whole of another")
+
+    def _cancel(self) -> None:
+        leaver = self._monthly(4)
+        self.stage.as_(leaver.account).cancel(leaver.subscription_id)
+        self.counts.cancellations += 1
+        self.tell(f"  {leaver.name} cancels")
+
+    def _reorganise(self, charged: int) -> None:
+        """The chain forgets its last block, with the charges in it; they are due again and charged again."""
+        self.stage.anvil.reorg(1)
+        done = self.stage.index()
+        self.counts.reorgs += done.rolled_back_events is not None
+        self.counts.rolled_back_events += done.rolled_back_events or 0
+        self.counts.charges -= charged
+        self.stage.at(self.stage.anvil.timestamp + 3_600)
+        again, _ = self._round()
+        self.tell(
+            f"  a reorganisation takes back the last block: {done.rolled_back_events} pending events rolled back, "
+            f"{again} charged again"
+        )

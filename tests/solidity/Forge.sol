@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+/// @notice Forge's cheat codes, those that are used here. A library of them would take longer to compile than our tests.
+interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
+    function warp(uint256 timestamp) external;
+    /// @dev Instead of `block.timestamp`, which the optimiser reads once where we moved the clock in between.
+    function getBlockTimestamp() external view returns (uint256);
+    function prank(address sender) external;
+    function addr(uint256 key) external pure returns (address);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory);
+    function snapshotState() external returns (uint256);
+    function revertToState(uint256 id) external returns (bool);
+    function assertTrue(bool condition, string calldata what) external pure;
+    function assertEq(uint256 found, uint256 expected, string calldata what) external pure;
+    function assertEq(address found, address expected, string calldata what) external pure;
+    function assertEq(bytes32 found, bytes32 expected, string calldata what) external pure;
+    function assertLe(uint256 found, uint256 bound, string calldata what) external pure;
+}
+
+/// @notice The base of tests and handlers.
+abstract contract Forge {
+    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    /// @dev `seed` mapped onto [low, high].
+    function bound(uint256 seed, uint256 low, uint256 high) internal pure returns (uint256) {
+        uint256 size = high - low + 1;
+        return size == 0 ? seed : low + seed % size;
+    }
+}

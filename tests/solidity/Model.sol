@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ISubscriptions} from "../../contracts/interfaces/ISubscriptions.sol";
+import {Calendar} from "../../contracts/libraries/Calendar.sol";
+import {Schedule, Step} from "../../contracts/libraries/Schedule.sol";
+import {Vm} from "./Forge.sol";
+import {Market} from "./Market.sol";
+
+/// @notice The contract's state rebuilt from its events alone, as an indexer would; every event is judged on the way.
+abstract contract Model is Market {
+    struct Row {
+        address payer;
+        uint256 planId;
+        uint256 nextDue;
+        uint256 charges;
+        ISubscriptions.Status status;
+        uint256 anchorDay;
+    }
+
+    ISubscriptions.PlanTerms[] internal plans; // plan n at n - 1
+    Row[] internal rows; // subscription n at n - 1
+    mapping(address payer => mapping(uint256 planId => uint256)) internal consents;
+    mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) private _refunded;
+    mapping(address payee => mapping(address token => ISubscriptions.ControlTotals)) private _totals;
+
+    // ----------------------------------------------------------------- events
+
+    /// @dev Takes in what a call that succeeded has emitted.
+    function _follow() internal {
+        Vm.Log[] memory logs = _ownLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            _take(logs[i]);
+        }
+    }
+
+    /// @dev Forge also records what a frame emitted that was undone later. Of a run's events, which end where a row of
+    /// another plan begins, the last ones count: one for each row, in order.
+    function _followCharge(uint256[] memory ids) internal {
+        Vm.Log[] memory logs = _ownLogs();
+        uint256 next;
+        for (uint256 row = 0; row < ids.length;) {
+            uint256 planId = _planOf(ids[row]);
+            uint256 end = row;
+            while (end < ids.length && _planOf(ids[end]) == planId) ++end;
+            while (next < logs.length && _planOf(uint256(logs[next].topics[1])) == planId) ++next;
+            for (; row < end; ++row) {
+                Vm.Log memory log = logs[next - (end - row)];
+                vm.assertEq(uint256(log.topics[1]), ids[row], "an event for each row");
+                _take(log);
+            }
+        }
+        vm.assertEq(next, logs.length, "no other events");
+    }
+
+    /// @dev The call failed: nothing that it emitted happened.
+    function _forget() internal {
+        vm.getRecordedLogs();
+    }
+
+    function _take(Vm.Log memory log) private {
+        bytes32 kind = log.topics[0];
+        uint256 id = uint256(log.topics[1]);
+        if (kind == ISubscriptions.Subscribed.selector) _onSubscribed(id, log);
+        if (kind == ISubscriptions.Charged.selector) _onCharged(id, log.data);
+        if (kind == ISubscriptions.Declined.selector) _onDeclined(id, log.data);
+        if (kind == ISubscriptions.Cancelled.selector) rows[id - 1].status = ISubscriptions.Status.Cancelled;
+        if (kind == ISubscriptions.CancellationScheduled.selector) rows[id - 1].status = ISubscriptions.Status.Ending;
+        if (kind == ISubscriptions.Refunded.selector) _onRefunded(id, log.data);
+    }
+
+    function _ownLogs() private returns (Vm.Log[] memory logs) {
+        logs = vm.getRecordedLogs();
+        uint256 count;
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].emitter == address(subscriptions)) logs[count++] = logs[i];
+        }
+        assembly ("memory-safe") {
+            mstore(logs, count)
+        }
+    }
+
+    function _planOf(uint256 id) private view returns (uint256) {
+        return id == 0 || id > rows.length ? 0 : rows[id - 1].planId;
+    }
+
+    function _onSubscribed(uint256 id, Vm.Log memory log) private {
+        vm.assertEq(id, rows.length + 1, "subscriptions are numbered without gaps");
+        address payer = address(uint160(uint256(log.topics[2])));
+        uint256 planId = uint256(log.topics[3]);
+        // Inv-1: nothing begins without the payer's consent to this plan.
+        vm.assertTrue(consents[payer][planId] > 0, "consent");
+        --consents[payer][planId];
+        vm.assertEq(abi.decode(log.data, (uint256)), _now(), "first due now");
+        rows.push(Row(payer, planId, _now(), 0, ISubscriptions.Status.Active, Calendar.dayOfMonth(_now())));
+    }
+
+    function _onCharged(uint256 id, bytes memory data) private {
+        (uint256 chargeNumber, uint256 start, uint256 end, uint256 amount) =
+            abi.decode(data, (uint256, uint256, uint256, uint256));
+        Row storage row = rows[id - 1];
+        ISubscriptions.PlanTerms memory terms = plans[row.planId - 1];
+        vm.assertEq(amount, terms.price, "Inv-1: the price agreed to");
+        vm.assertEq(uint256(row.status), uint256(ISubscriptions.Status.Active), "Inv-6: cancelled is never charged");
+        vm.assertEq(chargeNumber, row.charges + 1, "charges are numbered without gaps");
+        _judgePeriod(row, terms, start, end);
+
+        (row.charges, row.nextDue) = (chargeNumber, end);
+        ISubscriptions.Total storage total = _totals[terms.payee][terms.token].charges;
+        (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
+        _moved(terms.token, row.payer, terms.payee, amount);
+    }
+
+    function _judgePeriod(Row storage row, ISubscriptions.PlanTerms memory terms, uint256 start, uint256 end)
+        private
+        view
+    {
+        Step step = _stepOf(terms);
+        vm.assertLe(row.nextDue, start, "Inv-2: no period is charged twice");
+        vm.assertLe(start, _now(), "Inv-1: no period is charged before it begins");
+        uint256 skipped = step.wholePeriods(row.nextDue, start, row.anchorDay);
+        vm.assertEq(step.later(row.nextDue, skipped, row.anchorDay), start, "Inv-5: periods start on the grid");
+        vm.assertEq(step.later(start, 1, row.anchorDay), end, "Inv-5: periods end on the grid");
+        uint256 missed = step.wholePeriods(start, _now(), row.anchorDay);
+        vm.assertLe(missed, terms.catchUp, "Inv-1: no more missed periods than agreed");
+        if (skipped > 0) vm.assertEq(missed, terms.catchUp, "no more periods skipped than needed");
+    }
+
+    function _onDeclined(uint256 id, bytes memory data) private view {
+        (uint256 due, ISubscriptions.DeclineReason reason) =
+            abi.decode(data, (uint256, ISubscriptions.DeclineReason));
+        if (reason == ISubscriptions.DeclineReason.Unknown) {
+            vm.assertTrue(id == 0 || id > rows.length, "unknown");
+            return;
+        }
+        Row storage row = rows[id - 1];
+        vm.assertEq(due, row.nextDue, "what was due");
+        bool early = reason == ISubscriptions.DeclineReason.NotDue;
+        bool active = row.status == ISubscriptions.Status.Active;
+        if (active) vm.assertTrue(early == (_now() < row.nextDue), "not due");
+        vm.assertTrue(
+            active
+                == (reason != ISubscriptions.DeclineReason.Cancelled && reason != ISubscriptions.DeclineReason.Ended),
+            "ended"
+        );
+    }
+
+    function _onRefunded(uint256 id, bytes memory data) private {
+        (uint256 chargeNumber, uint256 amount) = abi.decode(data, (uint256, uint256));
+        Row storage row = rows[id - 1];
+        ISubscriptions.PlanTerms memory terms = plans[row.planId - 1];
+        vm.assertTrue(chargeNumber > 0 && chargeNumber <= row.charges, "Inv-8: a charge that was made");
+        _refunded[id][chargeNumber] += amount;
+        vm.assertLe(_refunded[id][chargeNumber], terms.price, "Inv-8: refunds within the charge");
+        ISubscriptions.Total storage total = _totals[terms.payee][terms.token].refunds;
+        (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
+        _moved(terms.token, terms.payee, row.payer, amount);
+    }
+
+    // ------------------------------------------------------------- comparison
+
+    /// @dev The contract's state is what its events say, neither more nor less.
+    function _assertStateIsThatOfTheEvents() internal view {
+        vm.assertEq(subscriptions.planCount(), plans.length, "plans");
+        vm.assertEq(subscriptions.subscriptionCount(), rows.length, "subscriptions");
+        for (uint256 i = 0; i < rows.length; ++i) {
+            vm.assertEq(
+                keccak256(abi.encode(subscriptions.subscription(i + 1))), keccak256(abi.encode(rows[i])), "subscription"
+            );
+            for (uint256 n = 1; n <= rows[i].charges; ++n) {
+                vm.assertEq(subscriptions.refunded(i + 1, n), _refunded[i + 1][n], "refunded");
+            }
+        }
+    }
+
+    /// @dev Inv-9: plans never change.
+    function _assertPlansNeverChange() internal view {
+        for (uint256 i = 0; i < plans.length; ++i) {
+            bytes32 terms = keccak256(abi.encode(plans[i]));
+            vm.assertEq(subscriptions.termsHash(i + 1), terms, "terms");
+            vm.assertEq(keccak256(abi.encode(subscriptions.plan(i + 1))), terms, "plan");
+        }
+    }
+
+    /// @dev Inv-4: control totals are the sums of the events.
+    function _assertControlTotalsAreTheEvents() internal view {
+        for (uint256 i = 0; i < PAYEES; ++i) {
+            for (uint256 t = 0; t < TOKENS; ++t) {
+                bytes memory found = abi.encode(subscriptions.controlTotals(payees[i], tokens[t]));
+                vm.assertEq(keccak256(found), keccak256(abi.encode(_totals[payees[i]][tokens[t]])), "control totals");
+            }
+        }
+    }
+
+    function _stepOf(ISubscriptions.PlanTerms memory terms) private pure returns (Step) {
+        if (terms.unit == ISubscriptions.Unit.Month) return Schedule.step(0, terms.every);
+        if (terms.unit == ISubscriptions.Unit.Year) return Schedule.step(0, 12 * uint256(terms.every));
+        if (terms.unit == ISubscriptions.Unit.Week) return Schedule.step(7 days * uint256(terms.every), 0);
+        if (terms.unit == ISubscriptions.Unit.Day) return Schedule.step(1 days * uint256(terms.every), 0);
+        return Schedule.step(terms.every, 0);
+    }
+}

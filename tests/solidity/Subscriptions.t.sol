@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Forge} from "./Forge.sol";
+import {Handler} from "./Handler.sol";
+
+/// @notice Whatever people and tokens do, in whatever order: the books stay right. See docs/invariants.md.
+contract SubscriptionsTest is Forge {
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
+    }
+
+    Handler private _handler;
+
+    function setUp() public {
+        _handler = new Handler();
+    }
+
+    /// @dev Forge asks for these two by name.
+    function targetContracts() public view returns (address[] memory contracts) {
+        contracts = new address[](1);
+        contracts[0] = address(_handler);
+    }
+
+    /// @dev Charging and the passing of time more often than the rest.
+    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
+        bytes4[19] memory often = [
+            _handler.charge.selector,
+            _handler.charge.selector,
+            _handler.charge.selector,
+            _handler.pass.selector,
+            _handler.pass.selector,
+            _handler.pass.selector,
+            _handler.chargeOne.selector,
+            _handler.chargeStarved.selector,
+            _handler.createPlan.selector,
+            _handler.subscribe.selector,
+            _handler.submitMandate.selector,
+            _handler.revokeMandate.selector,
+            _handler.cancel.selector,
+            _handler.refund.selector,
+            _handler.approve.selector,
+            _handler.mint.selector,
+            _handler.spend.selector,
+            _handler.misbehave.selector,
+            _handler.setFee.selector
+        ];
+        bytes4[] memory actions = new bytes4[](often.length);
+        for (uint256 i = 0; i < often.length; ++i) {
+            actions[i] = often[i];
+        }
+        targets = new FuzzSelector[](1);
+        targets[0] = FuzzSelector(address(_handler), actions);
+    }
+
+    function invariant_the_halves_match() public {
+        _handler.assertInvariants();
+    }
+}
