@@ -24,8 +24,8 @@ from tallystick.chain.rpc import Rpc
 from tallystick.flows.audit import audit
 from tallystick.flows.ingest import Target, ingest
 from tallystick.storage.database import open_database
+from tallystick.testing import Anvil, start_anvil
 from tests.business import Business
-from tests.chain_fixtures import Anvil, start_anvil
 from tests.databases import postgres_server
 
 RESULTS = Path(__file__).parent / "results" / "ingest.json"

@@ -63,8 +63,8 @@ class Anvil:
             )
         except FileNotFoundError as error:
             raise AnvilError(
-                "there is no `anvil` on PATH: install Foundry (https://getfoundry.sh), or use `make demo` in the project's "
-                "folder, which brings one"
+                "there is no `anvil` on PATH: install Foundry (https://getfoundry.sh), or use `make demo`, "
+                "which brings one"
             ) from error
         try:
             self.url = f"http://127.0.0.1:{self._await_port()}"
