@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from tallystick.chain.signer import KeySigner, configured_signer, typed_data_digest
 from tallystick.config import SignerConfig
 from tallystick.core.permit import Permit, TokenDomain, typed_data
-from tallystick.errors import KeyInvalid, KeyLocked, KeyMissing
+from tallystick.errors import ConfigError, KeyInvalid, KeyLocked, KeyMissing
 
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -42,6 +42,13 @@ def test_a_keystore_opens_with_its_password(keystore: Path) -> None:
 def test_E73_no_key_is_an_error_that_says_how_to_give_one() -> None:
     with pytest.raises(KeyMissing, match="no key to sign with: set TALLYSTICK_KEY to a private key, or"):
         configured_signer(SignerConfig())
+
+
+def test_E73_two_keys_are_one_too_many(keystore: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"found TALLYSTICK_KEY and the keystore .*biller\.json, one of them can sign"
+    ):
+        configured_signer(SignerConfig(keystore=keystore, key=SecretStr(KEY)))
 
 
 def test_E73_a_locked_keystore_is_an_error(keystore: Path) -> None:

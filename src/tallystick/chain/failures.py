@@ -41,12 +41,15 @@ from tallystick.errors import (
 # --- HTTP: what `requests` raises under web3 --------------------------------------------------------------------------
 
 
-def http_failure(error: Exception, url: str) -> NodeError:
-    """For anything that went wrong before there was a JSON-RPC answer."""
+def http_failure(error: Exception, url: str, method: str) -> NodeError | RevertError:
+    """For anything that went wrong before there was a JSON-RPC answer; some nodes put one behind an HTTP error."""
     node = shown_url(url)
-    status = error.response.status_code if isinstance(error, requests.HTTPError) and error.response is not None else 0
+    response = error.response if isinstance(error, requests.HTTPError) else None
+    status = 0 if response is None else response.status_code
     if status == requests.codes.too_many_requests:
         return NodeBusy(f"{node} wants fewer requests (HTTP 429): wait, or use another node")
+    if response is not None and (answered := _json_error(response)):
+        return answered_error(answered, url, method)
     if requests.codes.bad_request <= status < requests.codes.internal_server_error:
         return NodeRefused(
             f"{node} answered HTTP {status}: check that this is a node's address, and its key", code=status
@@ -60,6 +63,15 @@ def http_failure(error: Exception, url: str) -> NodeError:
             f"no answer from {node} ({type(error).__name__}): start the node, or give its address with --rpc"
         )
     return NodeInvalid(f"{node} gave an answer that is not JSON-RPC ({error}): check that this is a node's address")
+
+
+def _json_error(response: requests.Response) -> Mapping[str, Any] | None:
+    try:
+        answer = response.json()
+    except requests.JSONDecodeError:
+        return None
+    found = answer.get("error") if isinstance(answer, Mapping) else None
+    return found if isinstance(found, Mapping) else None
 
 
 # --- JSON-RPC: the `error` of an answer -------------------------------------------------------------------------------

@@ -112,13 +112,13 @@ def _url(provider: HTTPProvider) -> str:
 
 
 def _request(provider: HTTPProvider, method: str, parameters: Sequence[Any]) -> Any:
-    with _http(provider):
+    with _http(provider, method):
         answer: Any = provider.make_request(RPCEndpoint(method), list(parameters))
     return _result(answer, _url(provider), method)
 
 
 def _request_batch(provider: HTTPProvider, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-    with _http(provider):
+    with _http(provider, calls[0][0]):
         answers: Any = provider.make_batch_request(
             [(RPCEndpoint(method), list(parameters)) for method, parameters in calls]
         )
@@ -131,11 +131,11 @@ def _request_batch(provider: HTTPProvider, calls: Sequence[tuple[str, Sequence[A
 
 
 @contextlib.contextmanager
-def _http(provider: HTTPProvider) -> Iterator[None]:
+def _http(provider: HTTPProvider, method: str) -> Iterator[None]:
     try:
         yield
     except (requests.RequestException, Web3Exception, ValueError, TypeError, KeyError) as error:
-        raise http_failure(error, _url(provider)) from error
+        raise http_failure(error, _url(provider), method) from error
 
 
 def _result(answer: Any, url: str, method: str) -> Any:

@@ -4,6 +4,9 @@ What makes it so: a transaction keeps its nonce for life, and the chain takes ea
 mined in time is sent again with the same nonce and higher fees, and whichever of its versions is mined is the one. When
 another transaction has taken the nonce, none of the versions can ever be mined, and the caller is told so.
 
+Not protected: "mined" means in the chain as it now is. When a reorganisation takes that back, the transaction usually
+comes again by itself; the mirror, which waits for finality, is what tells.
+
 Every call is tried with `eth_call` before anything is signed, so that what would revert costs nothing.
 """
 

@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 
 from tallystick.chain.failures import KEY_FAILURES, key_failure, keystore_failure
 from tallystick.config import SignerConfig
-from tallystick.errors import KeyInvalid, KeyLocked, KeyMissing
+from tallystick.errors import ConfigError, KeyInvalid, KeyLocked, KeyMissing
 
 NO_KEY = (
     "there is no key to sign with: set TALLYSTICK_KEY to a private key, or signer.keystore to a keystore file and "
@@ -89,10 +89,16 @@ class KeySigner:
 
 
 def configured_signer(config: SignerConfig) -> KeySigner:
-    """The signer that the configuration names: a keystore, or else the key of TALLYSTICK_KEY.
+    """The signer that the configuration names: a keystore, or the key of TALLYSTICK_KEY.
 
-    Raises KeyMissing when it names none, KeyLocked or KeyInvalid when it cannot be opened.
+    Raises KeyMissing when it names none, KeyLocked or KeyInvalid when it cannot be opened, ConfigError when it names
+    both: who signs must not be a guess.
     """
+    if config.keystore is not None and config.key is not None:
+        raise ConfigError(
+            f"found TALLYSTICK_KEY and the keystore {config.keystore}, one of them can sign: unset TALLYSTICK_KEY, or "
+            "take signer.keystore out of the configuration"
+        )
     if config.keystore is not None:
         password = config.password.get_secret_value() if config.password else None
         return KeySigner.from_keystore(config.keystore, password)
