@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,12 @@ def demo(folder: Path, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+def _program() -> str:
+    """How the reader can call us again: a project's own environment is seldom on PATH."""
+    called = Path(sys.argv[0]).absolute()
+    return str(called.relative_to(Path.cwd())) if called.is_relative_to(Path.cwd()) else "tallystick"
+
+
 def _text(summary: dict[str, Any], folder: Path) -> str:
     audit = summary["audit"]
     matched = "the halves match" if audit["ok"] else f"{len(audit['differences'])} DIFFERENCES, see summary.json"
@@ -51,7 +56,7 @@ def _text(summary: dict[str, Any], folder: Path) -> str:
         f"  {row['account']:<{width}}  {row['debit']:>{amounts}}  {row['credit']:>{amounts}}"
         for row in summary["trial_balance"]
     )
-    program = "tallystick" if shutil.which("tallystick") else sys.argv[0]
+    program = _program()
     return f"""
 A year in {summary["seconds"]} s: {summary["subscriptions"]} subscriptions, {summary["charges"]} charges, \
 {summary["declines"]} declines ({summary["recovered"]} recovered), {summary["refunds"]} refunds, \

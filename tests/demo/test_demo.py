@@ -1,0 +1,102 @@
+"""The demo, run as a newcomer runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beancount import loader
+from pypdf import PdfReader
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["tallystick", "demo", "--out", str(folder), *options], capture_output=True, text=True)
+
+
+def children_of(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that it started, by number."""
+    listing = subprocess.run(["ps", "-eo", "pid=,ppid=,comm="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listing.splitlines()]
+    return [int(pid) for pid, parent, _ in rows if int(parent) == process.pid]
+
+
+@pytest.fixture(scope="module")
+def year(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    done = run(folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout, json.loads((folder / "summary.json").read_text())
+
+
+def test_the_audit_passes_and_the_halves_match(year: tuple[Path, str, dict[str, Any]]) -> None:
+    _, text, summary = year
+    audit = summary["audit"]
+    assert audit["ok"] is True
+    assert audit["charges_on_chain"] == audit["charges_in_ledger"] == summary["charges"] == summary["invoices"]
+    assert audit["refunds_on_chain"] == audit["refunds_in_ledger"] == summary["refunds"] == 2
+    assert "the halves match" in text
+
+
+def test_everything_that_was_promised_happens(year: tuple[Path, str, dict[str, Any]]) -> None:
+    summary = year[2]
+    assert summary["subscriptions"] >= 25
+    assert set(summary["ways"]) == {"approval", "permit", "mandate on an allowance", "mandate with permit"}
+    assert summary["declines"] == summary["recovered"] == 2
+    assert summary["reorgs"] == 1
+    assert summary["rolled_back_events"] > 0
+    assert summary["cancellations"] >= 1
+
+
+def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -> None:
+    folder, _, summary = year
+    pdfs = sorted((folder / "invoices").glob("*.pdf"))
+    assert len(pdfs) == summary["invoices"] + summary["credit_notes"]
+    assert "INV-000001" in PdfReader(pdfs[-summary["invoices"]]).pages[0].extract_text()
+    _, errors, _ = loader.load_file(str(folder / "ledger.beancount"))
+    assert errors == []
+    assert len((folder / "ledger.jsonl").read_text().splitlines()) == summary["charges"] + summary["refunds"]
+
+
+def test_the_books_can_be_read_when_the_chain_is_gone(year: tuple[Path, str, dict[str, Any]]) -> None:
+    folder = year[0]
+    config = ["--config", str(folder / "tallystick.toml")]
+    listing = subprocess.run(
+        ["tallystick", *config, "invoices", "list", "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(listing.stdout)
+    balance = subprocess.run(
+        ["tallystick", *config, "ledger", "trial-balance", "--json"], capture_output=True, text=True, check=True
+    )
+    *_, total = json.loads(balance.stdout)
+    assert total["debit"] == total["credit"]
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "taxes.txt").write_text("mine")
+    done = run(tmp_path)
+    assert done.returncode == 1
+    assert "somebody else's" in done.stderr
+    assert (tmp_path / "taxes.txt").read_text() == "mine"
+
+
+def test_interrupted_it_leaves_no_process_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    process = subprocess.Popen(
+        ["tallystick", "demo", "--out", str(folder)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "month 2" in line:
+            break
+    children = children_of(process)
+    assert len(children) == 1  # its Anvil
+    os.kill(process.pid, signal.SIGINT)
+    assert process.stderr.read().endswith("interrupted\n")
+    assert process.wait(timeout=20) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(children[0], 0)
