@@ -10,6 +10,11 @@ from typing import Any
 import pytest
 
 from tests.contracts.stage import START, SUBSCRIBED, UNLIMITED, Account, Contract, Stage
+from tests.hypothesis_profiles import load_profile
+
+
+def pytest_configure() -> None:
+    load_profile()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.core.period import Period, Unit, anchor_day_of
@@ -95,8 +95,8 @@ QUESTIONS = st.sampled_from(Unit).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(questions=st.lists(QUESTIONS, min_size=40, max_size=60))
+@pytest.mark.fuzz
+@given(questions=st.lists(QUESTIONS, min_size=10, max_size=25))
 def test_E24_contract_model_and_calendar_agree(harness: Contract, questions: list[Question]) -> None:
     for question, (later, whole) in zip(questions, answers(harness, questions), strict=True):
         period, due, anchor = Period(question.every, question.unit), question.due, question.anchor_day
@@ -134,7 +134,7 @@ def test_E20_E21_whole_periods_change_at_the_very_second(harness: Contract) -> N
     assert found == [grid.periods - 1 + passed for grid in grids for passed in (0, 1, 1)]
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.fuzz
 @given(
     start=st.integers(utc(2000, 1, 1), utc(2000, 1, 1) + ERA_S), months=st.integers(1, 1_180), eras=st.integers(1, 80)
 )

@@ -10,11 +10,11 @@ interface Vm {
     }
 
     function warp(uint256 timestamp) external;
-    /// @dev Instead of `block.timestamp`, which the optimiser reads once where we moved the clock in between.
-    function getBlockTimestamp() external view returns (uint256);
     function prank(address sender) external;
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function readFile(string calldata path) external view returns (string memory);
+    function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
     function snapshotState() external returns (uint256);
@@ -30,9 +30,9 @@ interface Vm {
 abstract contract Forge {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
-    /// @dev `seed` mapped onto [low, high].
+    /// @dev `seed` where it lies in [low, high], else mapped into it.
     function bound(uint256 seed, uint256 low, uint256 high) internal pure returns (uint256) {
-        uint256 size = high - low + 1;
-        return size == 0 ? seed : low + seed % size;
+        if (low <= seed && seed <= high) return seed;
+        return low + seed % (high - low + 1);
     }
 }

@@ -13,7 +13,7 @@ contract Handler is Model {
     /// @dev How often each action succeeded: a campaign in which nothing happens proves nothing.
     mapping(string what => uint256) public done;
 
-    constructor() {
+    constructor() clocked {
         vm.recordLogs();
         createPlan(0, 0, 9_990_000, 1, 3, 0);
         createPlan(1, 1, 5_000_000, 1, 3, 2);
@@ -25,7 +25,10 @@ contract Handler is Model {
 
     // -------------------------------------------------------- plans, consent
 
-    function createPlan(uint256 payee, uint256 token, uint256 price, uint256 every, uint256 unit, uint256 catchUp) public {
+    function createPlan(uint256 payee, uint256 token, uint256 price, uint256 every, uint256 unit, uint256 catchUp)
+        public
+        clocked
+    {
         if (plans.length == PLANS) return;
         ISubscriptions.PlanTerms memory terms = ISubscriptions.PlanTerms({
             payee: payees[payee % PAYEES],
@@ -40,7 +43,7 @@ contract Handler is Model {
         _follow();
     }
 
-    function subscribe(uint256 payerSeed, uint256 planSeed) public {
+    function subscribe(uint256 payerSeed, uint256 planSeed) public clocked {
         if (rows.length == SUBSCRIPTIONS) return;
         (address payer, uint256 planId) = (payers[payerSeed % PAYERS], planSeed % plans.length + 1);
         bytes32 terms = subscriptions.termsHash(planId);
@@ -56,7 +59,7 @@ contract Handler is Model {
     }
 
     /// @dev `forged`: another payer's key signs.
-    function submitMandate(uint256 payerSeed, uint256 planSeed, uint256 salt, bool forged) external {
+    function submitMandate(uint256 payerSeed, uint256 planSeed, uint256 salt, bool forged) external clocked {
         if (rows.length == SUBSCRIPTIONS) return;
         uint256 payerIndex = payerSeed % PAYERS;
         address payer = payers[payerIndex];
@@ -76,7 +79,7 @@ contract Handler is Model {
         }
     }
 
-    function revokeMandate(uint256 payerSeed, uint256 salt) external {
+    function revokeMandate(uint256 payerSeed, uint256 salt) external clocked {
         address payer = payers[payerSeed % PAYERS];
         bool used = subscriptions.isSaltUsed(payer, salt % SALTS);
         vm.prank(payer);
@@ -92,7 +95,7 @@ contract Handler is Model {
     // ----------------------------------------------------------------- charge
 
     /// @dev Several rows, some of them twice, some unknown.
-    function charge(uint256[6] calldata seeds, uint256 size) public {
+    function charge(uint256[6] calldata seeds, uint256 size) public clocked {
         uint256[] memory ids = new uint256[](bound(size, 2, 6));
         for (uint256 i = 0; i < ids.length; ++i) {
             ids[i] = bound(seeds[i], 0, rows.length + 1);
@@ -107,7 +110,7 @@ contract Handler is Model {
     }
 
     /// @dev One row: it may revert, but only for what it received.
-    function chargeOne(uint256 seed) external {
+    function chargeOne(uint256 seed) external clocked {
         uint256[] memory ids = new uint256[](1);
         ids[0] = bound(seed, 1, rows.length);
         try subscriptions.charge(ids) {
@@ -119,7 +122,7 @@ contract Handler is Model {
     }
 
     /// @dev E06: with any gas a batch either reverts as a whole or does what it does with plenty.
-    function chargeStarved(uint256[4] calldata seeds, uint256 gasLimit) external {
+    function chargeStarved(uint256[4] calldata seeds, uint256 gasLimit) external clocked {
         uint256[] memory ids = new uint256[](seeds.length);
         for (uint256 i = 0; i < ids.length; ++i) {
             ids[i] = bound(seeds[i], 1, rows.length);
@@ -139,24 +142,23 @@ contract Handler is Model {
 
     // --------------------------------------------------------- cancel, refund
 
-    function cancel(uint256 seed, uint256 caller, bool atPeriodEnd) external {
+    function cancel(uint256 seed, uint256 caller, bool atPeriodEnd) external clocked {
         uint256 id = bound(seed, 1, rows.length);
         Row storage row = rows[id - 1];
         address sender = _anybody(caller);
         bool allowed = (sender == row.payer || sender == plans[row.planId - 1].payee)
             && row.status < (atPeriodEnd ? ISubscriptions.Status.Ending : ISubscriptions.Status.Cancelled);
+        bytes memory data = atPeriodEnd
+            ? abi.encodeCall(subscriptions.cancelAtPeriodEnd, (id))
+            : abi.encodeCall(subscriptions.cancel, (id));
         vm.prank(sender);
-        (bool ok,) = address(subscriptions).call(
-            atPeriodEnd
-                ? abi.encodeCall(subscriptions.cancelAtPeriodEnd, (id))
-                : abi.encodeCall(subscriptions.cancel, (id))
-        );
+        (bool ok,) = address(subscriptions).call(data);
         vm.assertTrue(ok == allowed, "who may cancel");
         _follow();
         if (ok) ++done["cancelled"];
     }
 
-    function refund(uint256 seed, uint256 chargeSeed, uint256 amount, uint256 caller) external {
+    function refund(uint256 seed, uint256 chargeSeed, uint256 amount, uint256 caller) external clocked {
         uint256 id = bound(seed, 1, rows.length);
         ISubscriptions.PlanTerms memory terms = plans[rows[id - 1].planId - 1];
         address sender = caller % 3 == 0 ? _anybody(caller / 3) : terms.payee;

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {Subscriptions} from "../../contracts/Subscriptions.sol";
+import {ISubscriptions} from "../../contracts/interfaces/ISubscriptions.sol";
 import {HostileToken} from "../../contracts/mocks/HostileToken.sol";
 import {MockToken} from "../../contracts/mocks/MockToken.sol";
 import {MockUSDT} from "../../contracts/mocks/MockUSDT.sol";
@@ -16,7 +16,7 @@ abstract contract Market is Forge {
     uint256 internal constant TOKENS = 3;
     uint256 private constant START = 1_801_389_600; // 31 January 2027, 10:00
 
-    Subscriptions public immutable subscriptions = new Subscriptions();
+    ISubscriptions internal immutable subscriptions = ISubscriptions(_deploy("Subscriptions"));
     HostileToken private immutable _hostile = new HostileToken();
     MockUSDT private immutable _usdt = new MockUSDT();
     address[] internal tokens;
@@ -24,9 +24,15 @@ abstract contract Market is Forge {
     address[] internal payees = [address(0xa11ce), address(0xb0b)];
 
     mapping(address token => mapping(address account => uint256)) private _owned;
+    uint256 private _time = START;
 
-    constructor() {
-        vm.warp(START);
+    /// @dev Forge sets the clock back after each action.
+    modifier clocked() {
+        vm.warp(_time);
+        _;
+    }
+
+    constructor() clocked {
         tokens = [address(new MockToken("Mock Dollar", "MUSD", 6)), address(_hostile), address(_usdt)];
         for (uint256 i = 0; i < PAYERS; ++i) {
             payers.push(vm.addr(_keyOf(i)));
@@ -45,7 +51,7 @@ abstract contract Market is Forge {
     // ---------------------------------------------------------------- actions
 
     function pass(uint256 time) external {
-        vm.warp(_now() + bound(time, 0, time % 3 == 0 ? 2 days : 90 days));
+        _time += bound(time, 0, time % 3 == 0 ? 2 days : 90 days);
     }
 
     function mint(uint256 payer, uint256 token, uint256 amount) public {
@@ -71,7 +77,8 @@ abstract contract Market is Forge {
 
     /// @dev The hostile token plays a trick in one of its functions; an even seed makes it behave.
     function misbehave(uint256 seed) external {
-        bytes4[3] memory functions = [IERC20.transferFrom.selector, IERC20.balanceOf.selector, IERC20.allowance.selector];
+        bytes4[3] memory functions =
+            [IERC20.transferFrom.selector, IERC20.balanceOf.selector, IERC20.allowance.selector];
         for (uint256 i = 0; i < 3; ++i) {
             _hostile.play(functions[i], HostileToken.Trick.None);
         }
@@ -85,12 +92,21 @@ abstract contract Market is Forge {
 
     // ------------------------------------------------------------------ parts
 
+    /// @dev As Ape compiled it: the code that is shipped, and nothing for Forge to compile.
+    function _deploy(string memory name) private returns (address deployed) {
+        string memory key = string.concat(".contractTypes.", name, ".deploymentBytecode.bytecode");
+        bytes memory code = vm.parseJsonBytes(vm.readFile(".build/__local__.json"), key);
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 0x20), mload(code))
+        }
+    }
+
     function _keyOf(uint256 payer) internal pure returns (uint256) {
         return 0xA000 + payer;
     }
 
     function _now() internal view returns (uint256) {
-        return vm.getBlockTimestamp();
+        return _time;
     }
 
     /// @dev An event of the contract says that money moved: nothing else may move it.

@@ -127,8 +127,7 @@ abstract contract Model is Market {
     }
 
     function _onDeclined(uint256 id, bytes memory data) private view {
-        (uint256 due, ISubscriptions.DeclineReason reason) =
-            abi.decode(data, (uint256, ISubscriptions.DeclineReason));
+        (uint256 due, ISubscriptions.DeclineReason reason) = abi.decode(data, (uint256, ISubscriptions.DeclineReason));
         if (reason == ISubscriptions.DeclineReason.Unknown) {
             vm.assertTrue(id == 0 || id > rows.length, "unknown");
             return;

@@ -54,6 +54,15 @@ contract SubscriptionsTest is Forge {
         targets[0] = FuzzSelector(address(_handler), actions);
     }
 
+    /// @dev A campaign in which nothing is paid would prove nothing.
+    function test_the_handler_gets_payers_to_pay() public {
+        _handler.pass(59 days + 1); // not a multiple of 3: a long time
+        _handler.charge([uint256(1), 2, 3, 4, 1, 5], 6);
+        vm.assertEq(_handler.done("paid"), 4, "paid");
+        vm.assertEq(_handler.done("declined"), 2, "declined");
+        _handler.assertInvariants();
+    }
+
     function invariant_the_halves_match() public {
         _handler.assertInvariants();
     }
