@@ -35,6 +35,7 @@ artefacts: compile ## writes src/tallystick/contracts/*.json, the ABI and byteco
 test: setup-tests compile ## every test: core, storage, flows on a real chain, command line, documents, then the contracts
 	@$(PYTEST) -n $(WORKERS) --dist worksteal
 	@$(RUN) ape test tests/contracts
+	@$(RUN) forge test
 
 check: setup ## format, lint, types, arrows, purity of core/, generated files fresh
 	@$(RUN) ruff format --check .
@@ -55,7 +56,8 @@ bench: compile ## gas and speed, peers' figures beside them; JSON under benchmar
 
 fuzz: setup-tests compile ## the long stateful runs
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -n $(WORKERS) -m fuzz || [ $$? -eq 5 ] # 5: no such test there
-	@HYPOTHESIS_PROFILE=long $(RUN) ape test tests/contracts -m fuzz || [ $$? -eq 5 ]
+	@HYPOTHESIS_PROFILE=long $(RUN) ape test tests/contracts -m fuzz
+	@FOUNDRY_PROFILE=long $(RUN) forge test --fuzz-seed $$(od -An -N4 -tu4 /dev/urandom) # another one each time
 
 lock: setup ## pins Python packages anew after a change of pyproject.toml (npm: npm install --package-lock-only)
 	@$(RUN) python toolchain/lock.py
