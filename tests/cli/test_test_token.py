@@ -13,11 +13,11 @@ from tests.cli.conftest import Run
 
 
 def test_the_signer_gets_a_million_each_time(run: Run, anvil: Anvil) -> None:
-    key = {"TALLYSTICK_KEY": anvil.key(3)}
-    for times in (1, 2):
-        done = json.loads(run("deploy", "--rpc", anvil.url, "--test-token", "--json", env=key).stdout)
-        token = TokenContract(connect(anvil.url), done["test_token"])
-        assert token.balance(anvil.address(3)) == times * MINTED_UNITS
+    arguments = ("deploy", "--rpc", anvil.url, "--test-token", "--json")
+    first, again = (json.loads(run(*arguments, env={"TALLYSTICK_KEY": anvil.key(3)}).stdout) for _ in range(2))
+    assert first["test_token"] == again["test_token"]
+    token = TokenContract(connect(anvil.url), first["test_token"])
+    assert token.balance(anvil.address(3)) == 2 * MINTED_UNITS
     described = token.describe()
     assert (described.symbol, described.decimals) == ("USDC", 6)
 
