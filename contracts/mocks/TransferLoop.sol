@@ -25,8 +25,12 @@ contract TransferLoop {
         }
     }
 
-    function open(uint256 row, address payer) external {
-        _slots[row] = uint160(payer);
+    /// @notice One new slot, transferFrom, one event with one topic: what a subscription with its first charge cannot do
+    /// without.
+    function openAndCollect(address token, address to, uint256 amount, uint256 row) external {
+        _slots[row] = uint160(msg.sender) + (1 << 160);
+        _transferFrom(token, msg.sender, to, amount);
+        emit Collected(row, block.timestamp, amount);
     }
 
     function _transferFrom(address token, address from, address to, uint256 amount) private {

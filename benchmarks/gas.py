@@ -1,0 +1,389 @@
+"""What each operation costs in gas, beside the least it could cost and beside what others cost.
+
+    toolchain/run python -m benchmarks.gas                 measures, prints a table, writes results/gas.json
+    toolchain/run python -m benchmarks.gas --snapshot      also makes this run the measure for the tests
+
+Whole receipts (21,000 + calldata + execution - refunds) on Anvil under Osaka's rules, blocks 12 s apart: 9.99 of a
+token with 6 decimals, addresses like random ones, balances nonzero before and after, a later period. The limits are
+measured in the same run with `TransferLoop`. Exits with 1 when an operation costs more than it may.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_abi.grammar import TupleType, parse
+from eth_account import Account
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from rich.console import Console
+from rich.table import Table
+
+from tallystick.contracts import load_artefact
+from tallystick.core import mandate as mandates
+from tallystick.core import permit as permits
+from tallystick.core.deployment import FACTORY
+from tallystick.core.period import Unit
+from tallystick.core.plan import PlanTerms
+from tallystick.testing import Anvil, start_anvil
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "gas.json"
+SNAPSHOT = HERE / "gas-snapshot.json"
+APE_BUILD = HERE.parent / ".build" / "__local__.json"
+
+PRICE_UNITS = 9_990_000
+FUNDS_UNITS = 10**12
+UNLIMITED = 2**256 - 1
+MONTH_AND_MORE_S = 32 * 86_400
+GAS_LIMIT = 16_000_000
+ROWS = 100
+
+OZ_INFINITE, OZ_FINITE, USDC = "OZ infinite", "OZ finite", "MockUSDC"
+
+BOUNDS = {
+    ("charge", OZ_INFINITE, 100): 22_500,
+    ("charge", OZ_INFINITE, 1): 62_000,
+    ("subscribe with first charge", OZ_INFINITE, 1): 88_000,
+}
+"""The most that an operation may cost."""
+
+# Others, as measured on 2026-11-21 in the same conditions: on OpenZeppelin's token with an unlimited allowance, and on
+# real USDC v2.2, which runs behind a proxy (a transfer alone costs 4,400 more than with MockUSDC).
+# In batches theirs is what one more charge costs; ours is the whole receipt divided by the rows.
+# "prefunded": the payer's money is locked up in a contract beforehand.
+PEERS: dict[tuple[str, int], dict[str, tuple[int, int]]] = {
+    ("charge", 1): {
+        "spend-permissions, later period": (76_921, 89_632),
+        "Request recurring proxy": (109_445, 125_035),
+        "Unlock renewMembershipFor": (119_937, 133_948),
+        "commerce-payments, Permit2": (135_572, 155_047),
+        "ApePay claim, prefunded": (56_638, 67_220),
+        "Sablier Flow withdraw, prefunded": (90_473, 101_055),
+    },
+    ("charge", 100): {
+        "Unlock renewMembershipFor": (48_976, 54_487),
+        "spend-permissions, later period": (52_964, 54_972),
+        "Request recurring proxy": (75_859, 83_059),
+        "commerce-payments, Permit2": (96_198, 105_169),
+        "ApePay claim, prefunded": (22_517, 24_599),
+        "Sablier Flow withdraw, prefunded": (41_000, 43_082),
+    },
+    ("subscribe with first charge", 1): {
+        "ApePay create, prefunded": (236_516, 250_527),
+        "Sablier Flow create, prefunded": (162_571, 179_360),
+        "Superfluid createFlow": (303_943, 303_955),
+    },
+    ("submit mandate with permit", 1): {"commerce-payments charge, Permit2 approved before": (135_572, 155_047)},
+    ("refund", 1): {"commerce-payments": (72_700, 92_200)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One line of the table. `limit` is the least that this could cost, `best_peer` the cheapest of the others, where
+    there are any; gas, per row of a batch of `n`."""
+
+    op: str
+    token: str
+    n: int
+    gas_per_row: int
+    limit: int | None
+    best_peer: int | None
+    peer: str | None
+
+    @property
+    def key(self) -> str:
+        """Its name in the snapshot."""
+        return f"{self.op}, {self.token}, {self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A plan in one token, its payee, and payers who let the contract and the limit's contract take their money."""
+
+    kind: str
+    token: str
+    payee: str
+    plan_id: int
+    payers: list[str]
+
+
+def calldata(signature: str, *arguments: Any) -> bytes:
+    """A call, by the signature of its function."""
+    inputs = parse(signature[signature.index("(") :])
+    assert isinstance(inputs, TupleType)
+    return keccak(text=signature)[:4] + encode([part.to_type_str() for part in inputs.components], arguments)
+
+
+def account(name: str) -> str:
+    """An address as random as any other, the same in each run."""
+    return to_checksum_address(keccak(text=name)[12:])
+
+
+def creation_code(name: str) -> bytes:
+    """Of a mock, from Ape's build. Raises FileNotFoundError where nothing was compiled yet (`make compile`)."""
+    found = json.loads(APE_BUILD.read_text())["contractTypes"][name]["deploymentBytecode"]["bytecode"]
+    return bytes.fromhex(found.removeprefix("0x"))
+
+
+class Scene:
+    """The contracts on a chain whose gas costs nothing, with every account unlocked."""
+
+    def __init__(self, anvil: Anvil) -> None:
+        self.anvil = anvil
+        anvil.rpc("anvil_autoImpersonateAccount", True)
+        anvil.rpc("anvil_setBlockTimestampInterval", 12)
+        anvil.rpc("evm_setNextBlockTimestamp", 1_801_389_600)  # 31 January 2027, 10:00
+        self.operator = account("operator")
+        self.merchant = account("merchant")
+        artefact = load_artefact("Subscriptions")
+        self.send(self.operator, FACTORY, artefact.deploy_data)
+        self.subscriptions = artefact.address
+        self.loop = self.create(creation_code("TransferLoop"))
+        oz = creation_code("MockToken") + encode(["string", "string", "uint8"], ["Mock Dollar", "MUSD", 6])
+        self.tokens = {OZ_INFINITE: self.create(oz), USDC: self.create(load_artefact("MockUSDC").creation_code)}
+        self.tokens[OZ_FINITE] = self.tokens[OZ_INFINITE]
+        self.plans = 0
+        self.subscribers = 0
+
+    def send(self, sender: str, to: str | None, data: bytes) -> int:
+        """One transaction in a block of its own; the gas it used."""
+        return self.send_all([(sender, to, data)])[0]
+
+    def send_all(self, calls: Sequence[tuple[str, str | None, bytes]]) -> list[int]:
+        """Many of them, each of another sender, in any order."""
+        transactions = [
+            {"from": sender, "data": "0x" + data.hex(), "gas": hex(GAS_LIMIT), "gasPrice": "0x0"}
+            | ({"to": to} if to else {})
+            for sender, to, data in calls
+        ]
+        hashes = self.anvil.batch([("eth_sendTransaction", [transaction]) for transaction in transactions])
+        receipts = [self.anvil.receipt(sent) for sent in hashes]
+        assert all(receipt["status"] == "0x1" for receipt in receipts), "a transaction of the benchmark failed"
+        return [int(receipt["gasUsed"], 16) for receipt in receipts]
+
+    def create(self, code: bytes) -> str:
+        """Creates a contract; its address."""
+        self.send(self.operator, None, code)
+        sent = self.anvil.rpc("eth_getBlockByNumber", "latest", False)["transactions"][0]
+        return str(self.anvil.receipt(sent)["contractAddress"])
+
+    def terms_hash(self, plan_id: int) -> bytes:
+        """What payers agree to."""
+        call = {"to": self.subscriptions, "data": "0x" + calldata("termsHash(uint256)", plan_id).hex()}
+        return bytes.fromhex(self.anvil.rpc("eth_call", call, "latest")[2:])
+
+    def fund(self, kind: str, payers: Sequence[str], *spenders: str) -> None:
+        """Money, and what lets others take it."""
+        token, value = self.tokens[kind], UNLIMITED if kind == OZ_INFINITE else FUNDS_UNITS
+        self.send_all([(payer, token, calldata("mint(address,uint256)", payer, FUNDS_UNITS)) for payer in payers])
+        for spender in spenders:
+            approve = calldata("approve(address,uint256)", spender, value)
+            self.send_all([(payer, token, approve) for payer in payers])
+
+    def create_plan(self, kind: str, payee: str) -> int:
+        """A monthly plan; the gas it used."""
+        self.plans += 1
+        terms = (payee, PRICE_UNITS, self.tokens[kind], 1, Unit.MONTH, 0)
+        create = calldata("createPlan((address,uint96,address,uint32,uint8,uint8))", terms)
+        return self.send(self.merchant, self.subscriptions, create)
+
+    def subscribe(self, payers: Sequence[str], plan_id: int) -> list[int]:
+        """They pay the first period; the gas that each used."""
+        self.subscribers += len(payers)
+        subscribe = calldata("subscribe(uint256,bytes32)", plan_id, self.terms_hash(plan_id))
+        return self.send_all([(payer, self.subscriptions, subscribe) for payer in payers])
+
+    def charge(self, ids: Sequence[int]) -> int:
+        """Anyone charges; the gas it used for each row."""
+        return self.send(self.operator, self.subscriptions, calldata("charge(uint256[])", list(ids))) // len(ids)
+
+    def next_month(self) -> None:
+        """A little more than a month later."""
+        self.anvil.advance(MONTH_AND_MORE_S)
+
+
+def sell(scene: Scene, kind: str) -> Sale:
+    """A plan with a hundred payers, who have paid once."""
+    payee = account(f"payee {kind}")
+    scene.create_plan(kind, payee)
+    sale = Sale(kind, scene.tokens[kind], payee, scene.plans, [account(f"{kind} {row}") for row in range(ROWS)])
+    scene.fund(kind, sale.payers, scene.subscriptions, scene.loop, scene.operator)
+    scene.subscribe(sale.payers, sale.plan_id)
+    scene.send_all([(payer, scene.loop, open_limit(sale, row)) for row, payer in enumerate(sale.payers)])
+    return sale
+
+
+def open_limit(sale: Sale, row: int) -> bytes:
+    """What opens a row of the limit's contract and pays for the first time."""
+    signature = "openAndCollect(address,address,uint256,uint256)"
+    return calldata(signature, sale.token, sale.payee, PRICE_UNITS, limit_row(sale, row))
+
+
+def limit_row(sale: Sale, row: int) -> int:
+    """The number under which the limit's contract keeps a payer."""
+    return sale.plan_id << 8 | row
+
+
+def transfer_limits(scene: Scene, sale: Sale) -> list[Measurement]:
+    """Money moved from payers to payee, and nothing else."""
+    single = calldata("transferFrom(address,address,uint256)", sale.payers[0], sale.payee, PRICE_UNITS)
+    loop = calldata("collect(address,address,uint256,address[])", sale.token, sale.payee, PRICE_UNITS, sale.payers)
+    return [
+        measured("plain transferFrom", sale.kind, 1, scene.send(scene.operator, sale.token, single)),
+        measured("tightest loop", sale.kind, ROWS, scene.send(scene.operator, scene.loop, loop) // ROWS),
+    ]
+
+
+def charges(scene: Scene, sale: Sale) -> list[Measurement]:
+    """Alone and in batches, each beside transferFrom + a slot + an event; and rows that are not due."""
+    found = []
+    first_id = scene.subscribers - ROWS + 1
+    for n in (ROWS, 10, 1):
+        scene.next_month()
+        gas = scene.charge(range(first_id, first_id + n))
+        record = calldata(
+            "collectAndRecord(address,address,uint256,uint256[])",
+            sale.token,
+            sale.payee,
+            PRICE_UNITS,
+            [limit_row(sale, row) for row in range(n)],
+        )
+        found.append(measured("charge", sale.kind, n, gas, scene.send(scene.operator, scene.loop, record) // n))
+    scene.charge(range(first_id, first_id + ROWS))
+    not_due = scene.charge(range(first_id, first_id + ROWS))
+    return [*reversed(found), measured("charge, not due", sale.kind, ROWS, not_due)]
+
+
+def subscribing(scene: Scene, sale: Sale) -> list[Measurement]:
+    """A payer who is new to the contract: by a call, and by two signatures that somebody else brings."""
+    payer = account(f"{sale.kind} direct")
+    scene.fund(sale.kind, [payer], scene.subscriptions, scene.loop)
+    (direct,) = scene.subscribe([payer], sale.plan_id)
+    limit = scene.send(payer, scene.loop, open_limit(sale, ROWS))
+    cancel = scene.send(payer, scene.subscriptions, calldata("cancel(uint256)", scene.subscribers))
+    return [
+        measured("subscribe with first charge", sale.kind, 1, direct, limit),
+        measured("submit mandate with permit", sale.kind, 1, submit_mandate(scene, sale), limit),
+        measured("cancel", sale.kind, 1, cancel),
+        measured("refund", sale.kind, 1, refund(scene, sale)),
+        measured("create plan", sale.kind, 1, scene.create_plan(sale.kind, sale.payee)),
+    ]
+
+
+def submit_mandate(scene: Scene, sale: Sale) -> int:
+    """The payer signs twice and sends nothing; the gas that the relayer used."""
+    key = keccak(text=f"{sale.kind} signing")
+    payer = Account.from_key(key).address
+    scene.fund(sale.kind, [payer])
+    terms = PlanTerms(sale.payee, PRICE_UNITS, sale.token, 1, Unit.MONTH)
+    mandate = mandates.Mandate(payer, sale.plan_id, int.from_bytes(keccak(text="salt"), "big"), 2_000_000_000)
+    asked = mandates.typed_data(mandate, terms, chain_id=scene.anvil.chain_id, contract=scene.subscriptions)
+    consent = Account.sign_typed_data(key, full_message=asked).signature
+    name, version = ("USD Coin", "2") if sale.kind == USDC else ("Mock Dollar", "1")
+    permit = permits.Permit(payer, scene.subscriptions, UNLIMITED, 0, 2_000_000_000)
+    token = permits.TokenDomain(name, version, scene.anvil.chain_id, to_checksum_address(sale.token))
+    allowing = Account.sign_typed_data(key, full_message=permits.typed_data(permit, token)).signature
+    signed = permits.signed_permit(permit, bytes(allowing))
+    scene.subscribers += 1
+    submit = calldata(
+        "submitMandateWithPermit((address,uint256,uint256,uint256),bytes,(uint256,uint256,uint8,bytes32,bytes32))",
+        (mandate.payer, mandate.plan_id, mandate.salt, mandate.valid_before),
+        bytes(consent),
+        (signed.value_units, signed.deadline, signed.v, signed.r, signed.s),
+    )
+    return scene.send(scene.operator, scene.subscriptions, submit)
+
+
+def refund(scene: Scene, sale: Sale) -> int:
+    """The whole of one charge, after the payee has refunded another; the gas it used."""
+    approve = calldata("approve(address,uint256)", scene.subscriptions, FUNDS_UNITS)
+    scene.send(sale.payee, sale.token, approve)
+    give_back = [
+        calldata("refund(uint256,uint256,uint256)", subscription_id, 1, PRICE_UNITS)
+        for subscription_id in (scene.subscribers - 1, scene.subscribers)
+    ]
+    return [scene.send(sale.payee, scene.subscriptions, data) for data in give_back][1]
+
+
+def measured(op: str, kind: str, n: int, gas: int, limit: int | None = None) -> Measurement:
+    """A line with the cheapest of the others beside it: those whose payers keep their money."""
+    column = 1 if kind == USDC else 0
+    offers = {name: gas[column] for name, gas in PEERS.get((op, n), {}).items()}
+    free = {name: gas for name, gas in offers.items() if "prefunded" not in name} or offers
+    peer = min(free, key=lambda name: free[name], default=None)
+    return Measurement(op, kind, n, gas, limit, free[peer] if peer else None, peer)
+
+
+def measure(anvil: Anvil) -> list[Measurement]:
+    """Everything, on a chain that `start` started."""
+    scene = Scene(anvil)
+    found = []
+    for kind in (OZ_INFINITE, OZ_FINITE, USDC):
+        sale = sell(scene, kind)
+        found += [*transfer_limits(scene, sale), *charges(scene, sale), *subscribing(scene, sale)]
+    return found
+
+
+def start() -> Any:
+    """The chain for it: Osaka's rules, and gas that costs nothing."""
+    return start_anvil("--hardfork", "osaka", "--block-base-fee-per-gas", "0", "--gas-price", "0")
+
+
+def show(measurements: Sequence[Measurement]) -> None:
+    """The table."""
+    table = Table("operation", "token", "rows", title="gas, whole receipts, per row")
+    for heading in ("gas", "limit", "x limit", "best peer", "x peer"):
+        table.add_column(heading, justify="right")
+    table.add_column("peer")
+    for line in measurements:
+        table.add_row(
+            line.op,
+            line.token,
+            str(line.n),
+            f"{line.gas_per_row:,}",
+            f"{line.limit:,}" if line.limit else "",
+            f"{line.gas_per_row / line.limit:.2f}" if line.limit else "",
+            f"{line.best_peer:,}" if line.best_peer else "",
+            f"{line.gas_per_row / line.best_peer:.2f}" if line.best_peer else "",
+            line.peer or "",
+        )
+    Console(width=150).print(table)
+
+
+def excesses(measurements: Sequence[Measurement]) -> list[str]:
+    """What costs more than it may."""
+    found = {(line.op, line.token, line.n): line.gas_per_row for line in measurements}
+    return [
+        f"{op}, {token}, {n} rows: {found[op, token, n]:,} gas per row, allowed {bound:,}"
+        for (op, token, n), bound in BOUNDS.items()
+        if found[op, token, n] > bound
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measures gas.")
+    parser.add_argument("--snapshot", action="store_true", help="make this run the measure for the tests")
+    arguments = parser.parse_args()
+    with start() as anvil:
+        measurements = measure(anvil)
+    show(measurements)
+    RESULTS.write_text(json.dumps([asdict(line) for line in measurements], indent=2) + "\n")
+    if arguments.snapshot:
+        SNAPSHOT.write_text(json.dumps({line.key: line.gas_per_row for line in measurements}, indent=2) + "\n")
+    too_dear = excesses(measurements)
+    for line in too_dear:
+        print(line, file=sys.stderr)
+    return 1 if too_dear else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
