@@ -196,10 +196,12 @@ def test_E17_a_mandate_is_good_once_even_after_cancelling(
 def test_E17_a_new_subscription_needs_a_new_salt(
     stage: Stage, subscriptions: Contract, anyone: Account, payer: Account, mandate: Mandate
 ) -> None:
-    for salt in (7, 8, 255, 256, UNLIMITED):
+    salts = (7, 8, 255, 256, UNLIMITED)
+    for salt in salts:
         again = mandate._replace(salt=salt)
         subscriptions.submitMandate(again, signed_mandate(stage, payer, again), sender=anyone)
     assert subscriptions.subscriptionCount() == 5
+    assert all(subscriptions.isSaltUsed(payer, salt) for salt in salts)
     assert not any(subscriptions.isSaltUsed(payer, salt) for salt in (0, 6, 9, 254, 257, 263, UNLIMITED - 1))
 
 

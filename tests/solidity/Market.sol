@@ -105,6 +105,10 @@ abstract contract Market is Forge {
         return 0xA000 + payer;
     }
 
+    function _passTo(uint256 time) internal {
+        if (time > _time) _time = time;
+    }
+
     function _now() internal view returns (uint256) {
         return _time;
     }

@@ -24,6 +24,15 @@ abstract contract Model is Market {
     mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) private _refunded;
     mapping(address payee => mapping(address token => ISubscriptions.ControlTotals)) private _totals;
 
+    // ------------------------------------------------------------------- time
+
+    /// @dev To a boundary of a subscription's periods, or to the second before or after it.
+    function passToBoundary(uint256 seed, uint256 periods, uint256 offset) external {
+        Row storage row = rows[bound(seed, 1, rows.length) - 1];
+        Step step = _stepOf(plans[row.planId - 1]);
+        _passTo(step.later(row.nextDue, bound(periods, 0, 3), row.anchorDay) + bound(offset, 0, 2) - 1);
+    }
+
     // ----------------------------------------------------------------- events
 
     /// @dev Takes in what a call that succeeded has emitted.
