@@ -116,7 +116,9 @@ def submit(config: Config, file: BinaryIO) -> Record:
     return _opened(connection, submit_mandate(connection, signed))
 
 
-@subscriptions.command(epilog=examples("tallystick subscriptions revoke 8123...7"))
+@subscriptions.command(
+    epilog=examples("tallystick subscriptions revoke 8123771     the salt, as it stands in the mandate")
+)
 @click.argument("salt", type=click.IntRange(0, 2**256 - 1))
 @configured
 @shown
