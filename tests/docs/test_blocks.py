@@ -1,0 +1,52 @@
+"""Every block of every document does what it says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tallystick.testing import start_anvil
+from tests.docs.beginnings import BEGINNINGS, FIRST_DAY, nothing, sold
+from tests.docs.blocks import DOCUMENTS, ROOT, SHELLS, TAGS, Block, blocks_of, name_of
+from tests.docs.reader import SUBSTITUTES, Reader
+from tests.docs.warm import ADDRESS, WarmProgram
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_a_reader_can_do_what_it_says(document: Path, tmp_path: Path, warm: WarmProgram) -> None:
+    begin = BEGINNINGS.get(name_of(document), nothing)
+    timestamp = ["--timestamp", str(FIRST_DAY)] if begin is sold else []
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TALLYSTICK_")}
+    environment |= {"PATH": f"{warm.folder}:{environment['PATH']}", ADDRESS: str(warm.socket)}
+    with start_anvil(*timestamp) as anvil:
+        begin(anvil, tmp_path)
+        environment |= {"TALLYSTICK_RPC_URL": anvil.url, "ETH_RPC_URL": anvil.url}
+        reader = Reader(tmp_path, environment, anvil.url)
+        for block in blocks_of(document):
+            reader.do(block)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_block_says_what_it_is(document: Path) -> None:
+    for block in blocks_of(document):
+        assert block.tag in TAGS, f"{block} is tagged {block.tag!r}, allowed are {', '.join(TAGS)}"
+
+
+def run_lines() -> list[str]:
+    shells: list[Block] = [block for document in DOCUMENTS for block in blocks_of(document) if block.tag in SHELLS]
+    return [line.partition("  #")[0].strip() for block in shells for line in block.text.splitlines()]
+
+
+def test_every_substitute_is_for_a_line_that_is_there() -> None:
+    assert set(SUBSTITUTES) <= set(run_lines())
+
+
+def test_what_runs_for_ever_has_a_substitute() -> None:
+    assert [line for line in run_lines() if line.endswith("&") and line not in SUBSTITUTES] == []
+
+
+def test_make_demo_is_the_demo_after_the_set_up() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\ndemo: setup ")[2].splitlines()[1:3]
+    assert recipe == [f"\t@$(RUN) {SUBSTITUTES['make demo'].line}", ""]

@@ -1,0 +1,69 @@
+"""The differences that docs/audit.md explains are those that an audit names."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tallystick.config import Config, load_config
+from tallystick.flows.audit import audit
+from tallystick.flows.mirror import open_mirror
+from tallystick.testing import start_anvil
+from tests.docs.beginnings import FIRST_DAY, sold
+from tests.docs.blocks import ROOT, table_of
+
+TAMPERINGS = (
+    "UPDATE sources SET final_hash = zeroblob(32)",
+    "UPDATE tokens SET decimals = 18",
+    "DELETE FROM events WHERE name = 'Declined'",
+    "UPDATE postings SET units = '1' WHERE entry_number = 3 AND side = 'D'",
+    "UPDATE entries SET previous_hash = zeroblob(32) WHERE entry_number = 5",
+    "DELETE FROM entries WHERE entry_number = 8",
+    "UPDATE invoices SET total_units = '1' WHERE kind = 'invoice' AND number = 2",
+    "DELETE FROM invoices WHERE kind = 'credit_note'",
+    "UPDATE plans SET every = 2",
+    "UPDATE subscriptions SET charges = 9 WHERE subscription_id = 1",
+)
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Iterator[set[str]]:
+    """The rows that audits name after each of the tamperings."""
+    rows_found: set[str] = set()
+    database, whole = tmp_path / "tallystick.db", tmp_path / "whole.db"
+    with start_anvil("--timestamp", str(FIRST_DAY)) as anvil:
+        sold(anvil, tmp_path)
+        shutil.copy(database, whole)
+        for tampering in TAMPERINGS:
+            shutil.copy(whole, database)
+            connection = sqlite3.connect(database)
+            with connection:
+                assert connection.execute(tampering).rowcount > 0, tampering
+            connection.close()
+            config = Config(
+                rpc_url=anvil.url,
+                deployment=tmp_path / "deployments" / "31337.json",
+                database=f"sqlite:///{database}",
+                peg=load_config(tmp_path / "tallystick.toml", environment={}).peg,
+            )
+            mirror = open_mirror(config)
+            report = audit(mirror.engine, mirror.rpc, mirror.target)
+            mirror.engine.dispose()
+            assert not report.ok, tampering
+            rows_found |= {difference.row for difference in report.differences}
+        yield rows_found
+
+
+def test_each_difference_is_explained_and_each_explanation_has_a_difference(found: set[str]) -> None:
+    explained = [
+        re.compile(re.sub(r"<\w+>", r"[^,]+", pattern) + r"(, [\w ]+)?")
+        for row in table_of(ROOT / "docs" / "audit.md", "| row | what it means |")
+        for pattern in re.split(r"`, `", row[0])
+    ]
+    assert [row for row in sorted(found) if not any(pattern.fullmatch(row) for pattern in explained)] == []
+    assert [pattern.pattern for pattern in explained if not any(pattern.fullmatch(row) for row in found)] == []

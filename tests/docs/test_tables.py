@@ -1,0 +1,100 @@
+"""Tables, numbers and formats in the documents are the code's."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from dataclasses import fields
+from typing import Any
+
+from tallystick import errors
+from tallystick.cli import bill, index
+from tallystick.config import KEYS, SECRET_VARIABLES, VARIABLES, Config
+from tallystick.core.events import Charged, Origin
+from tallystick.core.ledger import entry_for
+from tallystick.core.period import Unit
+from tallystick.core.plan import PlanTerms
+from tallystick.core.subscription import MAX_CHARGES, DeclineReason
+from tallystick.errors import ContractError, TallystickError
+from tallystick.flows.bill import MOST_ROWS
+from tallystick.flows.follow import LONGEST_PAUSE_S
+from tallystick.flows.lead import LEASE_S
+from tallystick.flows.mint import MINTED_UNITS, OWN_CHAINS
+from tallystick.flows.subscribe import PERIODS
+from tests.docs.blocks import ROOT, blocks_of, prose_of, table_of
+
+README, LEDGER = ROOT / "README.md", ROOT / "docs" / "ledger.md"
+SELLING, OPERATING = ROOT / "docs" / "selling.md", ROOT / "docs" / "operating.md"
+
+
+def test_every_key_of_the_configuration_with_its_variable_and_default() -> None:
+    table = table_of(OPERATING, "| key | variable | default | what it is |")
+    assert sorted(row[0] for row in table) == sorted(KEYS)
+    variables = VARIABLES | SECRET_VARIABLES
+    default = Config()
+    for key, variable, shown, _ in table:
+        assert variables[variable] == key
+        section, _, name = key.rpartition(".")
+        value = getattr(getattr(default, section) if section else default, name)
+        if value is None:
+            assert shown == "", key
+        elif isinstance(value, tuple):
+            assert tomllib.loads(f"value = {shown}")["value"] == list(value), key
+        else:
+            assert shown == str(value), key
+
+
+def test_every_error_of_the_contract_with_its_values() -> None:
+    table = table_of(SELLING, "| error | values | when |")
+    shown = {name: re.findall(r"\w+", values) for name, values, _ in table}
+    assert shown == {cls.__name__: [part.name for part in fields(cls)] for cls in ContractError.__subclasses__()}
+
+
+def test_every_other_error_and_whether_it_may_pass() -> None:
+    classes: dict[str, type[TallystickError]] = {
+        name: cls for name, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, TallystickError)
+    }
+    table = {name: passes for name, passes, _ in table_of(OPERATING, "| error | may pass | what to do |")}
+    for name, passes in table.items():
+        assert passes == ("yes" if classes[name].retryable else "no"), name
+    parents = {base for cls in classes.values() for base in cls.__mro__[1:]}
+    leaves = {name for name, cls in classes.items() if cls not in parents and not issubclass(cls, ContractError)}
+    in_selling = set(re.findall(r"`(\w+)`", prose_of(SELLING)))
+    assert leaves - table.keys() - in_selling == set()
+
+
+def test_every_reason_of_a_decline() -> None:
+    assert [row[0] for row in table_of(SELLING, "| reason | what it means |")] == [
+        reason.name for reason in DeclineReason
+    ]
+    assert f"{MAX_CHARGES:,} charges" in prose_of(SELLING)
+
+
+def test_numbers_in_the_text_are_the_code_s() -> None:
+    operating, selling = (re.sub(r"\s+", " ", prose_of(page)) for page in (OPERATING, SELLING))
+    assert f"every {index.POLL_S:.0f} seconds" in operating
+    assert f"a round every {bill.POLL_S:.0f} seconds" in operating
+    assert f"up to {MOST_ROWS} rows" in operating
+    assert f"followed after {LEASE_S} seconds" in operating
+    assert LONGEST_PAUSE_S == 60
+    assert "a pause that grows to a minute" in operating
+    assert Config().bill.retry_after_s == tuple(days * 86_400 for days in (1, 3, 5, 7))
+    assert f"is raised ({PERIODS})" in selling
+    assert f"a permit for {PERIODS} months" in README.read_text()
+    assert MINTED_UNITS == 10**6 * 10**6
+    assert OWN_CHAINS[0] == 31337
+
+
+def test_the_example_of_the_hash_chain_is_what_the_ledger_computes() -> None:
+    blocks = list(blocks_of(LEDGER))
+    place = next(place for place, block in enumerate(blocks) if "sha256(bytes(32)" in block.text)
+    code, shown = blocks[place].text, blocks[place + 1].text
+    values: dict[str, Any] = {}
+    exec(code, values)
+    payee = values["wallet"].removeprefix("Assets:Wallet:")
+    terms = PlanTerms(payee, 9_990_000, values["token"], 1, Unit.MONTH, 0)
+    block_hash, transaction_hash = (bytes.fromhex(values[name]) for name in ("block_hash", "transaction_hash"))
+    origin = Origin(21_000_000, block_hash, 1_769_846_400, transaction_hash, 4)
+    event = Charged(1, 1, 1_769_846_400, 1_772_265_600, 9_990_000)
+    assert entry_for(1, event, origin, 1, terms, bytes(32)).hash.hex() == shown.strip()
