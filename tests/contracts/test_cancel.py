@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tallystick.core.subscription import DeclineReason, Status
-from tests.contracts.stage import DAY, FIRST_DUE, PRICE, Account, Contract, Stage, reverts
+from tests.contracts.stage import DAY, FIRST_DUE, PRICE, Account, Contract, Stage, reverts, utc
+
+SECOND_DUE = utc(2027, 3, 31, 12)
 
 
 @pytest.mark.parametrize("role", ["payer", "payee"])
@@ -67,11 +69,26 @@ def test_works_while_the_token_does_not(stage: Stage, subscriptions: Contract, u
 
 
 @pytest.mark.parametrize("first", ["cancel", "charge"])
+@pytest.mark.parametrize(
+    ("verb", "status", "reason"),
+    [
+        ("cancel", Status.CANCELLED, DeclineReason.CANCELLED),
+        ("cancelAtPeriodEnd", Status.ENDING, DeclineReason.ENDED),
+    ],
+)
 def test_E26_cancel_and_charge_in_one_block_the_first_wins(
-    stage: Stage, subscriptions: Contract, token: Contract, payer: Account, subscribed: int, first: str
+    stage: Stage,
+    subscriptions: Contract,
+    token: Contract,
+    payer: Account,
+    subscribed: int,
+    verb: str,
+    status: Status,
+    reason: DeclineReason,
+    first: str,
 ) -> None:
     calls = {
-        "cancel": (payer, subscriptions.cancel.encode_input(subscribed)),
+        "cancel": (payer, getattr(subscriptions, verb).encode_input(subscribed)),
         "charge": (stage.anyone, subscriptions.charge.encode_input([subscribed])),
     }
     order = sorted(calls, key=lambda name: name != first)
@@ -89,8 +106,11 @@ def test_E26_cancel_and_charge_in_one_block_the_first_wins(
         stage.rpc("evm_setAutomine", True)
     receipts = {name: stage.chain.provider.get_receipt(sent[name]) for name in order}
     assert receipts["cancel"].block_number == receipts["charge"].block_number
-    assert stage.events(receipts["cancel"]) == [("Cancelled", {"subscriptionId": subscribed})]
     paid = first == "charge"
-    assert stage.outcomes(receipts["charge"]) == [DeclineReason.NONE if paid else DeclineReason.CANCELLED]
+    assert stage.outcomes(receipts["charge"]) == [DeclineReason.NONE if paid else reason]
     assert token.balanceOf(stage.merchant) == (2 if paid else 1) * PRICE
-    assert (stage.status(subscribed), stage.charges(subscribed)) == (Status.CANCELLED, 2 if paid else 1)
+    assert (stage.status(subscribed), stage.charges(subscribed)) == (status, 2 if paid else 1)
+    if verb == "cancelAtPeriodEnd":
+        ends_at = stage.next_due(subscribed)
+        assert stage.events(receipts["cancel"])[0][1] == {"subscriptionId": subscribed, "endsAt": ends_at}
+        assert ends_at == (SECOND_DUE if paid else FIRST_DUE)

@@ -43,23 +43,31 @@ abstract contract Model is Market {
         }
     }
 
-    /// @dev Forge also records what a frame emitted that was undone later. Of a run's events, which end where a row of
-    /// another plan begins, the last ones count: one for each row, in order.
-    function _followCharge(uint256[] memory ids) internal {
+    /// @dev Forge also records what a frame emitted that was undone later. Looking back from the end, the first event that
+    /// tells what became of a row is the one that counts.
+    function _followCharge(uint256[] memory ids, bytes memory reasons) internal {
+        vm.assertEq(reasons.length, ids.length, "a reason for each row");
         Vm.Log[] memory logs = _ownLogs();
-        uint256 next;
-        for (uint256 row = 0; row < ids.length;) {
-            uint256 planId = _planOf(ids[row]);
-            uint256 end = row;
-            while (end < ids.length && _planOf(ids[end]) == planId) ++end;
-            while (next < logs.length && _planOf(uint256(logs[next].topics[1])) == planId) ++next;
-            for (; row < end; ++row) {
-                Vm.Log memory log = logs[next - (end - row)];
-                vm.assertEq(uint256(log.topics[1]), ids[row], "an event for each row");
-                _take(log);
-            }
+        Vm.Log[] memory told = new Vm.Log[](ids.length);
+        uint256 left = logs.length;
+        uint256 row = ids.length;
+        while (row > 0) {
+            --row;
+            do {
+                vm.assertTrue(left > 0, "an event for each row");
+                told[row] = logs[--left];
+            } while (!_tells(told[row], ids[row], uint8(reasons[row])));
         }
-        vm.assertEq(next, logs.length, "no other events");
+        for (; row < ids.length; ++row) {
+            _take(told[row]);
+        }
+    }
+
+    function _tells(Vm.Log memory log, uint256 id, uint8 reason) private pure returns (bool) {
+        if (uint256(log.topics[1]) != id) return false;
+        if (log.topics[0] == ISubscriptions.Charged.selector) return reason == 0;
+        (, uint8 found) = abi.decode(log.data, (uint256, uint8));
+        return log.topics[0] == ISubscriptions.Declined.selector && found == reason;
     }
 
     /// @dev The call failed: nothing that it emitted happened.
@@ -87,10 +95,6 @@ abstract contract Model is Market {
         assembly ("memory-safe") {
             mstore(logs, count)
         }
-    }
-
-    function _planOf(uint256 id) private view returns (uint256) {
-        return id == 0 || id > rows.length ? 0 : rows[id - 1].planId;
     }
 
     function _onSubscribed(uint256 id, Vm.Log memory log) private {
