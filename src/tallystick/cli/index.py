@@ -10,6 +10,11 @@ from tallystick.cli.progress import Meter, say
 from tallystick.config import Config
 
 POLL_S = 2.0
+NEXT = "Next: tallystick invoices list, tallystick ledger trial-balance, tallystick audit verify"
+NOTHING_FINAL = (
+    "No block with events is final yet, so that the ledger is empty and invoices are pending. On a chain of your own "
+    "TALLYSTICK_INDEX_FINALITY=0 makes each block final at once."
+)
 
 
 @click.command(
@@ -46,5 +51,5 @@ def index(config: Config, once: bool) -> Record:
             "pending_blocks": done.pending_blocks,
             "rolled_back_events": done.rolled_back_events or 0,
         },
-        note="Next: tallystick invoices list, tallystick ledger trial-balance, tallystick audit verify",
+        note=NEXT if done.final_block >= mirror.target.start_block else NOTHING_FINAL,
     )

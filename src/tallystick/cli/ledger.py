@@ -14,6 +14,10 @@ from tallystick.config import Config
 from tallystick.core.money import Amount
 
 FORMATS = ["jsonl", "csv", "beancount"]
+NO_ENTRIES = (
+    "no entries yet: only final blocks are in the ledger (index.finality), and `tallystick index --once` brings the "
+    "mirror up to date"
+)
 
 
 @click.group()
@@ -59,7 +63,7 @@ def trial_balance(config: Config, block: int | None) -> Table:
             }
             for account, token, debit, credit in rows
         ],
-        empty="no entries yet: mirror the chain with `tallystick index --once`",
+        empty=NO_ENTRIES,
     )
 
 
@@ -95,7 +99,7 @@ def journal(config: Config, limit: int) -> Table:
             for entry in entries
             for posting in entry.postings
         ],
-        empty="no entries yet: mirror the chain with `tallystick index --once`",
+        empty=NO_ENTRIES,
     )
 
 
