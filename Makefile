@@ -26,7 +26,7 @@ demo: setup ## fresh machine to the main job: a business sells on a chain of its
 compile: .build/__local__.json ## the contracts, with Ape
 
 .build/__local__.json: ape-config.yaml package-lock.json $(shell find contracts -name '*.sol' -not -path '*/.cache/*') | setup
-	@$(RUN) ape compile -v SUCCESS
+	@$(RUN) ape compile --force -v SUCCESS # without, Ape leaves a contract as it was when a library that it imports changed
 	@touch $@
 
 artefacts: compile ## writes src/tallystick/contracts/*.json, the ABI and bytecode that the package ships
