@@ -8,6 +8,7 @@ import pytest
 
 from tallystick.core.period import Unit
 from tallystick.core.subscription import DeclineReason, Status
+from tests.contracts.hostile import REFUSALS, UNMOVED, Trick, play
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -18,6 +19,7 @@ from tests.contracts.stage import (
     Account,
     Contract,
     Stage,
+    reverts,
     utc,
 )
 
@@ -281,6 +283,34 @@ def test_E07_declines_while_payer_or_payee_is_blocked(
     assert decline(stage, subscription_id, usdc) == DeclineReason.TOKEN_REFUSED
     usdc.unBlacklist(account, sender=stage.anyone)
     assert stage.charge(subscription_id) == [PAID]
+
+
+def test_having_just_enough_is_no_lack(stage: Stage, usdc: Contract, payer: Account) -> None:
+    subscription_id = stage.subscribe(payer, stage.create_plan(token=usdc), at=SUBSCRIBED)
+    usdc.approve(stage.subscriptions, PRICE, sender=payer)
+    usdc.transfer(stage.anyone, FUNDS - 2 * PRICE, sender=payer)
+    usdc.blacklist(payer, sender=stage.anyone)
+    assert decline(stage, subscription_id, usdc) == DeclineReason.TOKEN_REFUSED
+
+
+@pytest.mark.parametrize("trick", REFUSALS)
+def test_E01_declines_when_the_token_does_not_say_true(
+    stage: Stage, hostile: Contract, payer: Account, trick: Trick
+) -> None:
+    subscription_id = stage.subscribe(payer, stage.create_plan(token=hostile), at=SUBSCRIBED)
+    play(hostile, "transferFrom", trick)
+    assert decline(stage, subscription_id, hostile) == DeclineReason.TOKEN_REFUSED
+
+
+@pytest.mark.parametrize("trick", UNMOVED)
+def test_E01_E02_reverts_when_the_token_says_true_and_moves_nothing(
+    stage: Stage, subscriptions: Contract, hostile: Contract, payer: Account, trick: Trick
+) -> None:
+    subscription_id = stage.subscribe(payer, stage.create_plan(token=hostile), at=SUBSCRIBED)
+    play(hostile, "transferFrom", trick)
+    stage.at(FIRST_DUE)
+    with stage.nothing_changes(hostile), reverts("AmountMismatch", received=0, expected=PRICE):
+        subscriptions.charge([subscription_id], sender=stage.anyone)
 
 
 def storage_key(stage: Stage, subscription_id: int) -> str:

@@ -39,7 +39,8 @@ def delegate(stage: Stage, account: Account, code: str) -> None:
         "authorizationList": [permission],
     }
     signed = Keys.sign_transaction(transaction, stage.anyone.private_key)
-    stage.rpc("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+    sent = stage.rpc("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+    stage.chain.provider.get_receipt(sent)  # waits until it is mined
     assert stage.rpc("eth_getCode", account.address, "latest") == "0xef0100" + code[2:].lower()
 
 
