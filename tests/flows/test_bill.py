@@ -122,7 +122,7 @@ def test_a_used_up_schedule_waits_for_the_next_period(desk: Desk) -> None:
     (declined,) = desk.bill(retries=()).declined
     assert declined.attempt == 1
     with reading(desk.engine) as connection:
-        assert len(last_attempts(connection, 1)) == 2
+        assert len(last_attempts(connection, 1, [1])) == 2
 
 
 def test_one_payer_without_money_holds_up_nobody(desk: Desk) -> None:

@@ -1,7 +1,8 @@
 """Logs of `Subscriptions` into events, and back from what the database keeps of them.
 
 A log is kept as its name, the indexed topics and the data as bytes; decoding slices 32-byte words by hand, which is
-twenty times quicker than a general ABI decoder and checks the same: lengths, padding, ranges.
+twenty times quicker than a general ABI decoder and checks the same: lengths, padding, ranges. The ranges are those that
+the contract keeps to, so that whatever is decoded fits the database and the calendar.
 """
 
 from __future__ import annotations
@@ -26,11 +27,21 @@ from tallystick.core.events import (
     Refunded,
     Subscribed,
 )
+from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Unit
-from tallystick.core.subscription import DeclineReason
+from tallystick.core.subscription import MAX_CHARGES, DeclineReason
 from tallystick.errors import NodeInvalid
 
 WORD: Final = 32
+
+# What the contract counts in: plans in 32 bits, subscriptions in 63, charges in 16, prices in 96.
+MOST_PLANS: Final = 2**32 - 1
+MOST_SUBSCRIPTIONS: Final = 2**63 - 1
+MOST_UNITS: Final = 2**96 - 1
+MOST_PERIODS: Final = 2**32 - 1
+MOST_CATCH_UP: Final = 2**8 - 1
+LAST_TIME: Final = 253_402_300_799
+"""31 December 9999, 23:59:59 UTC: where calendars end."""
 
 
 class _Shape(NamedTuple):
@@ -39,8 +50,11 @@ class _Shape(NamedTuple):
     build: Callable[[bytes, bytes], Event]
 
 
-def _uint(data: bytes, word: int) -> int:
-    return int.from_bytes(data[word * WORD : word * WORD + WORD], "big")
+def _uint(data: bytes, word: int, most: int) -> int:
+    number = int.from_bytes(data[word * WORD : word * WORD + WORD], "big")
+    if number > most:
+        raise ValueError(f"word {word} is {number}, the contract has at most {most}")
+    return number
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -57,52 +71,72 @@ def _address(data: bytes, word: int) -> str:
 
 def _plan_created(topics: bytes, data: bytes) -> Event:
     return PlanCreated(
-        plan_id=_uint(topics, 0),
+        plan_id=_uint(topics, 0, MOST_PLANS),
         payee=_address(topics, 1),
         token=_address(topics, 2),
-        price_units=_uint(data, 0),
-        every=_uint(data, 1),
-        unit=Unit(_uint(data, 2)),
-        catch_up=_uint(data, 3),
+        price_units=_uint(data, 0, MOST_UNITS),
+        every=_uint(data, 1, MOST_PERIODS),
+        unit=Unit(_uint(data, 2, max(Unit))),
+        catch_up=_uint(data, 3, MOST_CATCH_UP),
     )
 
 
 def _subscribed(topics: bytes, data: bytes) -> Event:
-    return Subscribed(_uint(topics, 0), _address(topics, 1), _uint(topics, 2), _uint(data, 0))
+    return Subscribed(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS),
+        _address(topics, 1),
+        _uint(topics, 2, MOST_PLANS),
+        _uint(data, 0, LAST_TIME),
+    )
 
 
 def _mandate_accepted(topics: bytes, data: bytes) -> Event:
-    return MandateAccepted(_uint(topics, 0), _address(topics, 1), _uint(data, 0), data[WORD:])
+    return MandateAccepted(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS), _address(topics, 1), _uint(data, 0, UINT256_MAX), data[WORD:]
+    )
 
 
 def _mandate_revoked(topics: bytes, data: bytes) -> Event:
-    return MandateRevoked(_address(topics, 0), _uint(data, 0))
+    return MandateRevoked(_address(topics, 0), _uint(data, 0, UINT256_MAX))
 
 
 def _charged(topics: bytes, data: bytes) -> Event:
-    return Charged(
+    event = Charged(
         int.from_bytes(topics, "big"),
         int.from_bytes(data[0:32], "big"),
         int.from_bytes(data[32:64], "big"),
         int.from_bytes(data[64:96], "big"),
         int.from_bytes(data[96:128], "big"),
     )
+    subscription_id, charge_number, period_start, period_end, amount_units = event
+    if (
+        subscription_id > MOST_SUBSCRIPTIONS
+        or charge_number > MAX_CHARGES
+        or not period_start < period_end <= LAST_TIME
+        or amount_units > MOST_UNITS
+    ):
+        raise ValueError(f"the contract makes no such charge: {event}")
+    return event
 
 
 def _declined(topics: bytes, data: bytes) -> Event:
-    return Declined(_uint(topics, 0), _uint(data, 0), DeclineReason(_uint(data, 1)))
+    return Declined(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS),
+        _uint(data, 0, LAST_TIME),
+        DeclineReason(_uint(data, 1, max(DeclineReason))),
+    )
 
 
 def _cancelled(topics: bytes, _data: bytes) -> Event:
-    return Cancelled(_uint(topics, 0))
+    return Cancelled(_uint(topics, 0, MOST_SUBSCRIPTIONS))
 
 
 def _cancellation_scheduled(topics: bytes, data: bytes) -> Event:
-    return CancellationScheduled(_uint(topics, 0), _uint(data, 0))
+    return CancellationScheduled(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, LAST_TIME))
 
 
 def _refunded(topics: bytes, data: bytes) -> Event:
-    return Refunded(_uint(topics, 0), _uint(data, 0), _uint(data, 1))
+    return Refunded(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), _uint(data, 1, MOST_UNITS))
 
 
 _SHAPES: Final[dict[str, _Shape]] = {
@@ -133,9 +167,12 @@ def event_names() -> dict[str, str]:
 def decode_event(name: str, topics: bytes, data: bytes) -> Event:
     """The event of a log: `topics` are its indexed values, `data` the others, each 32 bytes.
 
-    Raises NodeInvalid where they do not have the shape that the ABI gives the event.
+    Raises NodeInvalid where they do not have the shape that the ABI gives the event, or values that the contract cannot
+    have.
     """
-    shape = _SHAPES[name]
+    shape = _SHAPES.get(name)
+    if shape is None:
+        raise NodeInvalid(f"there is no event {name!r}: allowed are {', '.join(_SHAPES)}")
     if len(topics) != shape.topics * WORD or len(data) != shape.words * WORD:
         raise NodeInvalid(
             f"a {name} log has {len(topics)} bytes of topics and {len(data)} of data, the ABI says "

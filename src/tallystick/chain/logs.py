@@ -1,45 +1,56 @@
 """Reads a contract's logs and refuses whatever a node should not have answered.
 
 What is checked of every answer: all logs are ours, in the range asked for, in ascending order, each once, not removed,
-and in the block that the node's own header names; and the node knows the last block of the range, with the same hash
-before and after (a node that lags behind answers `[]` to a range it has not seen).
+and in the block that the node's own header names; the node knows the first and the last block of the range, with the
+same hashes before and after (a node that lags behind answers `[]` to a range it has not seen); and the first block
+follows the range before it (behind one address may be nodes on different branches).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from tallystick.chain.decode import decode_event, event_names
+from tallystick.chain.decode import LAST_TIME, decode_event, event_names
 from tallystick.chain.rpc import Rpc
 from tallystick.core.events import Event, Origin
-from tallystick.errors import NodeInvalid, RangeTooLarge
+from tallystick.errors import NodeError, NodeInvalid, NodeRefused, NodeUnreachable, RangeTooLarge
 
 TARGET_LOGS: Final = 2_000
 """How many logs an answer should hold: larger ones cost memory, smaller ones round trips."""
 FIRST_RANGE: Final = 1_000
 LARGEST_RANGE: Final = 100_000
 GROWTH: Final = 4
+PATIENCE: Final = 20
+"""After so many ranges below a ceiling that the node set, a larger one is tried: it may have counted logs."""
+LAST_BLOCK_TIME: Final = LAST_TIME - 101 * 366 * 86_400
+"""The longest period after it, a hundred years, still ends within the calendar."""
+_MOST_INDEX: Final = 2**63 - 1
+_SUGGESTED_RANGE: Final = re.compile(r"\[\s*(0x[0-9a-fA-F]{1,16})\s*,\s*(0x[0-9a-fA-F]{1,16})\s*\]")
+
+_Word = Annotated[str, msgspec.Meta(min_length=66, max_length=66)]
+_Quantity = Annotated[str, msgspec.Meta(max_length=66)]
 
 
 class _RawLog(msgspec.Struct, rename="camel", gc=False):
     address: str
-    topics: tuple[str, ...]
+    topics: tuple[_Word, ...]
     data: str
-    block_number: str
-    block_hash: str
-    transaction_hash: str
-    log_index: str
+    block_number: _Quantity
+    block_hash: _Word
+    transaction_hash: _Word
+    log_index: _Quantity
     removed: bool = False
 
 
 class _RawHeader(msgspec.Struct, rename="camel", gc=False):
-    number: str
-    hash: str
-    parent_hash: str
-    timestamp: str
+    number: _Quantity
+    hash: _Word
+    parent_hash: _Word
+    timestamp: _Quantity
 
 
 class Header(NamedTuple):
@@ -70,7 +81,7 @@ class Chunk(NamedTuple):
 
 
 class LogReader:
-    """Reads the logs of one contract from one node."""
+    """Reads the logs of one contract from one node. Raises NodeInvalid for whatever cannot be right."""
 
     def __init__(self, rpc: Rpc, contract: str, *, target_logs: int = TARGET_LOGS) -> None:
         self._rpc = rpc
@@ -78,11 +89,12 @@ class LogReader:
         self._target = target_logs
         self._range = FIRST_RANGE
         self._ceiling = LARGEST_RANGE
+        self._calm = 0
 
     def header(self, block: int | str) -> Header | None:
         """A header by number or tag (`latest`, `safe`, `finalized`); None where the node has no such block."""
         raw: _RawHeader | None = self._rpc.call(_RawHeader | None, "eth_getBlockByNumber", _block(block), False)
-        return None if raw is None else _header(raw)
+        return None if raw is None else self._header(raw, block)
 
     def headers(self, numbers: Sequence[int]) -> list[Header]:
         """The headers of blocks that the node must know. Raises NodeInvalid where it does not."""
@@ -91,52 +103,98 @@ class LogReader:
         )
         headers = []
         for number, raw in zip(numbers, raws, strict=True):
-            header = None if raw is None else _header(raw)
-            if header is None or header.number != number:
+            if raw is None:
                 raise NodeInvalid(f"{self._rpc.name} has no block {number}, which it should: it lags behind, wait")
-            headers.append(header)
+            headers.append(self._header(raw, number))
         return headers
 
-    def read(self, start: int, end: int) -> Iterator[Chunk]:
+    def _header(self, raw: _RawHeader, asked: int | str) -> Header:
+        try:
+            number, time = int(raw.number, 16), int(raw.timestamp, 16)
+            header = Header(number, _word(raw.hash), _word(raw.parent_hash), time)
+        except ValueError as error:
+            raise NodeInvalid(f"{self._rpc.name} has a block {asked} that cannot be read ({error})") from error
+        if not 0 <= number <= _MOST_INDEX or number != (asked if isinstance(asked, int) else number):
+            raise NodeInvalid(f"{self._rpc.name}, asked for block {asked}, answered with block {number}: use another")
+        if not 0 <= time <= LAST_BLOCK_TIME:
+            raise NodeInvalid(
+                f"block {number} of {self._rpc.name} has the time {time}, allowed is 0 to {LAST_BLOCK_TIME}: use "
+                "another node"
+            )
+        return header
+
+    def read(self, start: int, end: int, *, parent: bytes = b"") -> Iterator[Chunk]:
         """The logs of the blocks from `start` to `end`, both included, in chunks sized by what the node answers.
 
-        Raises NodeInvalid for an answer that cannot be right, RangeTooLarge when the node refuses a single block.
+        `parent` is the hash of the block before `start` where it is known. Raises RangeTooLarge when the node refuses a
+        single block.
         """
         while start <= end:
             last = min(end, start + self._range - 1)
             try:
-                chunk = self._read_chunk(start, last)
-            except ValueError as error:
-                raise NodeInvalid(
-                    f"{self._rpc.name} answered blocks {start} to {last} with a number that is none ({error})"
-                ) from error
-            except RangeTooLarge:
+                chunk = self._read_chunk(start, last, parent)
+            except RangeTooLarge as error:
                 if last == start:
                     raise
-                self._ceiling = self._range = max(1, (last - start + 1) // 2)
+                self._shrink(start, last, error)
                 continue
             self._adapt(len(chunk.logs), last - start + 1)
             yield chunk
-            start = last + 1
+            start, parent = last + 1, chunk.end.hash
+
+    def _shrink(self, start: int, last: int, error: RangeTooLarge) -> None:
+        """To what the node suggests in its error, else to a half."""
+        half = (last - start + 1) // 2
+        suggested = _SUGGESTED_RANGE.search(str(error))
+        if suggested and int(suggested[1], 16) == start:
+            half = min(last - start, max(1, int(suggested[2], 16) - start + 1))
+        self._ceiling = self._range = half
+        self._calm = 0
 
     def _adapt(self, found: int, asked: int) -> None:
+        self._calm += 1
+        if self._calm % PATIENCE == 0:
+            self._ceiling = min(LARGEST_RANGE, self._ceiling * 2)
         wanted = asked * GROWTH if found == 0 else asked * self._target // found
         self._range = max(1, min(wanted, asked * GROWTH, self._ceiling))
 
-    def _read_chunk(self, start: int, end: int) -> Chunk:
-        before = self.headers([end])[0]
-        raws: list[_RawLog] = self._rpc.call(
-            list[_RawLog],
-            "eth_getLogs",
-            {"address": self._contract, "fromBlock": hex(start), "toBlock": hex(end)},
-        )
-        headers = {
-            header.number: header for header in self.headers(sorted({int(raw.block_number, 16) for raw in raws}))
-        }
-        after = headers.get(end) or self.headers([end])[0]
-        if after.hash != before.hash:
-            raise NodeInvalid(f"{self._rpc.name} replaced block {end} while its logs were read: read again")
-        return Chunk(start, before, self._check(raws, start, end, headers))
+    def _read_chunk(self, start: int, end: int, parent: bytes) -> Chunk:
+        edges = self.headers(sorted({start, end}))
+        if parent and edges[0].parent_hash != parent:
+            raise NodeInvalid(
+                f"block {start} of {self._rpc.name} does not follow the block read before it: the node changed its "
+                "branch, read again"
+            )
+        raws = self._raw_logs(start, end)
+        try:
+            numbers = {int(raw.block_number, 16) for raw in raws}
+            if not all(start <= number <= end for number in numbers):
+                raise NodeInvalid(
+                    f"{self._rpc.name}, asked for blocks {start} to {end}, answered with logs of blocks {min(numbers)} "
+                    f"to {max(numbers)}: ask another node"
+                )
+            headers = {header.number: header for header in self.headers(sorted(numbers | {start, end}))}
+            if any(headers[edge.number].hash != edge.hash for edge in edges):
+                raise NodeInvalid(
+                    f"{self._rpc.name} replaced block {start} or {end} while its logs were read: read again"
+                )
+            return Chunk(start, edges[-1], self._check(raws, start, end, headers))
+        except ValueError as error:
+            raise NodeInvalid(
+                f"{self._rpc.name} answered blocks {start} to {end} with a number that is none ({error})"
+            ) from error
+
+    def _raw_logs(self, start: int, end: int) -> list[_RawLog]:
+        query = {"address": self._contract, "fromBlock": hex(start), "toBlock": hex(end)}
+        try:
+            raws: list[_RawLog] = self._rpc.call(list[_RawLog], "eth_getLogs", query)
+        except NodeError as error:
+            # A server that gives up does so over the length of the answer, unless it is down: the next call tells.
+            gave_up = isinstance(error, NodeUnreachable) or (isinstance(error, NodeRefused) and error.retryable)
+            if gave_up and end > start:
+                raise RangeTooLarge(str(error)) from error
+            raise
+        return raws
 
     def _check(self, raws: list[_RawLog], start: int, end: int, headers: dict[int, Header]) -> list[LogEntry]:
         names = event_names()
@@ -147,13 +205,15 @@ class LogReader:
             header = headers[number]
             name = names.get(raw.topics[0]) if raw.topics else None
             block_hash = bytes.fromhex(raw.block_hash[2:])
+            transaction_hash = bytes.fromhex(raw.transaction_hash[2:])
             if (
                 name is None
                 or raw.address.lower() != self._contract
                 or raw.removed
-                or not start <= number <= end
                 or (number, index) <= previous
+                or not 0 <= index <= _MOST_INDEX
                 or block_hash != header.hash
+                or len(transaction_hash) != 32
             ):
                 raise NodeInvalid(
                     f"{self._rpc.name}, asked for the logs of {self._contract} in blocks {start} to {end}, answered "
@@ -163,7 +223,7 @@ class LogReader:
             previous = (number, index)
             topics = bytes.fromhex("".join([topic[2:] for topic in raw.topics[1:]]))
             data = bytes.fromhex(raw.data[2:])
-            origin = Origin(number, block_hash, header.time, bytes.fromhex(raw.transaction_hash[2:]), index)
+            origin = Origin(number, block_hash, header.time, transaction_hash, index)
             logs.append(LogEntry(origin, name, topics, data, decode_event(name, topics, data)))
         return logs
 
@@ -172,10 +232,8 @@ def _block(block: int | str) -> str:
     return hex(block) if isinstance(block, int) else block
 
 
-def _header(raw: _RawHeader) -> Header:
-    return Header(
-        int(raw.number, 16),
-        bytes.fromhex(raw.hash[2:]),
-        bytes.fromhex(raw.parent_hash[2:]),
-        int(raw.timestamp, 16),
-    )
+def _word(text: str) -> bytes:
+    word = bytes.fromhex(text[2:])
+    if len(word) != 32:
+        raise ValueError(f"{text!r} is no hash")
+    return word

@@ -22,13 +22,29 @@ ATTEMPTS: Final = 5
 FIRST_PAUSE_S: Final = 0.25
 TIMEOUT_S: Final = 60
 BATCH_LIMIT: Final = 100
-"""Calls in one batch; many providers refuse more."""
+"""Calls in one batch at first; it becomes smaller where the provider refuses so many."""
+MOST_BYTES: Final = 32 * 2**20
+"""The longest answer that is read, some 40,000 logs: a longer one would only cost memory."""
+LONGEST_MESSAGE: Final = 500
 
-_RANGE_WORDS = ("block range", "range too", "range is too", "too many", "more than", "limit exceeded", "response size")
+# What providers say in the `error` of an answer. Infura, Alchemy, QuickNode and others limit rates there as well as by
+# HTTP 429, and -32005 stands for both limits, that of rates and that of ranges.
+_BUSY_CODES = {429, -32007, -32029, -32090}
+_BUSY_WORDS = (
+    *("rate limit", "rate-limit", "request rate", "request limit", "request count", "requests per", "per second"),
+    *("too many requests", "capacity", "compute units", "throughput", "quota"),
+)
+_LIMIT_EXCEEDED = -32005
+_RANGE_WORDS = (
+    *("block range", "range too", "range is too", "too many", "more than", "limit exceeded", "response size"),
+    *("batch size", "batch too", "batch limit"),
+)
+_PASSING_CODE = -32603
+_PASSING_WORDS = ("header not found", "unknown block", "block not found", "timeout", "timed out", "try again")
 
 
 class _Failure(msgspec.Struct):
-    code: int
+    code: int = 0
     message: str = ""
 
 
@@ -42,7 +58,8 @@ class Rpc:
     """A node at `url`. Not to be shared by threads. `name` is the address as messages may show it.
 
     Every call raises NodeUnreachable, NodeBusy or NodeInvalid when the node still fails after `ATTEMPTS` tries with
-    doubling pauses, NodeRefused when it answers with an error, RangeTooLarge when that error asks for fewer blocks.
+    doubling pauses, NodeRefused when it answers with an error (retryable where another try may go better),
+    RangeTooLarge when that error asks for fewer blocks, or the answer is longer than MOST_BYTES.
     """
 
     def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -51,86 +68,117 @@ class Rpc:
         self._sleep = sleep
         self._pool = urllib3.PoolManager(maxsize=1, timeout=TIMEOUT_S, retries=False)
         self._id = 0
+        self._batch_limit = BATCH_LIMIT
 
     def call(self, kind: Any, method: str, *params: Any) -> Any:
         """The result of one call, decoded and checked as the type `kind`."""
         self._id += 1
-        body = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
-        return self._result(self._post(_Answer[kind], body), self._id)
+        number = self._id
+        body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        return self._retried(_Answer[kind], method, body, lambda answer: self._result(answer, number, method))
 
     def batch(self, kind: Any, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
         """The results of the same method for many parameters, in their order."""
         results: list[Any] = []
-        for start in range(0, len(params), BATCH_LIMIT):
-            part = params[start : start + BATCH_LIMIT]
-            first = self._id + 1
-            self._id += len(part)
-            body = [
-                {"jsonrpc": "2.0", "id": first + index, "method": method, "params": values}
-                for index, values in enumerate(part)
-            ]
-            answers = self._post(list[_Answer[kind]], body)
-            by_id = {answer.id: answer for answer in answers}
-            if len(by_id) != len(part) or first not in by_id:
-                raise NodeInvalid(f"{self.name} gave {len(by_id)} answers to a batch of {len(part)}: use another node")
-            results += [self._result(by_id.get(first + index, _Answer()), first + index) for index in range(len(part))]
+        while len(results) < len(params):
+            part = params[len(results) : len(results) + self._batch_limit]
+            try:
+                results += self._batch_part(kind, method, part)
+            except RangeTooLarge:
+                if len(part) == 1:
+                    raise
+                self._batch_limit = len(part) // 2
         return results
 
-    def _result(self, answer: _Answer[Any], expected_id: int) -> Any:
+    def _batch_part(self, kind: Any, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
+        numbers = range(self._id + 1, self._id + 1 + len(params))
+        self._id += len(params)
+        body = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": values}
+            for number, values in zip(numbers, params, strict=True)
+        ]
+
+        def results(answers: list[_Answer[Any]]) -> list[Any]:
+            by_id = {answer.id: answer for answer in answers}
+            if len(answers) != len(numbers) or not by_id.keys() >= set(numbers):
+                # Where the batch was refused as a whole, the one answer says why.
+                for answer in answers:
+                    self._result(answer, answer.id, method)
+                raise NodeInvalid(
+                    f"{self.name} gave {len(answers)} answers to a batch of {len(numbers)}: use another node"
+                )
+            return [self._result(by_id[number], number, method) for number in numbers]
+
+        found: list[Any] = self._retried(list[_Answer[kind]], method, body, results)
+        return found
+
+    def _result(self, answer: _Answer[Any], expected_id: int | None, method: str) -> Any:
         if answer.error is not None:
-            raise _refusal(self.name, answer.error)
+            raise _refusal(self.name, method, answer.error)
         if answer.result is msgspec.UNSET or answer.id != expected_id:
             raise NodeInvalid(f"{self.name} answered call {answer.id} without a result, expected {expected_id}")
         return answer.result
 
-    def _post(self, kind: Any, body: Any) -> Any:
+    def _retried(self, kind: Any, method: str, body: Any, read: Callable[[Any], Any]) -> Any:
+        """What `read` makes of the answer, asked for again where the node may only have stumbled."""
         encoded = msgspec.json.encode(body)
         pause = FIRST_PAUSE_S
-        for attempt in range(1, ATTEMPTS + 1):
+        for _ in range(ATTEMPTS - 1):
             try:
-                return self._try_post(kind, encoded)
-            except NodeError as error:
-                if not error.retryable or isinstance(error, RangeTooLarge) or attempt == ATTEMPTS:
-                    raise
-            self._sleep(pause)
-            pause *= 2
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                return read(self._post(kind, method, encoded))
+            except (NodeUnreachable, NodeBusy, NodeInvalid):
+                self._sleep(pause)
+                pause *= 2
+        return read(self._post(kind, method, encoded))
 
-    def _try_post(self, kind: Any, encoded: bytes) -> Any:
+    def _post(self, kind: Any, method: str, encoded: bytes) -> Any:
         try:
             response = self._pool.request(
-                "POST", self.url, body=encoded, headers={"Content-Type": "application/json"}, preload_content=True
+                "POST", self.url, body=encoded, headers={"Content-Type": "application/json"}, preload_content=False
             )
+            content = response.read(MOST_BYTES + 1)
+            if len(content) > MOST_BYTES:
+                response.close()
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise NodeUnreachable(
                 f"no answer from {self.name} ({type(error).__name__}): start the node, or give its address with --rpc"
             ) from error
         if response.status == 429:
             raise NodeBusy(f"{self.name} wants fewer requests (HTTP 429): wait, or use another node")
+        if len(content) > MOST_BYTES or response.status == 413:
+            raise RangeTooLarge(f"{self.name} has an answer of more than {MOST_BYTES} bytes: ask for fewer blocks")
         if response.status >= 500:
+            refused = self._refused(method, content)
+            if isinstance(refused, RangeTooLarge | NodeBusy):
+                raise refused
             raise NodeUnreachable(f"{self.name} failed with HTTP {response.status}: wait, or use another node")
         try:
-            return msgspec.json.decode(response.data, type=kind)
-        except msgspec.DecodeError as error:
-            raise _undecodable(self.name, response, error) from error
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._refused(method, content) or NodeInvalid(
+                f"{self.name} answered HTTP {response.status} with {len(content)} bytes that are not the JSON-RPC "
+                f"answer expected ({error}): check that this is a node's address"
+            ) from error
+
+    def _refused(self, method: str, content: bytes) -> NodeError | None:
+        """The one error that stands in place of an answer: a batch may be refused as a whole."""
+        try:
+            answer = msgspec.json.decode(content, type=_Answer[msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        return None if answer.error is None else _refusal(self.name, method, answer.error)
 
 
-def _undecodable(url: str, response: urllib3.BaseHTTPResponse, error: Exception) -> NodeError:
-    """A batch that failed as a whole is answered by one object; anything else is no JSON-RPC."""
-    try:
-        single = msgspec.json.decode(response.data, type=_Answer[Any])
-    except msgspec.DecodeError:
-        single = _Answer()
-    if single.error is not None:
-        return _refusal(url, single.error)
-    return NodeInvalid(
-        f"{url} answered HTTP {response.status} with {len(response.data)} bytes that are not the JSON-RPC answer "
-        f"expected ({error}): check that this is a node's address"
+def _refusal(name: str, method: str, failure: _Failure) -> NodeError:
+    said = "".join(character for character in failure.message[:LONGEST_MESSAGE] if character.isprintable())
+    text = said.lower()
+    if failure.code in _BUSY_CODES or any(words in text for words in _BUSY_WORDS):
+        return NodeBusy(f"{name} wants fewer requests ({said}): wait, or use another node")
+    if failure.code == _LIMIT_EXCEEDED or any(words in text for words in _RANGE_WORDS):
+        return RangeTooLarge(f"{name} asks for fewer blocks at once: {said}")
+    refused = NodeRefused(
+        f"{name} refused {method} with error {failure.code}: {said}. Look at the node's log, or use another",
+        code=failure.code,
     )
-
-
-def _refusal(url: str, failure: _Failure) -> NodeError:
-    text = failure.message.lower()
-    if failure.code == -32005 or any(words in text for words in _RANGE_WORDS):
-        return RangeTooLarge(f"{url} asks for fewer blocks at once: {failure.message}")
-    return NodeRefused(f"{url} refused with error {failure.code}: {failure.message}")
+    refused.retryable = failure.code == _PASSING_CODE or any(words in text for words in _PASSING_WORDS)
+    return refused

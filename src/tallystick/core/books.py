@@ -115,13 +115,18 @@ class Books:
         )
 
     def _end(self, recorded: Recorded, subscription_id: int, status: Status) -> Change:
-        return self._keep(self._subscription(recorded, subscription_id)._replace(status=status))
+        subscription = self._subscription(recorded, subscription_id)
+        if subscription.status >= status:
+            _refuse(recorded, f"subscription {subscription_id} is {subscription.status.name.lower()} already")
+        return self._keep(subscription._replace(status=status))
 
     def _charge(self, recorded: Recorded, event: Charged, final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
         terms = self.plans[subscription.plan_id]
         if event.charge_number != subscription.charges + 1:
             _refuse(recorded, f"charge {event.charge_number} follows charge {subscription.charges}")
+        if subscription.status != Status.ACTIVE:
+            _refuse(recorded, f"subscription {event.subscription_id} is {subscription.status.name.lower()}")
         if event.period_start < subscription.next_due:
             _refuse(recorded, f"its period starts at {event.period_start}, before {subscription.next_due}")
         if event.amount_units != terms.price_units:

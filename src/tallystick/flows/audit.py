@@ -2,6 +2,8 @@
 
 The contract's control totals are the judge of both: they are counted by the contract itself, so that a node which
 leaves out events is found as well as a database in which a row was changed.
+
+Not proven, because the chain knows nothing of them: what the biller tried (`attempts`) and who leads (`leases`).
 """
 
 from __future__ import annotations
@@ -11,27 +13,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from eth_utils.abi import function_signature_to_4byte_selector
 from sqlalchemy import Connection, Engine
 
 from tallystick.chain.logs import Chunk, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
+from tallystick.chain.totals import Totals, read_counted
 from tallystick.core.books import Books
-from tallystick.core.events import Recorded
+from tallystick.core.events import PlanCreated, Recorded
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
-from tallystick.errors import CorruptionError
-from tallystick.flows.ingest import Progress, Target, pegs_by_token
+from tallystick.errors import CorruptionError, NodeRefused
+from tallystick.flows.ingest import Progress, Target, pegs_by_token, still_there
 from tallystick.storage.database import reading
 from tallystick.storage.events import StoredEvent, read_events
 from tallystick.storage.invoices import last_numbers, read_invoices, stray_lines
 from tallystick.storage.journal import read_entries, stray_postings
+from tallystick.storage.pending import PendingHeader, pending_headers
 from tallystick.storage.sources import Source, find_source
 from tallystick.storage.subscriptions import read_plans, read_subscriptions
 from tallystick.storage.tokens import read_tokens
 
-CONTROL_TOTALS = function_signature_to_4byte_selector("controlTotals(address,address)")
 MOST_DIFFERENCES = 1_000
 """More are counted, not listed."""
 
@@ -42,15 +44,6 @@ class Difference(NamedTuple):
     row: str
     found: str
     expected: str
-
-
-class Totals(NamedTuple):
-    """Count and sum, in base units, of the charges and refunds of a payee in a token."""
-
-    charge_count: int = 0
-    charge_sum: int = 0
-    refund_count: int = 0
-    refund_sum: int = 0
 
 
 @dataclass
@@ -85,9 +78,11 @@ class AuditReport:
 def audit(
     engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> AuditReport:
-    """Compares chain, journal, invoices and control totals up to the source's final block. Writes nothing.
+    """Compares chain, journal, invoices and control totals up to the source's final block, and the events behind it
+    that are pending. Writes nothing.
 
-    Raises CorruptionError where the database knows nothing of the contract, NodeError for a node that cannot be used.
+    Raises CorruptionError where the database knows nothing of the contract or has a row that cannot be read, NodeError
+    for a node that cannot be used.
     """
     with reading(engine) as connection:
         source = find_source(connection, target.chain_id, target.contract)
@@ -98,15 +93,20 @@ def audit(
             )
         report = AuditReport(target.chain_id, target.contract, source.final_number, source.final_hash)
         node = LogReader(rpc, target.contract, target_logs=target.events_per_request)
-        _compare_head(report, node, source)
-        _compare_tokens(report, rpc, connection, target)
-        pegs = pegs_by_token(read_tokens(connection, target.chain_id), target.pegs)
+        _compare_source(report, node, source, target)
+        tokens = read_tokens(connection, target.chain_id)
+        pegs = pegs_by_token(tokens, target.pegs)
         auditor = _Auditor(report, connection, source, Books(pegs, keep_all=True))
         for chunk in node.read(source.start_block, source.final_number):
             auditor.compare(chunk)
             on_progress(Progress(chunk.end.number, source.final_number, report.events))
         auditor.finish()
-        _compare_totals(report, rpc, source, auditor.totals, auditor.pairs)
+        _compare_counted(report, rpc, source, auditor)
+        for address, block in auditor.token_blocks.items():
+            expected = read_token(rpc, target.chain_id, address, block=block)
+            if tokens.get(address) != expected:
+                report.note(f"token {address}", tokens.get(address), expected)
+        _compare_pending(report, node, connection, source)
     return report
 
 
@@ -151,6 +151,8 @@ class _Auditor:
         self.books = books
         self.totals: defaultdict[tuple[str, str], Totals] = defaultdict(Totals)
         self.last_hash = GENESIS_HASH
+        self.token_blocks: dict[str, int] = {}
+        """The block of the first plan in each token."""
         source_id = source.source_id
         stored_events = read_events(connection, source_id, through=source.final_number)
         self.events = _Merge(report, _event_name, stored_events)
@@ -160,13 +162,15 @@ class _Auditor:
     @property
     def pairs(self) -> set[tuple[str, str]]:
         """Every payee and token for which the contract may have a control total."""
-        return {(terms.payee, terms.token) for terms in self.books.plans.values()} | self.totals.keys()
+        return {(terms.payee, terms.token) for terms in self.books.plans.values()}
 
     def compare(self, chunk: Chunk) -> None:
         """Compares everything that follows from a range of blocks with what is stored."""
         for log in chunk.logs:
             self.report.events += 1
             self.events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), _event_place)
+            if isinstance(log.event, PlanCreated):
+                self.token_blocks.setdefault(log.event.token, log.origin.block_number)
             change = self.books.apply(Recorded(log.origin, log.event))
             if change.entry is not None:
                 self.entries.expect(change.entry, _number)
@@ -235,29 +239,33 @@ def _compare_maps(report: AuditReport, kind: str, expected: Mapping[int, Any], s
             report.note(f"{kind} {number}", stored.get(number), expected.get(number))
 
 
-def _compare_head(report: AuditReport, node: LogReader, source: Source) -> None:
+def _compare_source(report: AuditReport, node: LogReader, source: Source, target: Target) -> None:
+    if source.start_block != target.start_block:
+        report.note("the source's first block", source.start_block, target.start_block)
     header = node.header(source.final_number)
     if header is None or header.hash != source.final_hash:
         report.note(f"block {source.final_number}, hash", source.final_hash, header and header.hash)
+    elif header.time != source.final_time:
+        report.note(f"block {source.final_number}, time", source.final_time, header.time)
 
 
-def _compare_tokens(report: AuditReport, rpc: Rpc, connection: Connection, target: Target) -> None:
-    for address, token in read_tokens(connection, target.chain_id).items():
-        now = read_token(rpc, target.chain_id, address)
-        if now != token:
-            report.note(f"token {address}", (token.symbol, token.decimals), (now.symbol, now.decimals))
-
-
-def _compare_totals(
-    report: AuditReport,
-    rpc: Rpc,
-    source: Source,
-    ledger: Mapping[tuple[str, str], Totals],
-    pairs: Iterable[tuple[str, str]],
-) -> None:
-    for payee, token in sorted(pairs):
-        on_chain = _control_totals(rpc, source, payee, token)
-        in_ledger = ledger.get((payee, token), Totals())
+def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, auditor: _Auditor) -> None:
+    try:
+        counted = read_counted(rpc, source.contract, sorted(auditor.pairs), source.final_number)
+    except NodeRefused as error:
+        raise NodeRefused(
+            f"the control totals of block {source.final_number}, with which the books end, cannot be read: {error}. "
+            "Bring the books up to date with `tallystick index --once`, or use a node that keeps old state"
+        ) from error
+    for name, found, expected in (
+        ("plans", len(auditor.books.plans), counted.plans),
+        ("subscriptions", auditor.books.subscription_count, counted.subscriptions),
+    ):
+        if found != expected:
+            report.note(f"number of {name}", found, expected)
+    for payee, token in sorted(counted.totals.keys() | auditor.totals.keys()):
+        on_chain = counted.totals.get((payee, token), Totals())
+        in_ledger = auditor.totals.get((payee, token), Totals())
         report.charges_on_chain += on_chain.charge_count
         report.charges_in_ledger += in_ledger.charge_count
         report.refunds_on_chain += on_chain.refund_count
@@ -267,11 +275,28 @@ def _compare_totals(
                 report.note(f"control total of {payee} in {token}, {label.replace('_', ' ')}", found, expected)
 
 
-def _control_totals(rpc: Rpc, source: Source, payee: str, token: str) -> Totals:
-    data = CONTROL_TOTALS + bytes.fromhex(payee[2:].rjust(64, "0") + token[2:].rjust(64, "0"))
-    call = {"to": source.contract, "data": "0x" + data.hex()}
-    answer = bytes.fromhex(rpc.call(str, "eth_call", call, hex(source.final_number))[2:])
-    return Totals(*(int.from_bytes(answer[at : at + 32], "big") for at in range(0, 128, 32)))
+def _compare_pending(report: AuditReport, node: LogReader, connection: Connection, source: Source) -> None:
+    """Pending blocks and their events, as far as the node has the same blocks; others may just be reorganised."""
+    tail = pending_headers(connection, source.source_id)
+    end = tail[-1].number if tail else source.final_number
+    for stray in read_events(connection, source.source_id, after=end):
+        report.note(_event_name(stray), stray, None)
+    kept = still_there(node, tail)
+    if not kept:
+        return
+    last, start = kept[-1], source.final_number + 1
+    stored_headers = {header.number: header for header in tail if header.number <= last.number}
+    fresh = node.headers(range(start, last.number + 1))
+    stored = read_events(connection, source.source_id, after=source.final_number, through=last.number)
+    chunks = list(node.read(start, last.number))
+    if fresh[-1].hash != last.hash or chunks[-1].end.hash != last.hash:
+        return  # reorganised while we looked
+    _compare_maps(report, "pending block", {header.number: PendingHeader(*header) for header in fresh}, stored_headers)
+    merge = _Merge(report, _event_name, stored)
+    for chunk in chunks:
+        for log in chunk.logs:
+            merge.expect(StoredEvent(log.origin, log.name, log.topics, log.data), _event_place)
+    merge.finish()
 
 
 def _event_place(event: StoredEvent) -> tuple[int, int]:

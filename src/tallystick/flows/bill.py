@@ -2,6 +2,8 @@
 
 Nothing that the mirror says can charge twice or too much: the contract knows each subscription's next due time, and of
 two billers the slower one gets a row that is not due. What the mirror misses is charged the next time.
+
+Anyone may make a plan in any token, so no row may hold up the others: what fails as a whole is tried again in parts.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from sqlalchemy import Engine
 from tallystick.chain.subscriptions import Subscriptions
 from tallystick.core.dunning import retry_at
 from tallystick.core.subscription import DeclineReason, Subscription, next_charge
-from tallystick.errors import AmountMismatch, CorruptionError
+from tallystick.errors import CorruptionError, NodeInvalid, NodeRefused, RevertError, TransactionReverted
 from tallystick.flows.ingest import Target
 from tallystick.flows.lead import Lease, leading
 from tallystick.flows.pending import read_present
@@ -109,7 +111,7 @@ def _find_due(engine: Engine, target: Target, now: int) -> tuple[Source, list[_D
             )
         ids = due_subscription_ids(connection, source.source_id, now)
         books = read_present(connection, source, {}, ids).books
-        attempts = last_attempts(connection, source.source_id)
+        attempts = last_attempts(connection, source.source_id, sorted(books.subscriptions))
     due, waiting = [], 0
     for subscription in books.subscriptions.values():
         if not subscription.is_due(now):
@@ -144,31 +146,57 @@ class _Round:
 
     def try_rows(self, rows: Sequence[_Due]) -> list[_Due]:
         """The rows that would pay now; the others are recorded."""
-        reasons = self._dry_run(_ids(rows))
-        return self._sort_out(rows, reasons)
+        return self._sort_out(rows, self._dry_run(_ids(rows)))
 
     def fitting(self, rows: list[_Due]) -> list[_Due]:
         """As many of the rows as the gas of a batch allows, one at least."""
-        while len(rows) > 1 and self.subscriptions.charge_gas(_ids(rows)) > self.max_gas:
+        while len(rows) > 1 and self._gas(rows) > self.max_gas:
             rows = rows[: len(rows) // 2]
         return rows
 
     def charge(self, rows: Sequence[_Due]) -> None:
-        """Sends one batch and records how each row went."""
+        """Sends one batch and records how each row went.
+
+        A token may behave when it is tried and misbehave when it is mined. A batch that reverts is sent again plan by
+        plan; the rows of a plan that reverts by itself are declined, and tried again by their schedule.
+        """
         try:
             sent = self.subscriptions.charge(_ids(rows))
-        except AmountMismatch:
-            self._sort_out(rows, [DeclineReason.TOKEN_REFUSED] * len(rows))
+        except (RevertError, TransactionReverted):
+            plans = {row.subscription.plan_id for row in rows}
+            if len(plans) == 1:
+                self._sort_out(rows, [DeclineReason.TOKEN_REFUSED] * len(rows))
+                return
+            for plan_id in sorted(plans):
+                self.charge([row for row in rows if row.subscription.plan_id == plan_id])
             return
         self.report.transactions.append(sent.receipt.transaction)
         self.report.gas_used += sent.receipt.gas_used
+        if len(sent.reasons) != len(rows):
+            raise NodeInvalid(
+                f"the receipt of {sent.receipt.transaction} has {len(sent.reasons)} events of charges, expected are "
+                f"{len(rows)}: the charges stand; ask another node"
+            )
         self.report.charged += len(self._sort_out(rows, sent.reasons))
 
     def _dry_run(self, ids: Sequence[int]) -> list[DeclineReason]:
+        """Together; in halves where that takes more gas than the node gives. A single row reverts for its token."""
         try:
             return self.subscriptions.charge_dry_run(ids)
-        except AmountMismatch:  # only a single row reverts for it
-            return [DeclineReason.TOKEN_REFUSED] * len(ids)
+        except (RevertError, NodeRefused) as error:
+            if len(ids) == 1:
+                if isinstance(error, RevertError):
+                    return [DeclineReason.TOKEN_REFUSED]
+                raise
+        half = len(ids) // 2
+        return [*self._dry_run(ids[:half]), *self._dry_run(ids[half:])]
+
+    def _gas(self, rows: Sequence[_Due]) -> int:
+        """More than is allowed where the rows together take more than the node gives."""
+        try:
+            return self.subscriptions.charge_gas(_ids(rows))
+        except (RevertError, NodeRefused):
+            return self.max_gas + 1
 
     def _sort_out(self, rows: Sequence[_Due], reasons: Sequence[DeclineReason]) -> list[_Due]:
         """The rows that are paid or would be; declines go into the database and the report."""

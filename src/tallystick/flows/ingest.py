@@ -3,12 +3,17 @@
 Final blocks are read once and everything that follows from them is written with them. The blocks behind are the pending
 tail: only their headers and events are kept, in one piece by parent hashes, and what follows from them is derived when
 it is read. So a reorganisation is nothing but the removal of the tail's end.
+
+Before anything is written it is derived, and compared with what the contract counted and, where blocks were pending
+before, with what was read of them then. What is written is written only on top of the state it was derived from.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -22,10 +27,12 @@ from tallystick.core.ledger import Entry
 from tallystick.core.money import Token, currency
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
-from tallystick.errors import NodeInvalid, ReorganizationTooDeep
+from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
+from tallystick.flows.pending import derive_present, pending_events
+from tallystick.flows.recount import recount
 from tallystick.storage.books import fill_books, load_books
 from tallystick.storage.database import reading, transaction
-from tallystick.storage.events import StoredEvent, add_events, drop_events
+from tallystick.storage.events import StoredEvent, add_events, drop_events, read_events
 from tallystick.storage.invoices import add_invoices
 from tallystick.storage.journal import add_entries
 from tallystick.storage.pending import (
@@ -33,11 +40,12 @@ from tallystick.storage.pending import (
     add_headers,
     drop_headers_through,
     drop_pending_after,
+    pending_header,
     pending_headers,
 )
-from tallystick.storage.sources import Source, add_source, advance_source
+from tallystick.storage.sources import Source, add_source, advance_source, hold_source
 from tallystick.storage.subscriptions import add_plans, save_subscriptions
-from tallystick.storage.tokens import add_token, read_tokens
+from tallystick.storage.tokens import add_tokens, read_tokens
 
 KEEP_SUBSCRIPTIONS = 100_000
 """How many subscriptions stay in memory between ranges."""
@@ -92,7 +100,7 @@ def ingest(
     head, final = _heads(node, target.finality)
     _require_our_branch(node, source)
     source, count = _ingest_final(engine, rpc, node, source, final.number, tokens, target, on_progress)
-    pending, rolled_back = _ingest_pending(engine, node, source, head.number)
+    pending, rolled_back = _ingest_pending(engine, rpc, node, source, head.number)
     return Ingested(source.final_number, head.number, count, pending, rolled_back)
 
 
@@ -150,14 +158,19 @@ def _ingest_final(
     with reading(engine) as connection:
         books = load_books(connection, source.source_id, pegs_by_token(tokens, target.pegs))
     count = 0
-    for chunk in node.read(source.final_number + 1, last):
+    for chunk in node.read(source.final_number + 1, last, parent=source.final_hash):
         new_tokens = _new_tokens(rpc, target.chain_id, tokens, chunk.logs)
         tokens.update(new_tokens)
         books.pegs = pegs_by_token(tokens, target.pegs)
+        _require_same_events(engine, rpc, source, chunk)
+        with reading(engine) as connection:
+            rows = _derive(connection, source, books, chunk)
+        payees = {invoice.payee for invoice in rows.invoices}
+        recount(rpc, target.contract, chunk.end.number, books, payees)
         with transaction(engine) as connection:
-            for token in new_tokens.values():
-                add_token(connection, token)
-            source = _post(connection, source, books, chunk)
+            hold_source(connection, source)
+            add_tokens(connection, new_tokens.values())
+            source = _write(connection, source, chunk, rows)
         count += len(chunk.logs)
         if len(books.subscriptions) > KEEP_SUBSCRIPTIONS:
             books.subscriptions.clear()
@@ -166,17 +179,45 @@ def _ingest_final(
 
 
 def _new_tokens(rpc: Rpc, chain_id: int, known: dict[str, Token], logs: Sequence[LogEntry]) -> dict[str, Token]:
-    addresses = {log.event.token for log in logs if isinstance(log.event, PlanCreated)}
-    return {address: read_token(rpc, chain_id, address) for address in sorted(addresses - known.keys())}
+    """The tokens that plans bring in, as they describe themselves in the block of the first such plan."""
+    found: dict[str, Token] = {}
+    for log in logs:
+        if isinstance(log.event, PlanCreated) and log.event.token not in known.keys() | found.keys():
+            token = log.event.token
+            found[token] = read_token(rpc, chain_id, token, block=log.origin.block_number)
+    return found
 
 
-def _post(connection: Connection, source: Source, books: Books, chunk: Chunk) -> Source:
-    """Everything that follows from a range of final blocks, with the events themselves and the cursor."""
-    source_id = source.source_id
-    drop_events(connection, source_id, chunk.start, chunk.end.number)
-    drop_headers_through(connection, source_id, chunk.end.number)
-    add_events(connection, source_id, _stored(chunk.logs))
-    fill_books(connection, source_id, books, *touched(chunk.logs))
+def _require_same_events(engine: Engine, rpc: Rpc, source: Source, chunk: Chunk) -> None:
+    """Blocks that are final now and were pending before must have the events that they had then.
+
+    The pending blocks hang together, so that with the last one of them all are the same. Where their events are not,
+    one of the two answers was wrong: the pending ones are forgotten, and the next attempt reads both again.
+    """
+    with reading(engine) as connection:
+        last = pending_header(connection, source.source_id, chunk.end.number)
+        if last is None or last.hash != chunk.end.hash:
+            return
+        before = list(read_events(connection, source.source_id, after=chunk.start - 1, through=chunk.end.number))
+    if before != _stored(chunk.logs):
+        _forget_pending(engine, source)
+        raise NodeInvalid(
+            f"{rpc.name} gave {len(chunk.logs)} events of blocks {chunk.start} to {chunk.end.number}, and others "
+            f"({len(before)}) when they were pending: both are read again; if this comes back, use another node"
+        )
+
+
+class _Rows(NamedTuple):
+    """What follows from a range of final blocks."""
+
+    plans: list[Plan]
+    subscriptions: list[Subscription]
+    entries: list[Entry]
+    invoices: list[Invoice]
+
+
+def _derive(connection: Connection, source: Source, books: Books, chunk: Chunk) -> _Rows:
+    fill_books(connection, source.source_id, books, *touched(chunk.logs))
     plans: list[Plan] = []
     subscriptions: dict[int, Subscription] = {}
     entries: list[Entry] = []
@@ -191,10 +232,19 @@ def _post(connection: Connection, source: Source, books: Books, chunk: Chunk) ->
             entries.append(entry)
         if invoice is not None:
             invoices.append(invoice)
-    add_plans(connection, source_id, plans)
-    save_subscriptions(connection, source_id, list(subscriptions.values()))
-    add_entries(connection, source_id, entries)
-    add_invoices(connection, source_id, invoices)
+    return _Rows(plans, list(subscriptions.values()), entries, invoices)
+
+
+def _write(connection: Connection, source: Source, chunk: Chunk, rows: _Rows) -> Source:
+    """Events, everything that follows from them, and the cursor."""
+    source_id = source.source_id
+    drop_events(connection, source_id, chunk.start, chunk.end.number)
+    drop_headers_through(connection, source_id, chunk.end.number)
+    add_events(connection, source_id, _stored(chunk.logs))
+    add_plans(connection, source_id, rows.plans)
+    save_subscriptions(connection, source_id, rows.subscriptions)
+    add_entries(connection, source_id, rows.entries)
+    add_invoices(connection, source_id, rows.invoices)
     return advance_source(connection, source, chunk.end.number, chunk.end.hash, chunk.end.time)
 
 
@@ -218,28 +268,58 @@ def _stored(logs: Sequence[LogEntry]) -> list[StoredEvent]:
 # --- pending blocks -------------------------------------------------------------------------------------------------
 
 
-def _ingest_pending(engine: Engine, node: LogReader, source: Source, head: int) -> tuple[int, int | None]:
+def _ingest_pending(engine: Engine, rpc: Rpc, node: LogReader, source: Source, head: int) -> tuple[int, int | None]:
     """Continues the pending tail up to `head`; how many blocks it has, and how many events were rolled back."""
     with reading(engine) as connection:
         known = pending_headers(connection, source.source_id)
-    kept = _still_there(node, known)
+    kept = still_there(node, known)
     stands_on = kept[-1] if kept else PendingHeader(source.final_number, source.final_hash, b"", source.final_time)
     if kept == known and head <= stands_on.number:
         return len(kept), None
     fresh = node.headers(range(stands_on.number + 1, head + 1))
     _require_chained(stands_on, fresh)
     hashes = {header.number: header.hash for header in fresh}
-    logs = [log for chunk in node.read(stands_on.number + 1, head) for log in chunk.logs]
+    chunks = node.read(stands_on.number + 1, head, parent=stands_on.hash)
+    logs = [log for chunk in chunks for log in chunk.logs]
     if any(hashes[log.origin.block_number] != log.origin.block_hash for log in logs):
         raise NodeInvalid("the node changed its branch while its latest blocks were read: read again")
+    _require_present(engine, rpc, source, stands_on.number, logs, head)
     with transaction(engine) as connection:
+        hold_source(connection, source)
+        if pending_headers(connection, source.source_id) != known:
+            raise AnotherLeads(f"another process mirrors {source.contract} into the same database: let it, or stop it")
         gone = drop_pending_after(connection, source.source_id, stands_on.number) if kept != known else None
         add_headers(connection, source.source_id, [PendingHeader(*header) for header in fresh])
         add_events(connection, source.source_id, _stored(logs))
     return len(kept) + len(fresh), gone
 
 
-def _still_there(node: LogReader, known: Sequence[PendingHeader]) -> list[PendingHeader]:
+def _require_present(engine: Engine, rpc: Rpc, source: Source, kept: int, logs: Sequence[LogEntry], head: int) -> None:
+    """The pending events that are kept, up to block `kept`, and the new ones follow from the books and are complete.
+
+    Where they are not, some that was read before may be wrong: the next attempt reads all of it again.
+    """
+    try:
+        with reading(engine) as connection:
+            pending = pending_events(connection, source, through=kept)
+            pending += [Recorded(log.origin, log.event) for log in logs]
+            books, changes = derive_present(connection, source, {}, pending)
+        documents = Counter(
+            (change.invoice.kind, change.invoice.payee) for _, change in changes if change.invoice is not None
+        )
+        recount(rpc, source.contract, head, books, {payee for _, payee in documents}, pending=documents)
+    except EventsInconsistent:
+        _forget_pending(engine, source)
+        raise
+
+
+def _forget_pending(engine: Engine, source: Source) -> None:
+    with transaction(engine) as connection:
+        hold_source(connection, source)
+        drop_pending_after(connection, source.source_id, source.final_number)
+
+
+def still_there(node: LogReader, known: Sequence[PendingHeader]) -> list[PendingHeader]:
     """The pending blocks that the node still has on its branch.
 
     A node whose head is lower than ours has only not seen them yet: that is no evidence against them.

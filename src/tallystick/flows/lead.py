@@ -7,11 +7,11 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Engine
 
-from tallystick.errors import AnotherLeads
+from tallystick.errors import AnotherLeads, DatabaseError
 from tallystick.storage.database import transaction
 from tallystick.storage.leases import drop_lease, take_lease
 
@@ -64,4 +64,5 @@ def leading(engine: Engine, role: str, *, wait: bool, say: Callable[[str], objec
     try:
         yield lease
     finally:
-        lease.drop()
+        with suppress(DatabaseError):  # it expires by itself; what ended the work is what is to be told
+            lease.drop()

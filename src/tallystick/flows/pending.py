@@ -11,6 +11,7 @@ from tallystick.chain.decode import decode_event
 from tallystick.core.books import Books, Change
 from tallystick.core.events import Recorded, Refunded
 from tallystick.core.invoice import Peg
+from tallystick.errors import CorruptionError, NodeInvalid
 from tallystick.storage.books import fill_books, load_books
 from tallystick.storage.events import read_events
 from tallystick.storage.sources import Source
@@ -27,11 +28,30 @@ def read_present(
     connection: Connection, source: Source, pegs: Mapping[str, Peg], subscription_ids: Sequence[int] = ()
 ) -> Present:
     """The present, with the subscriptions asked for and those that pending events touch."""
+    return derive_present(connection, source, pegs, pending_events(connection, source), subscription_ids)
+
+
+def pending_events(connection: Connection, source: Source, *, through: int | None = None) -> list[Recorded]:
+    """The stored events behind the final block, up to and including block `through`. Raises CorruptionError."""
+    stored = read_events(connection, source.source_id, after=source.final_number, through=through)
+    try:
+        return [Recorded(row.origin, decode_event(row.name, row.topics, row.data)) for row in stored]
+    except NodeInvalid as error:
+        raise CorruptionError(
+            f"a pending event in the database cannot be read ({error}): somebody changed it. Delete the pending rows "
+            "of the tables headers and events, or build the books anew"
+        ) from error
+
+
+def derive_present(
+    connection: Connection,
+    source: Source,
+    pegs: Mapping[str, Peg],
+    pending: Sequence[Recorded],
+    subscription_ids: Sequence[int] = (),
+) -> Present:
+    """What these pending events make of the final books. Raises EventsInconsistent where they cannot follow them."""
     books = load_books(connection, source.source_id, pegs)
-    pending = [
-        Recorded(stored.origin, decode_event(stored.name, stored.topics, stored.data))
-        for stored in read_events(connection, source.source_id, after=source.final_number)
-    ]
     needed = {getattr(recorded.event, "subscription_id", 0) for recorded in pending} - {0}
     charges = {
         (recorded.event.subscription_id, recorded.event.charge_number)

@@ -9,15 +9,19 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from tallystick.core.ledger import Entry, Posting
 from tallystick.core.money import Token, decimal_text
+from tallystick.errors import CorruptionError
 
 Tokens = Mapping[str, Token]
 
+BEANCOUNT_UNITS = 10**28
+BEANCOUNT_WORDS = {"TRUE", "FALSE", "NULL"}
 CSV_COLUMNS = (
     *("entry", "kind", "time", "account", "side", "amount", "units", "asset", "token"),
     *("block", "transaction", "log_index", "hash"),
@@ -41,8 +45,8 @@ def journal_jsonl(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]:
                     "account": posting.account,
                     "side": "debit" if posting.side == "D" else "credit",
                     "units": str(posting.units),
-                    "amount": decimal_text(posting.units, tokens[posting.token].decimals),
-                    "asset": tokens[posting.token].symbol,
+                    "amount": decimal_text(posting.units, _token(tokens, posting.token).decimals),
+                    "asset": _token(tokens, posting.token).symbol,
                     "token": posting.token,
                 }
                 for posting in entry.postings
@@ -59,7 +63,7 @@ def journal_csv(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]:
     for entry in entries:
         origin = entry.origin
         for posting in entry.postings:
-            token = tokens[posting.token]
+            token = _token(tokens, posting.token)
             yield _csv_line(
                 (
                     entry.number,
@@ -81,7 +85,10 @@ def journal_csv(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]:
 
 def journal_beancount(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]:
     """A beancount file that `bean-check` accepts: every account opened on the day of its first posting, one transaction
-    for each entry. Source: the Beancount Language Syntax, version 3."""
+    for each entry. Source: the Beancount Language Syntax, version 3.
+
+    Beancount adds up with 28 digits. An amount of more is written in two parts, each of which it can balance.
+    """
     commodities = _commodities(tokens)
     opened: set[str] = set()
     yield 'option "title" "Tallystick"\n'
@@ -95,8 +102,10 @@ def journal_beancount(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]
         yield f'  entry: "{entry.number}"\n'
         yield f'  transaction: "0x{entry.origin.transaction_hash.hex()}"\n'
         yield f'  log: "{entry.origin.log_index}"\n'
-        for posting in entry.postings:
-            yield f"  {posting.account}  {_signed(posting, tokens)} {commodities[posting.token]}\n"
+        for part in _parts(entry.postings):
+            for posting in part:
+                amount = _signed(posting, _token(tokens, posting.token))
+                yield f"  {posting.account}  {amount} {commodities[posting.token]}\n"
 
 
 FORMATS: dict[str, Callable[[Iterable[Entry], Tokens], Iterator[str]]] = {
@@ -106,24 +115,49 @@ FORMATS: dict[str, Callable[[Iterable[Entry], Tokens], Iterator[str]]] = {
 }
 
 
-def _signed(posting: Posting, tokens: Tokens) -> str:
-    units = posting.units if posting.side == "D" else -posting.units
-    return decimal_text(units, tokens[posting.token].decimals)
+def _token(tokens: Tokens, address: str) -> Token:
+    found = tokens.get(address)
+    if found is None:
+        raise CorruptionError(
+            f"the journal has postings in {address}, and the database does not know that token: somebody deleted it. "
+            "Build the books anew in another database"
+        )
+    return found
+
+
+def _parts(postings: Sequence[Posting]) -> Iterator[list[Posting]]:
+    """The postings with the leading and the trailing digits of their units; balanced, each part is too."""
+    for high in (True, False):
+        part = []
+        for posting in postings:
+            low_units = posting.units % BEANCOUNT_UNITS
+            units = posting.units - low_units if high else low_units
+            if units:
+                part.append(posting._replace(units=units))
+        yield part
+
+
+def _signed(posting: Posting, token: Token) -> str:
+    return decimal_text(posting.units if posting.side == "D" else -posting.units, token.decimals)
 
 
 def _commodities(tokens: Tokens) -> dict[str, str]:
-    """A beancount commodity for each token: its symbol, with the end of its address where two share one."""
-    names = {address: _commodity(token.symbol) for address, token in tokens.items()}
-    return {
-        address: name if list(names.values()).count(name) == 1 else f"{name[:16]}-{address[-6:].upper()}"
-        for address, name in names.items()
-    }
+    """A beancount commodity for each token, each its own: its symbol, with the end of its address where several share
+    one, or the address alone where somebody has made even those alike."""
+    plain = {address: _commodity(token.symbol) for address, token in tokens.items()}
+    longer = {address: f"{name[:16].rstrip('-')}-{address[-6:].upper()}" for address, name in plain.items()}
+    count = Counter(plain.values())
+    names = {address: name if count[name] == 1 else longer[address] for address, name in plain.items()}
+    count = Counter(names.values())
+    return {address: name if count[name] == 1 else f"T{address[2:25].upper()}" for address, name in names.items()}
 
 
 def _commodity(symbol: str) -> str:
-    """Upper-case letters, digits and -, beginning with a letter, ending with a letter or digit, at most 24 long."""
+    """Upper-case letters, digits and -, beginning with a letter, ending with a letter or digit, at most 23 long (one
+    shorter than what stands for an address alone), and no word of beancount's own."""
     plain = re.sub("[^A-Z0-9]+", "-", symbol.upper()).strip("-")
-    return (plain if plain[:1].isalpha() else f"T{plain}")[:24].strip("-") or "TOKEN"
+    named = plain[:1].isalpha() and plain not in BEANCOUNT_WORDS
+    return (plain if named else f"T{plain}")[:23].strip("-")
 
 
 def _csv_line(values: Iterable[object]) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,17 +15,19 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.exc import DatabaseError as SqlError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from tallystick.errors import DatabaseError, DatabaseTooNew, DatabaseUnreachable
+from tallystick.config import shown_url
+from tallystick.errors import CorruptionError, DatabaseError, DatabaseTooNew, DatabaseUnreachable
 from tallystick.storage.schema import Units
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+LOCKED_S: Final = 10
+"""How long a connection to SQLite waits while another writes."""
 COPY_FROM: Final = 50
 """From so many rows on, PostgreSQL gets them by COPY."""
 _make_postgresql: Any = PGDialect  # SQLAlchemy leaves its constructor untyped
@@ -31,6 +36,12 @@ _POSITIONAL: Final = {
     "postgresql": _make_postgresql(paramstyle="format"),
 }
 """The dialects with placeholders for plain tuples."""
+_DRIVERS: Final = {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}
+_MIGRATION_LOCK: Final = 0x7A11_0001
+"""PostgreSQL's advisory lock of whoever makes the tables; any number of our own."""
+_BEGIN: Final = "tallystick_begin"
+_migrating: Final = threading.Lock()
+"""Alembic works in global variables: one thread at a time."""
 
 
 def open_database(url: str) -> Engine:
@@ -40,15 +51,19 @@ def open_database(url: str) -> Engine:
     DatabaseError for a URL that is none.
     """
     engine = _engine(url)
-    with mapped_errors(engine.url), engine.connect() as connection:
-        _migrate(engine, connection)
+    with reading(engine) as connection:
+        is_current = _is_current(connection)
+    if not is_current:
+        with _migrating, transaction(engine) as connection:
+            _migrate(connection)
     return engine
 
 
 def open_existing(url: str) -> Engine:
     """Like `open_database`, for reading: a SQLite file that is not there is not made. Raises DatabaseError then."""
-    name = _engine(url).url.database
-    if make_url(url).get_backend_name() == "sqlite" and name and not Path(name).exists():
+    engine = _engine(url)
+    name = engine.url.database
+    if engine.dialect.name == "sqlite" and name and not Path(name).exists():
         raise DatabaseError(
             f"there is no database {name}: make it with `tallystick index --once`, or name another (--db)"
         )
@@ -57,16 +72,24 @@ def open_existing(url: str) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction: all that is written in it stands, or nothing."""
-    with mapped_errors(engine.url), engine.begin() as connection:
+    """One transaction: all that is written in it stands, or nothing.
+
+    SQLite has one writer at a time. It is let in at the beginning: who reads first and writes later may find that the
+    database has moved on meanwhile, and could not wait any more.
+    """
+    writer = engine.execution_options(**{_BEGIN: "IMMEDIATE"})
+    with mapped_errors(engine), writer.begin() as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One consistent view of the database, for reading."""
-    with mapped_errors(engine.url), engine.connect() as connection:
-        yield connection
+    """One consistent view of the database, for reading: what is written meanwhile is not seen."""
+    options: dict[str, Any] = {}
+    if engine.dialect.name == "postgresql":  # by itself it would show each statement the newest rows
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with mapped_errors(engine), engine.connect() as connection:
+        yield connection.execution_options(**options)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
@@ -81,6 +104,12 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[An
                 copy.write_row(row)
     elif rows:
         _write(connection, table, rows, _insert_text(table, connection.dialect.name))
+
+
+def add_missing_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """Writes rows as `insert_rows` does; where the primary key is there, that row is left as it is."""
+    if rows:
+        _write(connection, table, rows, _insert_text(table, connection.dialect.name) + " ON CONFLICT DO NOTHING")
 
 
 def upsert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
@@ -125,15 +154,17 @@ def _upsert_text(table: Table, dialect: str) -> str:
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-        engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        if parsed.drivername not in _DRIVERS:
+            raise ArgumentError(f"no driver for {parsed.drivername}")
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise DatabaseError(
-            f"found the database URL {url!r} ({error}), allowed are sqlite:///FILE and postgresql+psycopg://... "
-            "(the latter needs `pip install tallystick[postgres]`)"
+            f"found the database URL {shown_url(url)!r} ({type(error).__name__}), allowed are sqlite:///FILE and "
+            "postgresql+psycopg://... (the latter needs `pip install tallystick[postgres]`)"
         ) from error
-    if parsed.get_backend_name() == "sqlite":
+    if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -141,40 +172,84 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # Python's own handling of transactions would begin one too late for a consistent read.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute(f"PRAGMA busy_timeout = {LOCKED_S * 1000}")
+    _use_wal(cursor)
     # A lost last commit is read from the chain again; a half-written one cannot be.
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA busy_timeout = 10000")
     cursor.close()
 
 
-def _migrate(engine: Engine, connection: Connection) -> None:
+def _use_wal(cursor: Any) -> None:
+    """The file remembers it. Of two that come first at once SQLite refuses one immediately, whatever its timeout."""
+    for _ in range(LOCKED_S * 20):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(0.05)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(_BEGIN, 'DEFERRED')}")
+
+
+def _alembic() -> AlembicConfig:
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
-    script = ScriptDirectory.from_config(config)
+    return config
+
+
+def _is_current(connection: Connection) -> bool:
+    """Whether the tables are those of this version. Raises DatabaseTooNew where they are of none that is known."""
+    script = ScriptDirectory.from_config(_alembic())
     found = MigrationContext.configure(connection).get_current_revision()
     head = script.get_current_head()
-    if found == head:
-        return
     if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
         raise DatabaseTooNew(
-            f"{engine.url} has tables of version {found}, this Tallystick knows versions up to {head}: upgrade "
-            "Tallystick, or use another database"
+            f"{connection.engine.url} has tables of version {found}, this Tallystick knows versions up to {head}: "
+            "upgrade Tallystick, or use another database"
         )
-    connection.rollback()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    connection.commit()
+    return found == head
+
+
+def _migrate(connection: Connection) -> None:
+    """Of several that come at once one makes the tables; the others wait for it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    if not _is_current(connection):
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 @contextmanager
-def mapped_errors(url: URL) -> Iterator[None]:
-    """Turns the driver's errors into ours."""
+def mapped_errors(engine: Engine) -> Iterator[None]:
+    """Turns the driver's errors into ours, whether they came through SQLAlchemy or past it."""
+    driver: Any = engine.dialect.loaded_dbapi
     try:
         yield
-    except SqlError as error:
-        raise DatabaseUnreachable(
-            f"the database {url.render_as_string()} failed: {error.orig}. Check that it is there, may be "
-            "written and has room; nothing of what was being written was kept"
-        ) from error
+    except (DBAPIError, driver.Error) as error:
+        raise _mapped(error.orig if isinstance(error, DBAPIError) else error, engine, driver) from error
+
+
+def _mapped(error: BaseException | None, engine: Engine, driver: Any) -> CorruptionError | DatabaseError:
+    name = f"the database {engine.url.render_as_string()}"
+    if isinstance(error, driver.IntegrityError):
+        return CorruptionError(
+            f"{name} has other rows than the books expect, and nothing was written: {error}. Find them with "
+            "`tallystick audit verify`, or build the books anew in another database"
+        )
+    if isinstance(error, driver.OperationalError | driver.InterfaceError | driver.InternalError):
+        return DatabaseUnreachable(
+            f"{name} failed: {error}. Check that it is there, may be written and has room; nothing of what was being "
+            "written was kept"
+        )
+    return DatabaseError(
+        f"{name} cannot be used: {error}. Check that it is Tallystick's and not damaged; nothing of what was being "
+        "written was kept"
+    )

@@ -179,7 +179,7 @@ def _lines(connection: Connection, source_id: int, rows: Sequence[Any]) -> dict[
 
 
 def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
-    fiat = row.fiat_currency and FiatValue(row.fiat_currency, row.fiat_units, row.fiat_evidence)
+    fiat = (row.fiat_currency, row.fiat_units, row.fiat_evidence)
     return Invoice(
         Kind(row.kind),
         row.number,
@@ -193,7 +193,7 @@ def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
         row.period_end,
         row.total_units,
         lines,
-        fiat or None,
+        None if fiat == (None, None, None) else FiatValue(*fiat),
         row.corrects,
         Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index),
     )

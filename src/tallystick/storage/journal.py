@@ -62,22 +62,19 @@ def read_entries(
     connection: Connection, source_id: int, *, first: int | None = None, through: int | None = None
 ) -> Iterator[Entry]:
     """Entries as stored from number `first` on, in their order, of the blocks up to and including `through`."""
-    query = select(entries).where(entries.c.source_id == source_id)
+    query = select(entries).where(entries.c.source_id == source_id).order_by(entries.c.entry_number).limit(READ_BATCH)
     if through is not None:
         query = query.where(entries.c.block_number <= through)
+    page = query if first is None else query.where(entries.c.entry_number >= first)
     while True:
-        batch = connection.execute(
-            (query if first is None else query.where(entries.c.entry_number >= first))
-            .order_by(entries.c.entry_number)
-            .limit(READ_BATCH)
-        ).all()
+        batch = connection.execute(page).all()
         if not batch:
             return
         lines = _postings(connection, source_id, batch[0].entry_number, batch[-1].entry_number)
         for row in batch:
             origin = Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index)
             yield Entry(row.entry_number, row.kind, origin, tuple(lines[row.entry_number]), row.previous_hash, row.hash)
-        first = batch[-1].entry_number + 1
+        page = query.where(entries.c.entry_number > batch[-1].entry_number)
 
 
 def stray_postings(connection: Connection, source_id: int) -> list[int]:

@@ -30,6 +30,16 @@ def pending_headers(connection: Connection, source_id: int) -> list[PendingHeade
     return [PendingHeader(*row) for row in rows]
 
 
+def pending_header(connection: Connection, source_id: int, number: int) -> PendingHeader | None:
+    """One pending block by its number."""
+    row = connection.execute(
+        select(headers.c.number, headers.c.hash, headers.c.parent_hash, headers.c.time).where(
+            headers.c.source_id == source_id, headers.c.number == number
+        )
+    ).one_or_none()
+    return None if row is None else PendingHeader(*row)
+
+
 def add_headers(connection: Connection, source_id: int, rows: Sequence[PendingHeader]) -> None:
     """Appends pending blocks."""
     insert_rows(connection, headers, [(source_id, *row) for row in rows])

@@ -27,6 +27,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from tallystick.errors import CorruptionError
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -58,7 +60,13 @@ class Units(TypeDecorator[int]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002 (SQLAlchemy's signature)
         """From the database."""
-        return None if value is None else int(value)
+        try:
+            return None if value is None else int(value)
+        except ValueError as error:  # thousands of digits: Python converts no more than 4,300
+            raise CorruptionError(
+                f"the database holds an amount of {len(value)} digits, the largest possible has 78: somebody changed "
+                "it, build the books anew"
+            ) from error
 
 
 def _units(name: str, *, nullable: bool = False) -> list[Any]:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, update
 
-from tallystick.errors import CorruptionError
-from tallystick.storage.database import insert_rows
+from tallystick.errors import AnotherLeads, CorruptionError
+from tallystick.storage.database import add_missing_rows
 from tallystick.storage.schema import sources
 
 
@@ -35,16 +35,29 @@ def find_source(connection: Connection, chain_id: int, contract: str) -> Source 
 def add_source(connection: Connection, chain_id: int, contract: str, start_block: int) -> Source:
     """The source of a contract, made where it is new. Raises CorruptionError where it is known with another start."""
     found = find_source(connection, chain_id, contract)
-    if found is None:
+    while found is None:  # again where another process took the number for another contract
         last = connection.execute(select(func.max(sources.c.source_id))).scalar() or 0
-        found = Source(last + 1, chain_id, contract, start_block, start_block - 1, b"", 0)
-        insert_rows(connection, sources, [found])
+        new = Source(last + 1, chain_id, contract, start_block, start_block - 1, b"", 0)
+        add_missing_rows(connection, sources, [new])
+        found = find_source(connection, chain_id, contract)
     if found.start_block != start_block:
         raise CorruptionError(
             f"the database mirrors {contract} on chain {chain_id} from block {found.start_block}, the deployment "
             f"manifest says {start_block}: use the manifest it was mirrored with, or a new database"
         )
     return found
+
+
+def hold_source(connection: Connection, source: Source) -> None:
+    """Keeps everybody else from writing to a source until the transaction ends. Raises AnotherLeads where it does not
+    stand as `source` says any more: then another process has written, and what follows from `source` is out of date."""
+    query = select(sources).where(sources.c.source_id == source.source_id).with_for_update()
+    now = connection.execute(query).one_or_none()
+    if now is None or Source(*now) != source:
+        raise AnotherLeads(
+            f"another process mirrors {source.contract} into the same database, and is at block "
+            f"{now.final_number if now else 'none'} where this one was at {source.final_number}: let it, or stop it"
+        )
 
 
 def advance_source(connection: Connection, source: Source, number: int, block_hash: bytes, time: int) -> Source:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
 from tallystick.core.period import Unit
 from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import Status, Subscription
+from tallystick.errors import CorruptionError
 from tallystick.storage.database import insert_rows, upsert_rows
 from tallystick.storage.schema import plans, subscriptions
 
 ID_BATCH = 500
+
+Name = TypeVar("Name", bound=Enum)
 
 
 def add_plans(connection: Connection, source_id: int, new: Iterable[Plan]) -> None:
@@ -28,10 +33,11 @@ def add_plans(connection: Connection, source_id: int, new: Iterable[Plan]) -> No
 def read_plans(connection: Connection, source_id: int) -> dict[int, PlanTerms]:
     """All plans by number."""
     rows = connection.execute(select(plans).where(plans.c.source_id == source_id).order_by(plans.c.plan_id))
-    return {
-        row.plan_id: PlanTerms(row.payee, row.price_units, row.token, row.every, Unit[row.unit.upper()], row.catch_up)
-        for row in rows
-    }
+    found = {}
+    for row in rows:
+        unit = _named(Unit, row.unit, f"plan {row.plan_id}")
+        found[row.plan_id] = PlanTerms(row.payee, row.price_units, row.token, row.every, unit, row.catch_up)
+    return found
 
 
 def save_subscriptions(connection: Connection, source_id: int, changed: Sequence[Subscription]) -> None:
@@ -74,7 +80,7 @@ def read_subscriptions(
             row.plan_id,
             row.next_due,
             row.charges,
-            Status[row.status.upper()],
+            _named(Status, row.status, f"subscription {row.subscription_id}"),
             row.anchor_day,
         )
         for row in rows
@@ -100,3 +106,13 @@ def last_subscription_id(connection: Connection, source_id: int) -> int:
         .limit(1)
     )
     return connection.execute(query).scalar() or 0
+
+
+def _named(kind: type[Name], name: str, row: str) -> Name:
+    found = kind.__members__.get(name.upper())
+    if found is None:
+        raise CorruptionError(
+            f"{row} has the {kind.__name__.lower()} {name!r} in the database, allowed are "
+            f"{', '.join(member.lower() for member in kind.__members__)}: somebody changed it, build the books anew"
+        )
+    return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, select
 
 from tallystick.core.money import Token
-from tallystick.storage.database import insert_rows
+from tallystick.storage.database import add_missing_rows
 from tallystick.storage.schema import tokens
 
 
@@ -15,6 +17,7 @@ def read_tokens(connection: Connection, chain_id: int) -> dict[str, Token]:
     return {row.address: Token(row.chain_id, row.address, row.symbol, row.decimals) for row in rows}
 
 
-def add_token(connection: Connection, token: Token) -> None:
-    """Writes a token that is not known yet."""
-    insert_rows(connection, tokens, [(token.chain_id, token.address, token.symbol, token.decimals)])
+def add_tokens(connection: Connection, new: Iterable[Token]) -> None:
+    """Writes tokens; one that is known already, by another contract on the chain, stays as it is."""
+    rows = [(token.chain_id, token.address, token.symbol, token.decimals) for token in new]
+    add_missing_rows(connection, tokens, rows)

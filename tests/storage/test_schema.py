@@ -1,0 +1,76 @@
+"""The tables as migrations make them are those that the code knows; other versions are refused."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from tallystick.errors import DatabaseTooNew, DatabaseUnreachable
+from tallystick.storage.database import open_database, open_existing, reading, transaction
+from tallystick.storage.schema import metadata
+from tests.databases import NewDatabase
+
+COLUMNS = """
+    SELECT table_name, column_name, ordinal_position, data_type, numeric_precision, numeric_scale, is_nullable,
+           column_default
+    FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
+"""
+CONSTRAINTS = """
+    SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2
+"""
+INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2"
+
+
+def described(engine: Engine) -> list[tuple[object, ...]]:
+    """Everything that the database says of its tables, but for Alembic's own."""
+    with reading(engine) as connection:
+        if engine.dialect.name == "sqlite":
+            rows = connection.execute(text("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"))
+            found = [(*row[:3], re.sub(r"\s+", " ", row[3] or "").strip()) for row in rows]
+        else:
+            found = [tuple(row) for query in (COLUMNS, CONSTRAINTS, INDEXES) for row in connection.execute(text(query))]
+    return [row for row in found if "alembic_version" not in " ".join(map(str, row))]
+
+
+def test_migrated_tables_are_those_of_the_metadata(new_database: NewDatabase) -> None:
+    migrated = open_database(new_database())
+    made = create_engine(new_database())
+    metadata.create_all(made)
+    assert described(migrated) == described(made)
+    assert described(migrated)
+
+
+def test_opening_again_changes_nothing(new_database: NewDatabase) -> None:
+    url = new_database()
+    before = described(open_database(url))
+    assert described(open_database(url)) == described(open_existing(url)) == before
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(new_database: NewDatabase) -> None:
+    url = new_database()
+    engine = open_database(url)
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    before = described(engine)
+    for opening in (open_database, open_existing):
+        with pytest.raises(
+            DatabaseTooNew, match="tables of version 9999, this Tallystick knows versions up to"
+        ) as caught:
+            opening(url)
+        assert not caught.value.retryable
+    assert described(engine) == before
+
+
+def test_tables_without_their_version_are_not_made_twice(new_database: NewDatabase) -> None:
+    url = new_database()
+    engine = open_database(url)
+    with transaction(engine) as connection:
+        connection.execute(text("DELETE FROM alembic_version"))
+    before = described(engine)
+    with pytest.raises(Exception, match="already exists") as caught:
+        open_database(url)
+    assert type(caught.value).__module__ == DatabaseUnreachable.__module__
+    assert described(engine) == before
