@@ -20,9 +20,11 @@ from tallystick.core.events import (
     Declined,
     MandateAccepted,
     MandateRevoked,
+    Paused,
     PlanCreated,
     Recorded,
     Refunded,
+    Resumed,
     Subscribed,
 )
 from tallystick.core.invoice import Invoice, Kind, Peg, credit_note_for, invoice_for
@@ -81,9 +83,13 @@ class Books:
             case Subscribed():
                 return self._subscribe(recorded, event)
             case Cancelled():
-                return self._end(recorded, event.subscription_id, Status.CANCELLED)
+                return self._cancel(recorded, event)
             case CancellationScheduled():
                 return self._end(recorded, event.subscription_id, Status.ENDING)
+            case Paused():
+                return self._pause(recorded, event)
+            case Resumed():
+                return self._resume(recorded, event)
             case PlanCreated():
                 return self._create_plan(recorded, event)
             case Declined() | MandateAccepted() | MandateRevoked():
@@ -116,6 +122,27 @@ class Books:
 
     def _end(self, recorded: Recorded, subscription_id: int, status: Status) -> Change:
         return self._keep(self._subscription(recorded, subscription_id)._replace(status=status))
+
+    def _cancel(self, recorded: Recorded, event: Cancelled) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        due = subscription.next_due
+        if subscription.status == Status.PAUSED:  # what was left of the paid period is left from now
+            due += recorded.origin.block_time
+        return self._keep(subscription._replace(status=Status.CANCELLED, next_due=due))
+
+    def _pause(self, recorded: Recorded, event: Paused) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        if subscription.status != Status.ACTIVE:
+            _refuse(recorded, f"subscription {event.subscription_id} is {subscription.status.name.lower()}")
+        return self._keep(subscription._replace(status=Status.PAUSED, next_due=event.left))
+
+    def _resume(self, recorded: Recorded, event: Resumed) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        due = recorded.origin.block_time + subscription.next_due
+        if subscription.status != Status.PAUSED or event.next_due != due:
+            _refuse(recorded, f"it is due at {event.next_due}, after {subscription.next_due} seconds left")
+        anchor_day = anchor_day_of(event.next_due)
+        return self._keep(subscription._replace(status=Status.ACTIVE, next_due=event.next_due, anchor_day=anchor_day))
 
     def _charge(self, recorded: Recorded, event: Charged, final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
