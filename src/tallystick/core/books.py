@@ -85,7 +85,7 @@ class Books:
             case Cancelled():
                 return self._cancel(recorded, event)
             case CancellationScheduled():
-                return self._end(recorded, event.subscription_id, Status.ENDING)
+                return self._schedule_cancellation(recorded, event)
             case Paused():
                 return self._pause(recorded, event)
             case Resumed():
@@ -120,11 +120,16 @@ class Books:
             )
         )
 
-    def _end(self, recorded: Recorded, subscription_id: int, status: Status) -> Change:
-        return self._keep(self._subscription(recorded, subscription_id)._replace(status=status))
+    def _schedule_cancellation(self, recorded: Recorded, event: CancellationScheduled) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        _require_status(recorded, subscription, Status.ACTIVE)
+        if event.ends_at != subscription.next_due:
+            _refuse(recorded, f"it ends at {event.ends_at}, the paid period at {subscription.next_due}")
+        return self._keep(subscription._replace(status=Status.ENDING))
 
     def _cancel(self, recorded: Recorded, event: Cancelled) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
+        _require_status(recorded, subscription, Status.ACTIVE, Status.ENDING, Status.PAUSED)
         due = subscription.next_due
         if subscription.status == Status.PAUSED:  # what was left of the paid period is left from now
             due += recorded.origin.block_time
@@ -132,23 +137,26 @@ class Books:
 
     def _pause(self, recorded: Recorded, event: Paused) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
-        if subscription.status != Status.ACTIVE:
-            _refuse(recorded, f"subscription {event.subscription_id} is {subscription.status.name.lower()}")
-        return self._keep(subscription._replace(status=Status.PAUSED, next_due=event.left))
+        _require_status(recorded, subscription, Status.ACTIVE)
+        left = subscription.next_due - recorded.origin.block_time
+        if event.left != left or left <= 0:
+            _refuse(recorded, f"{event.left} seconds left of a period that ends at {subscription.next_due}")
+        return self._keep(subscription._replace(status=Status.PAUSED, next_due=left))
 
     def _resume(self, recorded: Recorded, event: Resumed) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
+        _require_status(recorded, subscription, Status.PAUSED)
         due = recorded.origin.block_time + subscription.next_due
-        if subscription.status != Status.PAUSED or event.next_due != due:
+        if event.next_due != due:
             _refuse(recorded, f"it is due at {event.next_due}, after {subscription.next_due} seconds left")
-        anchor_day = anchor_day_of(event.next_due)
-        return self._keep(subscription._replace(status=Status.ACTIVE, next_due=event.next_due, anchor_day=anchor_day))
+        return self._keep(subscription._replace(status=Status.ACTIVE, next_due=due, anchor_day=anchor_day_of(due)))
 
     def _charge(self, recorded: Recorded, event: Charged, final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
         terms = self.plans[subscription.plan_id]
         if event.charge_number != subscription.charges + 1:
             _refuse(recorded, f"charge {event.charge_number} follows charge {subscription.charges}")
+        _require_status(recorded, subscription, Status.ACTIVE)
         if event.period_start < subscription.next_due:
             _refuse(recorded, f"its period starts at {event.period_start}, before {subscription.next_due}")
         if event.amount_units != terms.price_units:
@@ -209,6 +217,11 @@ class Books:
     def _keep(self, subscription: Subscription) -> Change:
         self.subscriptions[subscription.subscription_id] = subscription
         return Change(subscription=subscription)
+
+
+def _require_status(recorded: Recorded, subscription: Subscription, *allowed: Status) -> None:
+    if subscription.status not in allowed:
+        _refuse(recorded, f"subscription {subscription.subscription_id} is {subscription.status.name.lower()}")
 
 
 def _refuse(recorded: Recorded, found: str) -> NoReturn:
