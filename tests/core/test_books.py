@@ -70,7 +70,7 @@ def test_E25_cancelled_while_paused_what_was_left_is_left_from_then() -> None:
     assert (cancelled.status, cancelled.next_due) == (Status.CANCELLED, 120 * DAY)
 
 
-PAUSED = [(10, Paused(1, 20 * DAY))]
+PAUSED: list[tuple[int, Event]] = [(10, Paused(1, 20 * DAY))]
 IMPOSSIBLE: list[tuple[list[tuple[int, Event]], tuple[int, Event], str]] = [
     ([], (10, Resumed(1, 30 * DAY)), "subscription 1 is active"),
     ([], (10, Paused(1, 21 * DAY)), "1814400 seconds left of a period that ends at 2592000"),
