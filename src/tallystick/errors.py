@@ -455,7 +455,8 @@ class NotActive(ContractError):
 
     def __str__(self) -> str:
         status = _status_word(self.status)
-        return f"subscription {self.subscription_id} is {status}, this needs an active one: nothing was changed"
+        advice = "resume it first" if status == "paused" else "nothing is left to do"
+        return f"subscription {self.subscription_id} is {status}, this needs an active one: {advice}"
 
 
 @dataclass(eq=False)
@@ -477,8 +478,8 @@ class NotAuthorized(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, a charge refunded "
-            "by its payee. Sign with that account"
+            f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, paused and resumed "
+            "by its payer, a charge refunded by its payee. Sign with that account"
         )
 
 
