@@ -269,10 +269,15 @@ def subscribing(scene: Scene, sale: Sale) -> list[Measurement]:
     scene.fund(sale.kind, [payer], scene.subscriptions, scene.loop)
     (direct,) = scene.subscribe([payer], sale.plan_id)
     limit = scene.send(payer, scene.loop, open_limit(sale, ROWS))
-    cancel = scene.send(payer, scene.subscriptions, calldata("cancel(uint256)", scene.subscribers))
+    pause, resume, cancel = (
+        scene.send(payer, scene.subscriptions, calldata(f"{verb}(uint256)", scene.subscribers))
+        for verb in ("pause", "resume", "cancel")
+    )
     return [
         measured("subscribe with first charge", sale.kind, 1, direct, limit),
         measured("submit mandate with permit", sale.kind, 1, submit_mandate(scene, sale), limit),
+        measured("pause", sale.kind, 1, pause),
+        measured("resume", sale.kind, 1, resume),
         measured("cancel", sale.kind, 1, cancel),
         measured("refund", sale.kind, 1, refund(scene, sale)),
         measured("create plan", sale.kind, 1, scene.create_plan(sale.kind, sale.payee)),

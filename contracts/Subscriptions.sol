@@ -45,6 +45,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc ISubscriptions
     function createPlan(PlanTerms calldata terms) external nonReentrant returns (uint256 planId) {
         if (terms.payee == address(0)) revert ZeroAddress();
+        if (terms.payee == address(this)) revert PayeeRefused(terms.payee);
         if (terms.price == 0) revert ZeroAmount();
         if (terms.token.code.length == 0) revert NotAContract(terms.token);
         uint256 periodSeconds = terms.every * _unitSeconds(terms.unit);
@@ -184,26 +185,30 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
     }
 
     function _run(uint256[] calldata subscriptionIds) private returns (bytes memory reasons) {
-        uint256 planId = _subscriptions[subscriptionIds[0]].planId();
+        uint256 id = subscriptionIds[0];
+        SubscriptionSlot slot = _subscriptions[id];
+        uint256 planId = slot.planId();
         PlanTerms memory terms = _plans[planId];
         Step step = _step(terms);
         reasons = new bytes(subscriptionIds.length);
         uint256 balanceBefore;
         uint256 paid;
         uint256 row;
-        while (row < subscriptionIds.length) {
-            uint256 id = subscriptionIds[row];
-            SubscriptionSlot slot = _subscriptions[id];
-            if (slot.planId() != planId) break;
-            DeclineReason reason = _standing(slot);
-            if (reason == DeclineReason.None) {
-                if (paid == 0) balanceBefore = _payeeBalance(terms);
-                reason = _chargeRow(id, slot, terms, step);
-            }
-            unchecked {
+        // Unchecked: the length of the calldata bounds rows and charges.
+        unchecked {
+            while (true) {
+                DeclineReason reason = _standing(slot);
+                if (reason == DeclineReason.None) {
+                    if (paid == 0) balanceBefore = _payeeBalance(terms);
+                    reason = _chargeRow(id, slot, terms, step);
+                }
                 if (reason == DeclineReason.None) ++paid;
                 else _decline(reasons, row, id, slot, reason);
-                ++row;
+
+                if (++row == subscriptionIds.length) break;
+                id = subscriptionIds[row];
+                slot = _subscriptions[id];
+                if (slot.planId() != planId) break;
             }
         }
         _truncate(reasons, row);
@@ -269,7 +274,9 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
             if (slot.charges() == SubscriptionSlots.MAX_CHARGES) return DeclineReason.Ended;
             return DeclineReason.None;
         }
-        return slot.status() == Status.Ending ? DeclineReason.Ended : DeclineReason.Cancelled;
+        Status status = slot.status();
+        if (status == Status.Paused) return DeclineReason.Paused;
+        return status == Status.Ending ? DeclineReason.Ended : DeclineReason.Cancelled;
     }
 
     function _whyRefused(PlanTerms memory terms, address payer) private view returns (DeclineReason) {
@@ -285,7 +292,9 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc ISubscriptions
     function cancel(uint256 subscriptionId) external nonReentrant {
         SubscriptionSlot slot = _cancellable(subscriptionId);
-        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
+        Status status = slot.status();
+        if (status == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
+        if (status == Status.Paused) slot = slot.withDue(block.timestamp + slot.nextDue(), slot.anchorDay());
         _subscriptions[subscriptionId] = slot.withStatus(Status.Cancelled);
         emit Cancelled(subscriptionId);
     }
@@ -301,6 +310,33 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
     function _cancellable(uint256 subscriptionId) private view returns (SubscriptionSlot slot) {
         slot = _existingSubscription(subscriptionId);
         if (msg.sender != slot.payer() && msg.sender != _plans[slot.planId()].payee) revert NotAuthorized(msg.sender);
+    }
+
+    // ------------------------------------------------------------------ pause
+
+    /// @inheritdoc ISubscriptions
+    function pause(uint256 subscriptionId) external nonReentrant {
+        SubscriptionSlot slot = _ofCaller(subscriptionId);
+        if (!slot.isActive()) revert NotActive(subscriptionId, slot.status());
+        uint256 due = slot.nextDue();
+        if (due <= block.timestamp) revert ChargeDue(subscriptionId, due);
+        uint256 left = due - block.timestamp;
+        _subscriptions[subscriptionId] = slot.withDue(left, slot.anchorDay()).withStatus(Status.Paused);
+        emit Paused(subscriptionId, left);
+    }
+
+    /// @inheritdoc ISubscriptions
+    function resume(uint256 subscriptionId) external nonReentrant {
+        SubscriptionSlot slot = _ofCaller(subscriptionId);
+        if (slot.status() != Status.Paused) revert NotPaused(subscriptionId, slot.status());
+        uint256 due = block.timestamp + slot.nextDue(); // the time left of at most 100 years: below 2^40
+        _subscriptions[subscriptionId] = slot.withDue(due, Calendar.dayOfMonth(due)).withStatus(Status.Active);
+        emit Resumed(subscriptionId, due);
+    }
+
+    function _ofCaller(uint256 subscriptionId) private view returns (SubscriptionSlot slot) {
+        slot = _existingSubscription(subscriptionId);
+        if (msg.sender != slot.payer()) revert NotAuthorized(msg.sender);
     }
 
     // ----------------------------------------------------------------- refund

@@ -22,6 +22,7 @@ from tallystick.errors import (
     AmountInvalid,
     AssetMismatch,
     BalanceTooLow,
+    ChargeDue,
     DeploymentMissing,
     InputError,
     KeyLocked,
@@ -29,6 +30,7 @@ from tallystick.errors import (
     NodeUnreachable,
     NotAContract,
     NotAuthorized,
+    NotPaused,
     PermitUnsupported,
     RefundTooHigh,
     SaltUsed,
@@ -96,6 +98,33 @@ def test_sell_subscribe_charge_refund_cancel(business: Business, as_account: Con
 
     assert payer.cancel(1, at_period_end=True).status is Status.ENDING
     assert merchant.cancel(1).status is Status.CANCELLED
+
+
+def test_E25_pause_and_resume(business: Business, as_account: Connect, plan: Plan) -> None:
+    merchant, payer, biller = as_account(MERCHANT), as_account(PAYER), as_account(BILLER)
+    business.mint(payer.address, 100_000_000)
+    due = payer.subscribe(plan.plan_id).next_due
+    paused = payer.pause(1)
+    left_s = due - payer.contract.node.timestamp()
+    assert (paused.status, paused.next_due, paused.charges) == (Status.PAUSED, left_s, 1)
+    with pytest.raises(NotAuthorized):
+        merchant.resume(1)
+    business.anvil.advance(2 * MONTH_S)
+    assert biller.charge_dry_run([1]) == [DeclineReason.PAUSED]
+    assert merchant.refund(1, 1, "4.99").one(Refunded).amount_units == 4_990_000
+    resumed = payer.resume(1)
+    assert (resumed.status, resumed.next_due) == (Status.ACTIVE, payer.contract.node.timestamp() + left_s)
+    assert biller.charge_dry_run([1]) == [DeclineReason.NOT_DUE]
+    with pytest.raises(NotPaused):
+        payer.resume(1)
+    business.anvil.advance(left_s)
+    with pytest.raises(ChargeDue):
+        payer.pause(1)
+    assert biller.charge([1, 1]).reasons == [DeclineReason.NONE, DeclineReason.NOT_DUE]
+
+    left_s = payer.pause(1).next_due
+    cancelled = merchant.cancel(1)
+    assert (cancelled.status, cancelled.next_due) == (Status.CANCELLED, payer.contract.node.timestamp() + left_s)
 
 
 def test_a_payer_without_coin_signs_and_the_merchant_submits(

@@ -23,7 +23,8 @@ interface ISubscriptions {
     enum Status {
         Active,
         Ending,
-        Cancelled
+        Cancelled,
+        Paused
     }
 
     /// @notice Why a row of a batch did not pay. `None`: it paid.
@@ -37,7 +38,8 @@ interface ISubscriptions {
         Ended,
         Allowance,
         Balance,
-        TokenRefused
+        TokenRefused,
+        Paused
     }
 
     /// @notice The immutable terms of a plan.
@@ -87,7 +89,7 @@ interface ISubscriptions {
     /// @notice A subscription as readers see it.
     /// @param payer Who pays.
     /// @param planId Its plan.
-    /// @param nextDue The start of the next period to be charged.
+    /// @param nextDue The start of the next period to be charged; while paused, the seconds that were left to it.
     /// @param charges How many charges were made. Charges are numbered from 1.
     /// @param status Where it stands.
     /// @param anchorDay The day of the month on which calendar periods start, where the month has it.
@@ -138,16 +140,23 @@ interface ISubscriptions {
         uint256 periodEnd,
         uint256 amount
     );
+    /// @param due The start of the next period to be charged, as `Subscription.nextDue`.
     event Declined(uint256 indexed subscriptionId, uint256 due, DeclineReason reason);
     /// @notice Ended, now.
     event Cancelled(uint256 indexed subscriptionId);
     /// @notice Will end with the paid period, at `endsAt`.
     event CancellationScheduled(uint256 indexed subscriptionId, uint256 endsAt);
+    /// @notice The clock stands; `left` seconds of the paid period are kept.
+    event Paused(uint256 indexed subscriptionId, uint256 left);
+    /// @notice The clock goes on; `nextDue` is also the anchor of the periods after it.
+    event Resumed(uint256 indexed subscriptionId, uint256 nextDue);
     event Refunded(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 amount);
 
     error ZeroAddress();
     error ZeroAmount();
     error NotAContract(address account);
+    /// @notice Money that this contract were paid could never leave it.
+    error PayeeRefused(address payee);
     /// @notice Payer and payee are one account: nothing would be paid.
     error PayerIsPayee(address account);
     /// @notice A period is between one second and 100 years.
@@ -167,6 +176,9 @@ interface ISubscriptions {
     error AmountMismatch(uint256 received, uint256 expected);
     error NotAuthorized(address caller);
     error NotActive(uint256 subscriptionId, Status status);
+    /// @notice A charge is due first: a pause must not be a way around it.
+    error ChargeDue(uint256 subscriptionId, uint256 due);
+    error NotPaused(uint256 subscriptionId, Status status);
     error UnknownCharge(uint256 subscriptionId, uint256 chargeNumber, uint256 charges);
     error RefundTooHigh(uint256 requested, uint256 refundable);
 
@@ -209,6 +221,13 @@ interface ISubscriptions {
 
     /// @notice Ends a subscription when the paid period ends. By its payer or its payee.
     function cancelAtPeriodEnd(uint256 subscriptionId) external;
+
+    /// @notice Stops the clock of an active subscription within its paid period: nothing is charged, and what is left of
+    /// the period is kept. By its payer.
+    function pause(uint256 subscriptionId) external;
+
+    /// @notice Goes on where `pause` stopped: the next charge is due when what was left has passed. By its payer.
+    function resume(uint256 subscriptionId) external;
 
     /// @notice The payee gives back all or a part of one charge, from its own balance by allowance to this contract.
     /// @param chargeNumber The number of the charge, from 1.

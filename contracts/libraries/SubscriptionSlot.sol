@@ -22,6 +22,7 @@ library SubscriptionSlots {
     uint256 private constant STATUS_AT = 253;
     uint256 private constant STATUS_MASK = 3 << STATUS_AT;
     uint256 private constant DUE_AND_CHARGES_MASK = (1 << 56) - 1 << DUE_AT;
+    uint256 private constant DUE_AND_ANCHOR_MASK = (1 << 40) - 1 << DUE_AT | 31 << ANCHOR_AT;
 
     /// @dev The caller holds the bounds: planId below 2^32, nextDue below 2^40, anchorDay at most 31. Status: active.
     function open(address payer_, uint256 planId_, uint256 nextDue_, uint256 anchorDay_)
@@ -42,6 +43,17 @@ library SubscriptionSlots {
     {
         return SubscriptionSlot.wrap(
             (SubscriptionSlot.unwrap(slot) & ~DUE_AND_CHARGES_MASK) | nextDue_ << DUE_AT | chargeNumber << CHARGES_AT
+        );
+    }
+
+    /// @dev The caller holds the bounds: nextDue below 2^40, anchorDay at most 31.
+    function withDue(SubscriptionSlot slot, uint256 nextDue_, uint256 anchorDay_)
+        internal
+        pure
+        returns (SubscriptionSlot)
+    {
+        return SubscriptionSlot.wrap(
+            (SubscriptionSlot.unwrap(slot) & ~DUE_AND_ANCHOR_MASK) | nextDue_ << DUE_AT | anchorDay_ << ANCHOR_AT
         );
     }
 

@@ -164,6 +164,22 @@ class Tallystick:
             self.contract.cancel(subscription_id)
         return self.subscription(subscription_id)
 
+    def pause(self, subscription_id: int) -> Subscription:
+        """The payer stops the clock: nothing is charged, and what is left of the paid period is kept.
+
+        Raises UnknownSubscription, NotAuthorized, NotActive, or ChargeDue where a period is not paid.
+        """
+        self.contract.pause(subscription_id)
+        return self.subscription(subscription_id)
+
+    def resume(self, subscription_id: int) -> Subscription:
+        """The payer lets the clock go on: the next charge is due when what was left has passed.
+
+        Raises UnknownSubscription, NotAuthorized or NotPaused.
+        """
+        self.contract.resume(subscription_id)
+        return self.subscription(subscription_id)
+
     # --- Money ---
 
     def charge_dry_run(self, subscription_ids: Sequence[int]) -> list[DeclineReason]:

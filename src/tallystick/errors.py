@@ -48,10 +48,10 @@
         CallReverted            with a reason that is not one of our contracts'
           TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
-          AllowanceTooLow, AmountMismatch, BalanceTooLow, InsufficientGas, InvalidShortString, InvalidSignature,
-          MandateExpired, NotAContract, NotActive, NotAuthorized, PayerIsPayee, PeriodOutOfRange,
-          ReentrancyGuardReentrantCall, RefundTooHigh, SaltUsed, StringTooLong, TermsChanged, TokenRefused,
-          UnknownCharge, UnknownPlan, UnknownSubscription, ZeroAddress, ZeroAmount
+          AllowanceTooLow, AmountMismatch, BalanceTooLow, ChargeDue, InsufficientGas, InvalidShortString,
+          InvalidSignature, MandateExpired, NotAContract, NotActive, NotAuthorized, NotPaused, PayeeRefused,
+          PayerIsPayee, PeriodOutOfRange, ReentrancyGuardReentrantCall, RefundTooHigh, SaltUsed, StringTooLong,
+          TermsChanged, TokenRefused, UnknownCharge, UnknownPlan, UnknownSubscription, ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -374,6 +374,20 @@ class BalanceTooLow(ContractError):
 
 
 @dataclass(eq=False)
+class ChargeDue(ContractError):
+    """`due` in Unix seconds."""
+
+    subscription_id: int
+    due: int
+
+    def __str__(self) -> str:
+        return (
+            f"subscription {self.subscription_id} is due since {_utc(self.due)}: it can be paused within a paid "
+            "period, so have it charged first, or cancel it"
+        )
+
+
+@dataclass(eq=False)
 class InsufficientGas(ContractError):
     """Gas that was left before a token call, and that must be."""
 
@@ -434,14 +448,26 @@ class NotAContract(ContractError):
 
 @dataclass(eq=False)
 class NotActive(ContractError):
-    """`status`: 0 active, 1 ending, 2 cancelled."""
+    """`status`: 0 active, 1 ending, 2 cancelled, 3 paused."""
 
     subscription_id: int
     status: int
 
     def __str__(self) -> str:
-        status = ("active", "ending", "cancelled")[self.status]
-        return f"subscription {self.subscription_id} is {status} already: there is nothing to cancel"
+        status = _status_word(self.status)
+        advice = "resume it first" if status == "paused" else "nothing is left to do"
+        return f"subscription {self.subscription_id} is {status}, this needs an active one: {advice}"
+
+
+@dataclass(eq=False)
+class NotPaused(ContractError):
+    """`status`: as in NotActive."""
+
+    subscription_id: int
+    status: int
+
+    def __str__(self) -> str:
+        return f"subscription {self.subscription_id} is {_status_word(self.status)}, not paused: nothing to resume"
 
 
 @dataclass(eq=False)
@@ -452,9 +478,19 @@ class NotAuthorized(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, a charge refunded "
-            "by its payee. Sign with that account"
+            f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, paused and resumed "
+            "by its payer, a charge refunded by its payee. Sign with that account"
         )
+
+
+@dataclass(eq=False)
+class PayeeRefused(ContractError):
+    """Who was to be paid: the contract itself."""
+
+    payee: str
+
+    def __str__(self) -> str:
+        return f"{self.payee} is the contract itself, out of which no money could come: name the merchant's account"
 
 
 @dataclass(eq=False)
@@ -606,6 +642,11 @@ class ZeroAmount(ContractError):
 
     def __str__(self) -> str:
         return "the amount is 0 units of the token, at least 1 is needed: name another price or refund"
+
+
+def _status_word(number: int) -> str:
+    words = ("active", "ending", "cancelled", "paused")
+    return words[number] if number < len(words) else f"in state {number}"
 
 
 def _utc(timestamp: int) -> str:

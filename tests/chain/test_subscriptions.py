@@ -18,8 +18,10 @@ from tallystick.core.events import (
     Declined,
     MandateAccepted,
     MandateRevoked,
+    Paused,
     PlanCreated,
     Refunded,
+    Resumed,
     Subscribed,
 )
 from tallystick.core.mandate import Mandate, typed_data
@@ -29,6 +31,7 @@ from tallystick.core.subscription import DeclineReason, Status, Subscription
 from tallystick.errors import (
     AllowanceTooLow,
     BalanceTooLow,
+    ChargeDue,
     InputError,
     InvalidSignature,
     KeyMissing,
@@ -37,6 +40,8 @@ from tallystick.errors import (
     NotAContract,
     NotActive,
     NotAuthorized,
+    NotPaused,
+    PayeeRefused,
     PayerIsPayee,
     PeriodOutOfRange,
     RefundTooHigh,
@@ -223,16 +228,53 @@ def test_cancelling(business: Business, on: On, plan: Plan) -> None:
         stranger.cancel(1)
     assert caught.value.caller == business.anvil.address(OTHER)
     assert payer.cancel(1).events == (Cancelled(1),)
-    with pytest.raises(NotActive, match="subscription 1 is cancelled already") as inactive:
+    with pytest.raises(NotActive, match="subscription 1 is cancelled, this needs an active one") as inactive:
         merchant.cancel(1)
     assert (inactive.value.subscription_id, inactive.value.status) == (1, 2)
     assert merchant.cancel_at_period_end(2).events == (CancellationScheduled(2, end),)
     assert payer.subscription(2).status is Status.ENDING
-    with pytest.raises(NotActive, match="subscription 2 is ending already"):
+    with pytest.raises(NotActive, match="subscription 2 is ending, this needs an active one"):
         payer.cancel_at_period_end(2)
     for unknown in (0, 3):
         with pytest.raises(UnknownSubscription, match=f"no subscription {unknown} on this chain"):
             payer.cancel(unknown)
+
+
+def test_E25_pausing_and_resuming(business: Business, on: On, plan: Plan) -> None:
+    give(business, PAYER)
+    payer, merchant = on(PAYER), on(MERCHANT)
+    payer.subscribe(plan)
+    due = payer.subscription(1).next_due
+    with pytest.raises(NotAuthorized):
+        merchant.pause(1)
+    with pytest.raises(NotPaused, match="subscription 1 is active, not paused") as running:
+        payer.resume(1)
+    assert (running.value.subscription_id, running.value.status) == (1, 0)
+    sent = payer.pause(1)
+    left = due - payer.node.timestamp()
+    assert sent.events == (Paused(1, left),)
+    assert payer.subscription(1)[3:6] == (left, 1, Status.PAUSED)
+    for attempt in (payer.pause, payer.cancel_at_period_end):
+        with pytest.raises(NotActive, match="is paused, this needs an active one: resume it first"):
+            attempt(1)
+    business.anvil.advance(100 * 86_400)
+    assert payer.charge_dry_run([1]) == [DeclineReason.PAUSED]
+    resumed = payer.resume(1).one(Resumed)
+    assert resumed == Resumed(1, payer.node.timestamp() + left)
+    business.anvil.advance(left)
+    with pytest.raises(ChargeDue, match="have it charged first, or cancel it") as late:
+        payer.pause(1)
+    assert (late.value.subscription_id, late.value.due) == (1, resumed.next_due)
+    for unknown in (0, 2):
+        for attempt in (payer.pause, payer.resume):
+            with pytest.raises(UnknownSubscription, match=f"no subscription {unknown} on this chain"):
+                attempt(unknown)
+
+
+def test_the_contract_itself_is_refused_as_payee(business: Business, on: On) -> None:
+    terms = PlanTerms(business.subscriptions, 1, business.token, 1, Unit.MONTH)
+    with pytest.raises(PayeeRefused, match=f"{business.subscriptions} is the contract itself"):
+        on(MERCHANT).create_plan(terms)
 
 
 def test_E36_refunds_are_bounded_by_the_charge(business: Business, on: On, plan: Plan) -> None:

@@ -60,6 +60,13 @@ def test_refuses_no_payee(stage: Stage, subscriptions: Contract, merchant: Accou
         subscriptions.createPlan(terms_of(stage, payee=ZERO), sender=merchant)
 
 
+def test_refuses_itself_as_payee_because_no_money_could_leave_it(
+    stage: Stage, subscriptions: Contract, merchant: Account
+) -> None:
+    with stage.nothing_changes(), reverts("PayeeRefused", payee=subscriptions):
+        subscriptions.createPlan(terms_of(stage, payee=subscriptions), sender=merchant)
+
+
 def test_E32_refuses_a_price_of_nothing(stage: Stage, subscriptions: Contract, merchant: Account) -> None:
     with reverts("ZeroAmount"):
         subscriptions.createPlan(terms_of(stage, price=0), sender=merchant)

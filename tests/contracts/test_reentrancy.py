@@ -25,6 +25,8 @@ ENTRY_POINTS = [
     "chargeRun",
     "cancel",
     "cancelAtPeriodEnd",
+    "pause",
+    "resume",
     "refund",
 ]
 
@@ -64,6 +66,8 @@ def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -
         "chargeRun": contract.chargeRun.encode_input([1]),
         "cancel": contract.cancel.encode_input(1),
         "cancelAtPeriodEnd": contract.cancelAtPeriodEnd.encode_input(1),
+        "pause": contract.pause.encode_input(1),
+        "resume": contract.resume.encode_input(1),
         "refund": contract.refund.encode_input(1, 1, 1),
     }
 

@@ -139,14 +139,16 @@ contract Handler is Model {
         }
     }
 
-    // --------------------------------------------------------- cancel, refund
+    // -------------------------------------------------- cancel, pause, refund
 
     function cancel(uint256 seed, uint256 caller, bool atPeriodEnd) external clocked {
         uint256 id = bound(seed, 1, rows.length);
         Row storage row = rows[id - 1];
         address sender = _anybody(caller);
         bool allowed = (sender == row.payer || sender == plans[row.planId - 1].payee)
-            && row.status < (atPeriodEnd ? ISubscriptions.Status.Ending : ISubscriptions.Status.Cancelled);
+            && (atPeriodEnd
+                    ? row.status == ISubscriptions.Status.Active
+                    : row.status != ISubscriptions.Status.Cancelled);
         bytes memory data = atPeriodEnd
             ? abi.encodeCall(subscriptions.cancelAtPeriodEnd, (id))
             : abi.encodeCall(subscriptions.cancel, (id));
@@ -155,6 +157,31 @@ contract Handler is Model {
         vm.assertTrue(ok == allowed, "who may cancel");
         _follow();
         if (ok) ++done["cancelled"];
+    }
+
+    /// @dev Two thirds by the payer.
+    function pause(uint256 seed, uint256 caller) external clocked {
+        uint256 id = bound(seed, 1, rows.length);
+        Row storage row = rows[id - 1];
+        address sender = caller % 3 == 0 ? _anybody(caller / 3) : row.payer;
+        bool allowed = sender == row.payer && row.status == ISubscriptions.Status.Active && row.nextDue > _now();
+        vm.prank(sender);
+        (bool ok,) = address(subscriptions).call(abi.encodeCall(subscriptions.pause, (id)));
+        vm.assertTrue(ok == allowed, "who may pause, and when");
+        _follow();
+        if (ok) ++done["paused"];
+    }
+
+    function resume(uint256 seed, uint256 caller) external clocked {
+        uint256 id = bound(seed, 1, rows.length);
+        Row storage row = rows[id - 1];
+        address sender = caller % 3 == 0 ? _anybody(caller / 3) : row.payer;
+        bool allowed = sender == row.payer && row.status == ISubscriptions.Status.Paused;
+        vm.prank(sender);
+        (bool ok,) = address(subscriptions).call(abi.encodeCall(subscriptions.resume, (id)));
+        vm.assertTrue(ok == allowed, "who may resume, and when");
+        _follow();
+        if (ok) ++done["resumed"];
     }
 
     function refund(uint256 seed, uint256 chargeSeed, uint256 amount, uint256 caller) external clocked {

@@ -21,6 +21,9 @@ abstract contract Model is Market {
     ISubscriptions.PlanTerms[] internal plans; // plan n at n - 1
     Row[] internal rows; // subscription n at n - 1
     mapping(address payer => mapping(uint256 planId => uint256)) internal consents;
+    /// @dev E25, counted by the clock alone: the end of the last charged period, moved on by the time of each pause.
+    mapping(uint256 subscriptionId => uint256) private _paidUntil;
+    mapping(uint256 subscriptionId => uint256) private _pausedAt;
     mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) private _refunded;
     mapping(address payee => mapping(address token => ISubscriptions.ControlTotals)) private _totals;
 
@@ -30,7 +33,9 @@ abstract contract Model is Market {
     function passToBoundary(uint256 seed, uint256 periods, uint256 offset) external {
         Row storage row = rows[bound(seed, 1, rows.length) - 1];
         Step step = _stepOf(plans[row.planId - 1]);
-        _passTo(step.later(row.nextDue, bound(periods, 0, 3), row.anchorDay) + bound(offset, 0, 2) - 1);
+        // Of a paused one: where its period would end if it went on now.
+        uint256 due = row.status == ISubscriptions.Status.Paused ? _now() + row.nextDue : row.nextDue;
+        _passTo(step.later(due, bound(periods, 0, 3), row.anchorDay) + bound(offset, 0, 2) - 1);
     }
 
     // ----------------------------------------------------------------- events
@@ -81,8 +86,10 @@ abstract contract Model is Market {
         if (kind == ISubscriptions.Subscribed.selector) _onSubscribed(id, log);
         if (kind == ISubscriptions.Charged.selector) _onCharged(id, log.data);
         if (kind == ISubscriptions.Declined.selector) _onDeclined(id, log.data);
-        if (kind == ISubscriptions.Cancelled.selector) rows[id - 1].status = ISubscriptions.Status.Cancelled;
+        if (kind == ISubscriptions.Cancelled.selector) _onCancelled(rows[id - 1]);
         if (kind == ISubscriptions.CancellationScheduled.selector) rows[id - 1].status = ISubscriptions.Status.Ending;
+        if (kind == ISubscriptions.Paused.selector) _onPaused(id, log.data);
+        if (kind == ISubscriptions.Resumed.selector) _onResumed(id, log.data);
         if (kind == ISubscriptions.Refunded.selector) _onRefunded(id, log.data);
     }
 
@@ -114,11 +121,13 @@ abstract contract Model is Market {
         Row storage row = rows[id - 1];
         ISubscriptions.PlanTerms memory terms = plans[row.planId - 1];
         vm.assertEq(amount, terms.price, "Inv-1: the price agreed to");
-        vm.assertEq(uint256(row.status), uint256(ISubscriptions.Status.Active), "Inv-6: cancelled is never charged");
+        vm.assertEq(uint256(row.status), uint256(ISubscriptions.Status.Active), "Inv-6: neither cancelled nor paused");
         vm.assertEq(chargeNumber, row.charges + 1, "charges are numbered without gaps");
         _judgePeriod(row, terms, start, end);
+        vm.assertLe(_paidUntil[id], start, "Inv-13: what was paid is served first, whatever was paused");
 
         (row.charges, row.nextDue) = (chargeNumber, end);
+        _paidUntil[id] = end;
         ISubscriptions.Total storage total = _totals[terms.payee][terms.token].charges;
         (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
         _moved(terms.token, row.payer, terms.payee, amount);
@@ -139,6 +148,32 @@ abstract contract Model is Market {
         if (skipped > 0) vm.assertEq(missed, terms.catchUp, "no more periods skipped than needed");
     }
 
+    /// @dev Cancelled while paused: what was left of the paid period is left from now.
+    function _onCancelled(Row storage row) private {
+        if (row.status == ISubscriptions.Status.Paused) row.nextDue += _now();
+        row.status = ISubscriptions.Status.Cancelled;
+    }
+
+    function _onPaused(uint256 id, bytes memory data) private {
+        Row storage row = rows[id - 1];
+        uint256 left = abi.decode(data, (uint256));
+        vm.assertEq(uint256(row.status), uint256(ISubscriptions.Status.Active), "Inv-13: only an active one is paused");
+        vm.assertTrue(row.nextDue > _now(), "Inv-13: no pause is a way around a charge that is due");
+        vm.assertEq(left, row.nextDue - _now(), "Inv-13: what is left is kept");
+        (row.status, row.nextDue, _pausedAt[id]) = (ISubscriptions.Status.Paused, left, _now());
+    }
+
+    function _onResumed(uint256 id, bytes memory data) private {
+        Row storage row = rows[id - 1];
+        uint256 due = abi.decode(data, (uint256));
+        vm.assertEq(uint256(row.status), uint256(ISubscriptions.Status.Paused), "Inv-13: only a paused one goes on");
+        vm.assertEq(due, _now() + row.nextDue, "Inv-13: it goes on where it stopped");
+        _paidUntil[id] += _now() - _pausedAt[id];
+        vm.assertEq(due, _paidUntil[id], "Inv-13: as much later as it was paused");
+        (row.status, row.nextDue) = (ISubscriptions.Status.Active, due);
+        row.anchorDay = Calendar.dayOfMonth(due);
+    }
+
     function _onDeclined(uint256 id, bytes memory data) private view {
         (uint256 due, ISubscriptions.DeclineReason reason) = abi.decode(data, (uint256, ISubscriptions.DeclineReason));
         if (reason == ISubscriptions.DeclineReason.Unknown) {
@@ -150,11 +185,11 @@ abstract contract Model is Market {
         bool early = reason == ISubscriptions.DeclineReason.NotDue;
         bool active = row.status == ISubscriptions.Status.Active;
         if (active) vm.assertTrue(early == (_now() < row.nextDue), "not due");
-        vm.assertTrue(
-            active
-                == (reason != ISubscriptions.DeclineReason.Cancelled && reason != ISubscriptions.DeclineReason.Ended),
-            "ended"
-        );
+        bool paused = row.status == ISubscriptions.Status.Paused;
+        vm.assertTrue(paused == (reason == ISubscriptions.DeclineReason.Paused), "paused");
+        bool ended =
+            reason == ISubscriptions.DeclineReason.Cancelled || reason == ISubscriptions.DeclineReason.Ended;
+        vm.assertTrue(ended == !(active || paused), "ended");
     }
 
     function _onRefunded(uint256 id, bytes memory data) private {

@@ -63,13 +63,15 @@ contract ScheduleTest is Forge {
         uint256 status
     ) public pure {
         anchorDay = bound(anchorDay, 1, 31);
-        ISubscriptions.Status set = ISubscriptions.Status(bound(status, 0, 2));
+        ISubscriptions.Status set = ISubscriptions.Status(bound(status, 0, 3));
         SubscriptionSlot slot = SubscriptionSlots.open(payer, planId, nextDue, anchorDay);
         _assertSlot(slot, payer, planId, nextDue, 1, anchorDay, ISubscriptions.Status.Active);
         slot = slot.withStatus(set);
         _assertSlot(slot, payer, planId, nextDue, 1, anchorDay, set);
         slot = slot.advance(later, charges);
         _assertSlot(slot, payer, planId, later, charges, anchorDay, set);
+        slot = slot.withDue(nextDue, 32 - anchorDay);
+        _assertSlot(slot, payer, planId, nextDue, charges, 32 - anchorDay, set);
     }
 
     function _assertSlot(

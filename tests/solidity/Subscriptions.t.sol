@@ -25,7 +25,7 @@ contract SubscriptionsTest is Forge {
 
     /// @dev Charging and the passing of time more often than the rest.
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[19] memory often = [
+        bytes4[22] memory often = [
             _handler.charge.selector,
             _handler.charge.selector,
             _handler.charge.selector,
@@ -39,6 +39,9 @@ contract SubscriptionsTest is Forge {
             _handler.submitMandate.selector,
             _handler.revokeMandate.selector,
             _handler.cancel.selector,
+            _handler.pause.selector,
+            _handler.resume.selector,
+            _handler.resume.selector,
             _handler.refund.selector,
             _handler.approve.selector,
             _handler.mint.selector,
@@ -60,6 +63,21 @@ contract SubscriptionsTest is Forge {
         _handler.charge([uint256(1), 2, 3, 4, 1, 5], 6);
         vm.assertEq(_handler.done("paid"), 4, "paid");
         vm.assertEq(_handler.done("declined"), 2, "declined");
+        _handler.assertInvariants();
+    }
+
+    function test_E25_the_handler_pauses_across_a_renewal() public {
+        _handler.pause(1, 1);
+        _handler.pass(59 days + 1);
+        _handler.charge([uint256(1), 2, 0, 0, 0, 0], 2);
+        vm.assertEq(_handler.done("paid"), 1, "the other one");
+        _handler.resume(1, 1);
+        _handler.charge([uint256(1), 1, 0, 0, 0, 0], 2);
+        vm.assertEq(_handler.done("paid"), 1, "nothing is due yet");
+        _handler.pass(31 days + 1);
+        _handler.charge([uint256(1), 1, 0, 0, 0, 0], 2);
+        vm.assertEq(_handler.done("paid"), 2, "once");
+        vm.assertEq(_handler.done("paused") + _handler.done("resumed"), 2, "paused and resumed");
         _handler.assertInvariants();
     }
 

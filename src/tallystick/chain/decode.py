@@ -23,8 +23,10 @@ from tallystick.core.events import (
     Event,
     MandateAccepted,
     MandateRevoked,
+    Paused,
     PlanCreated,
     Refunded,
+    Resumed,
     Subscribed,
 )
 from tallystick.core.money import UINT256_MAX
@@ -135,6 +137,14 @@ def _cancellation_scheduled(topics: bytes, data: bytes) -> Event:
     return CancellationScheduled(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, LAST_TIME))
 
 
+def _paused(topics: bytes, data: bytes) -> Event:
+    return Paused(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, LAST_TIME))
+
+
+def _resumed(topics: bytes, data: bytes) -> Event:
+    return Resumed(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, LAST_TIME))
+
+
 def _refunded(topics: bytes, data: bytes) -> Event:
     return Refunded(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), _uint(data, 1, MOST_UNITS))
 
@@ -148,6 +158,8 @@ _SHAPES: Final[dict[str, _Shape]] = {
     "Declined": _Shape(1, 2, _declined),
     "Cancelled": _Shape(1, 0, _cancelled),
     "CancellationScheduled": _Shape(1, 1, _cancellation_scheduled),
+    "Paused": _Shape(1, 1, _paused),
+    "Resumed": _Shape(1, 1, _resumed),
     "Refunded": _Shape(1, 2, _refunded),
 }
 """How many indexed topics and data words each event has; a test compares this with the ABI."""

@@ -193,6 +193,17 @@ class Subscriptions:
         """Ends a subscription when the paid period does. Event: CancellationScheduled. Raises as `cancel`."""
         return self._send("cancelAtPeriodEnd", subscription_id)
 
+    def pause(self, subscription_id: int) -> Sent:
+        """The payer stops the clock within a paid period. Event: Paused.
+
+        Raises UnknownSubscription, NotAuthorized, NotActive or ChargeDue.
+        """
+        return self._send("pause", subscription_id)
+
+    def resume(self, subscription_id: int) -> Sent:
+        """The payer lets the clock go on. Event: Resumed. Raises UnknownSubscription, NotAuthorized or NotPaused."""
+        return self._send("resume", subscription_id)
+
     def refund(self, subscription_id: int, charge_number: int, amount_units: int) -> Sent:
         """The sender, who is the payee, gives back a part or all of a charge, by its allowance. Event: Refunded.
 

@@ -195,6 +195,47 @@ def cancel(config: Config, subscription_id: int, at_period_end: bool) -> Record:
     )
 
 
+@subscriptions.command(epilog=examples("tallystick subscriptions pause 118"))
+@click.argument("subscription_id", type=int)
+@configured
+@shown
+def pause(config: Config, subscription_id: int) -> Record:
+    """Stop the clock within a paid period: nothing is charged, and what is left is kept. Its payer may."""
+    from tallystick.core.events import Paused
+    from tallystick.flows.connect import open_contract
+
+    sent = open_contract(config, signing=True).contract.pause(subscription_id)
+    return Record(
+        {
+            "subscription_id": subscription_id,
+            "status": Status.PAUSED,
+            "seconds_left": sent.one(Paused).left,
+            "transaction": sent.receipt.transaction,
+        },
+        note=f"To go on: tallystick subscriptions resume {subscription_id}",
+    )
+
+
+@subscriptions.command(epilog=examples("tallystick subscriptions resume 118"))
+@click.argument("subscription_id", type=int)
+@configured
+@shown
+def resume(config: Config, subscription_id: int) -> Record:
+    """Let the clock of a paused subscription go on. Its payer may."""
+    from tallystick.core.events import Resumed
+    from tallystick.flows.connect import open_contract
+
+    sent = open_contract(config, signing=True).contract.resume(subscription_id)
+    return Record(
+        {
+            "subscription_id": subscription_id,
+            "status": Status.ACTIVE,
+            "next_due": Time(sent.one(Resumed).next_due),
+            "transaction": sent.receipt.transaction,
+        }
+    )
+
+
 @subscriptions.command(
     "list",
     epilog=examples(
@@ -244,7 +285,7 @@ def _values(connection: Connection, subscription: Subscription) -> dict[str, obj
         "price": Amount(terms.price_units, token),
         "period": str(terms.period),
         "payee": terms.payee,
-        "paid_until": Time(subscription.next_due),
+        "paid_until": None if subscription.status is Status.PAUSED else Time(subscription.next_due),
         "payer_balance": Amount(contract.balance(subscription.payer), token),
         "payer_allowance": Amount(contract.allowance(subscription.payer, connection.contract.address), token),
     }

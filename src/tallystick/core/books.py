@@ -20,9 +20,11 @@ from tallystick.core.events import (
     Declined,
     MandateAccepted,
     MandateRevoked,
+    Paused,
     PlanCreated,
     Recorded,
     Refunded,
+    Resumed,
     Subscribed,
 )
 from tallystick.core.invoice import Invoice, Kind, Peg, credit_note_for, invoice_for
@@ -81,9 +83,13 @@ class Books:
             case Subscribed():
                 return self._subscribe(recorded, event)
             case Cancelled():
-                return self._end(recorded, event.subscription_id, Status.CANCELLED)
+                return self._cancel(recorded, event)
             case CancellationScheduled():
-                return self._end(recorded, event.subscription_id, Status.ENDING)
+                return self._schedule_cancellation(recorded, event)
+            case Paused():
+                return self._pause(recorded, event)
+            case Resumed():
+                return self._resume(recorded, event)
             case PlanCreated():
                 return self._create_plan(recorded, event)
             case Declined() | MandateAccepted() | MandateRevoked():
@@ -114,19 +120,43 @@ class Books:
             )
         )
 
-    def _end(self, recorded: Recorded, subscription_id: int, status: Status) -> Change:
-        subscription = self._subscription(recorded, subscription_id)
-        if subscription.status >= status:
-            _refuse(recorded, f"subscription {subscription_id} is {subscription.status.name.lower()} already")
-        return self._keep(subscription._replace(status=status))
+    def _schedule_cancellation(self, recorded: Recorded, event: CancellationScheduled) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        _require_status(recorded, subscription, Status.ACTIVE)
+        if event.ends_at != subscription.next_due:
+            _refuse(recorded, f"it ends at {event.ends_at}, the paid period at {subscription.next_due}")
+        return self._keep(subscription._replace(status=Status.ENDING))
+
+    def _cancel(self, recorded: Recorded, event: Cancelled) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        _require_status(recorded, subscription, Status.ACTIVE, Status.ENDING, Status.PAUSED)
+        due = subscription.next_due
+        if subscription.status == Status.PAUSED:  # what was left of the paid period is left from now
+            due += recorded.origin.block_time
+        return self._keep(subscription._replace(status=Status.CANCELLED, next_due=due))
+
+    def _pause(self, recorded: Recorded, event: Paused) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        _require_status(recorded, subscription, Status.ACTIVE)
+        left = subscription.next_due - recorded.origin.block_time
+        if event.left != left or left <= 0:
+            _refuse(recorded, f"{event.left} seconds left of a period that ends at {subscription.next_due}")
+        return self._keep(subscription._replace(status=Status.PAUSED, next_due=left))
+
+    def _resume(self, recorded: Recorded, event: Resumed) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        _require_status(recorded, subscription, Status.PAUSED)
+        due = recorded.origin.block_time + subscription.next_due
+        if event.next_due != due:
+            _refuse(recorded, f"it is due at {event.next_due}, after {subscription.next_due} seconds left")
+        return self._keep(subscription._replace(status=Status.ACTIVE, next_due=due, anchor_day=anchor_day_of(due)))
 
     def _charge(self, recorded: Recorded, event: Charged, final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
         terms = self.plans[subscription.plan_id]
         if event.charge_number != subscription.charges + 1:
             _refuse(recorded, f"charge {event.charge_number} follows charge {subscription.charges}")
-        if subscription.status != Status.ACTIVE:
-            _refuse(recorded, f"subscription {event.subscription_id} is {subscription.status.name.lower()}")
+        _require_status(recorded, subscription, Status.ACTIVE)
         if event.period_start < subscription.next_due:
             _refuse(recorded, f"its period starts at {event.period_start}, before {subscription.next_due}")
         if event.amount_units != terms.price_units:
@@ -187,6 +217,11 @@ class Books:
     def _keep(self, subscription: Subscription) -> Change:
         self.subscriptions[subscription.subscription_id] = subscription
         return Change(subscription=subscription)
+
+
+def _require_status(recorded: Recorded, subscription: Subscription, *allowed: Status) -> None:
+    if subscription.status not in allowed:
+        _refuse(recorded, f"subscription {subscription.subscription_id} is {subscription.status.name.lower()}")
 
 
 def _refuse(recorded: Recorded, found: str) -> NoReturn:

@@ -91,6 +91,20 @@ class CancellationScheduled(NamedTuple):
     ends_at: int
 
 
+class Paused(NamedTuple):
+    """The payer stopped the clock, with so many seconds of the paid period left."""
+
+    subscription_id: int
+    left: int
+
+
+class Resumed(NamedTuple):
+    """The clock goes on: the next charge is due at `next_due`, which also anchors those after it."""
+
+    subscription_id: int
+    next_due: int
+
+
 class Refunded(NamedTuple):
     """The payee gave back all or a part of a charge."""
 
@@ -108,6 +122,8 @@ Event = (
     | Declined
     | Cancelled
     | CancellationScheduled
+    | Paused
+    | Resumed
     | Refunded
 )
 

@@ -14,6 +14,7 @@ class Status(IntEnum):
     ACTIVE = 0
     ENDING = 1
     CANCELLED = 2
+    PAUSED = 3
 
 
 class DeclineReason(IntEnum):
@@ -27,6 +28,7 @@ class DeclineReason(IntEnum):
     ALLOWANCE = 5
     BALANCE = 6
     TOKEN_REFUSED = 7
+    PAUSED = 8
 
 
 MAX_CHARGES = 65_535
@@ -34,7 +36,8 @@ MAX_CHARGES = 65_535
 
 
 class Subscription(NamedTuple):
-    """One subscription. `next_due` is the start of the next period to be charged, `charges` how many were made."""
+    """One subscription. `next_due` is the start of the next period to be charged, or while it is paused the seconds
+    that were left to it; `charges` is how many were made."""
 
     subscription_id: int
     payer: str

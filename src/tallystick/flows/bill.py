@@ -28,7 +28,10 @@ from tallystick.storage.subscriptions import due_subscription_ids
 MOST_ROWS = 100
 """Rows in one call: more hardly cost less each, and nodes bound the gas of a dry run."""
 
-GONE = {DeclineReason.NOT_DUE, DeclineReason.UNKNOWN, DeclineReason.CANCELLED, DeclineReason.ENDED}
+GONE = {
+    *(DeclineReason.NOT_DUE, DeclineReason.UNKNOWN, DeclineReason.CANCELLED),
+    *(DeclineReason.ENDED, DeclineReason.PAUSED),
+}
 """Reasons which say that the mirror is behind, not that the payer did not pay."""
 
 
