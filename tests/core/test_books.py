@@ -14,6 +14,7 @@ from tallystick.core.events import (
     Paused,
     PlanCreated,
     Recorded,
+    Refunded,
     Resumed,
     Subscribed,
 )
@@ -92,6 +93,24 @@ IMPOSSIBLE: list[tuple[list[tuple[int, Event]], tuple[int, Event], str]] = [
     ([(5, CancellationScheduled(1, 30 * DAY))], (30, charged(2, 30)), "subscription 1 is ending"),
     ([(5, CancellationScheduled(1, 30 * DAY))], (6, CancellationScheduled(1, 30 * DAY)), "subscription 1 is ending"),
     ([], (6, CancellationScheduled(1, 31 * DAY)), "it ends at 2678400, the paid period at 2592000"),
+    ([], (0, charged(1, 0)), "charge 1 follows charge 1"),
+    ([], (60, charged(3, 60)), "charge 3 follows charge 1"),
+    ([], (60, charged(2, 29)), "its period starts at 2505600, before 2592000"),
+    (
+        [],
+        (60, charged(2, 30)._replace(amount_units=PRICE_UNITS - 1)),
+        "it is 9989999 units, the plan's price is 9990000",
+    ),
+    ([], (60, charged(2, 30)._replace(subscription_id=2)), "subscription 2 is unknown"),
+    ([], (1, Refunded(1, 1, PRICE_UNITS + 1)), "9990001 units refunded of a charge of 9990000"),
+    ([(1, Refunded(1, 1, PRICE_UNITS))], (2, Refunded(1, 1, 1)), "9990001 units refunded of a charge of 9990000"),
+    ([], (1, Refunded(1, 2, 1)), "it refunds charge 2, which is unknown"),
+    ([], (1, Refunded(2, 1, 1)), "subscription 2 is unknown"),
+    ([], (1, Subscribed(1, PAYER, 1, DAY)), "subscription 1 follows 1"),
+    ([], (1, Subscribed(3, PAYER, 1, DAY)), "subscription 3 follows 1"),
+    ([], (1, Subscribed(2, PAYER, 2, DAY)), "subscription 2 is to plan 2, which is unknown"),
+    ([], (1, PlanCreated(1, PAYEE, TOKEN, 1, 1, Unit.DAY, 0)), "plan 1 follows plan 1"),
+    ([], (1, PlanCreated(3, PAYEE, TOKEN, 1, 1, Unit.DAY, 0)), "plan 3 follows plan 1"),
 ]
 
 

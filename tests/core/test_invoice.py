@@ -1,0 +1,74 @@
+"""Invoices and credit notes: fiat values at par rounded once, half to even; a note corrects its invoice."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallystick.core.events import Charged, Origin, Refunded
+from tallystick.core.invoice import Kind, Peg, credit_note_for, invoice_for, period_word
+from tallystick.core.money import UINT256_MAX
+from tallystick.core.period import Period, Unit
+from tallystick.core.plan import PlanTerms
+
+PAYEE, PAYER, TOKEN = ("0x" + digit * 40 for digit in "123")
+TERMS = PlanTerms(PAYEE, 9_990_000, TOKEN, 1, Unit.MONTH)
+USD = Peg("USDC", 6, "USD", 2)
+
+
+def peg(decimals: int, exponent: int) -> Peg:
+    return Peg("T", decimals, "XTS", exponent)
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [(9_990_000, 999), (9_995_000, 1000), (9_985_000, 998), (9_985_001, 999), (9_984_999, 998), (4_999, 0), (5_001, 1)],
+)
+def test_half_a_cent_goes_to_the_even_one(units: int, expected: int) -> None:
+    assert USD.value(units).units == expected
+
+
+@given(st.integers(0, UINT256_MAX), st.integers(0, 77), st.integers(0, 4))
+def test_the_value_at_par_is_the_amount_rounded_half_to_even(units: int, decimals: int, exponent: int) -> None:
+    value = peg(decimals, exponent).value(units)
+    with localcontext(prec=200):
+        exact = Decimal(units).scaleb(exponent - decimals)
+        assert value.units == int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+
+def test_a_value_says_how_one_knows_it() -> None:
+    value = USD.value(1)
+    assert (value.currency, value.evidence) == ("USD", "par: 1 USDC = 1 USD, declared by the merchant")
+
+
+def test_an_invoice_and_its_credit_note() -> None:
+    charged, origin = Charged(7, 2, 100, 200, 9_990_000), Origin(5, b"b" * 32, 150, b"t" * 32, 3)
+    invoice = invoice_for(charged, origin, number=4, payer=PAYER, plan_id=3, terms=TERMS, peg=USD)
+    assert (invoice.kind, invoice.number, invoice.payee, invoice.payer) == (Kind.INVOICE, 4, PAYEE, PAYER)
+    assert (invoice.period_start, invoice.period_end, invoice.total_units) == (100, 200, 9_990_000)
+    assert [line.amount_units for line in invoice.lines] == [invoice.total_units]
+    assert invoice.lines[0].description == "Plan 3, one month"
+    assert invoice.corrects is None
+
+    later = origin._replace(block_number=9)
+    note = credit_note_for(Refunded(7, 2, 4_000_000), later, invoice, number=1, peg=USD)
+    assert (note.kind, note.number, note.corrects, note.origin) == (Kind.CREDIT_NOTE, 1, 4, later)
+    assert (note.subscription_id, note.charge_number, note.period_start, note.period_end) == (7, 2, 100, 200)
+    assert (note.total_units, [line.amount_units for line in note.lines]) == (4_000_000, [4_000_000])
+    assert note.fiat is not None
+    assert note.fiat.units == 400
+
+
+def test_what_is_pending_or_without_a_currency_says_so() -> None:
+    origin = Origin(5, b"b" * 32, 150, b"t" * 32, 3)
+    invoice = invoice_for(Charged(1, 1, 0, 1, 5), origin, number=None, payer=PAYER, plan_id=1, terms=TERMS, peg=None)
+    note = credit_note_for(Refunded(1, 1, 5), origin, invoice, number=None, peg=None)
+    assert (invoice.number, invoice.fiat, note.number, note.corrects, note.fiat) == (None, None, None, None, None)
+
+
+def test_periods_in_words() -> None:
+    assert period_word(Period(1, Unit.YEAR)) == "year"
+    assert period_word(Period(30, Unit.SECOND)) == "period of 30 seconds"
