@@ -89,7 +89,7 @@ def test_a_step_whose_product_was_deleted_runs_again(tmp_path: Path, lock_file: 
 
 
 def test_a_failing_command_shows_the_end_of_its_output(tmp_path: Path, lock_file: int) -> None:
-    script = "import sys; print(*range(100), sep='\\n'); print('the cause', file=sys.stderr); sys.exit(3)"
+    script = "import sys; print(*range(100), sep='\\n', flush=True); print('the cause', file=sys.stderr); sys.exit(3)"
     step = Step("loud", "loud", (), tmp_path, lambda journal: journal.call(sys.executable, "-c", script), tmp_path)
     with pytest.raises(SetupError, match=r"failed \(3\):\n(.*\n)*.*the cause\n.*full log: .*loud\.log") as caught:
         run_track((step,), lock_file)
