@@ -134,6 +134,15 @@ def test_nothing_to_audit_is_said(anvil: Anvil, new_database: NewDatabase) -> No
         audit(open_database(new_database()), Rpc(anvil.url), target)
 
 
+def test_nothing_final_to_audit_is_said(anvil: Anvil, new_database: NewDatabase) -> None:
+    business = Business(anvil)
+    target = Target(anvil.chain_id, business.subscriptions, business.contract.start_block)
+    engine = open_database(new_database())
+    ingest(engine, Rpc(anvil.url), target)
+    with pytest.raises(CorruptionError, match="wait until the chain has finalized it"):
+        audit(engine, Rpc(anvil.url), target)
+
+
 def test_charges_behind_the_final_block_are_not_yet_in_the_books(books: Books) -> None:
     books.business.anvil.advance(MONTH_AND_MORE)
     books.business.charge(1)

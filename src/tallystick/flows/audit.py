@@ -86,10 +86,15 @@ def audit(
     """
     with reading(engine) as connection:
         source = find_source(connection, target.chain_id, target.contract)
-        if source is None or not source.final_hash:
+        if source is None:
             raise CorruptionError(
-                f"the database has no final block of {target.contract} on chain {target.chain_id} yet: run "
+                f"the database mirrors nothing of {target.contract} on chain {target.chain_id} yet: run "
                 "`tallystick index --once` first"
+            )
+        if not source.final_hash:
+            raise CorruptionError(
+                f"no block since {target.contract} was deployed (block {source.start_block}) is final in the books: wait "
+                "until the chain has finalized it, then run `tallystick index --once`"
             )
         report = AuditReport(target.chain_id, target.contract, source.final_number, source.final_hash)
         node = LogReader(rpc, target.contract, target_logs=target.events_per_request)
