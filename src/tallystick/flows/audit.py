@@ -93,8 +93,8 @@ def audit(
             )
         if not source.final_hash:
             raise CorruptionError(
-                f"no block since {target.contract} was deployed (block {source.start_block}) is final in the books: wait "
-                "until the chain has finalized it, then run `tallystick index --once`"
+                f"no block since {target.contract} was deployed (block {source.start_block}) is final in the books: "
+                "wait until the chain has finalized it, then run `tallystick index --once`"
             )
         report = AuditReport(target.chain_id, target.contract, source.final_number, source.final_hash)
         node = LogReader(rpc, target.contract, target_logs=target.events_per_request)
