@@ -10,7 +10,8 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ISubscriptions} from "./interfaces/ISubscriptions.sol";
 import {Calendar} from "./libraries/Calendar.sol";
-import {Schedule, Step} from "./libraries/Schedule.sol";
+import {PlanSlot, PlanSlots} from "./libraries/PlanSlot.sol";
+import {Step} from "./libraries/Schedule.sol";
 import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.sol";
 import {TokenCall} from "./libraries/TokenCall.sol";
 
@@ -26,13 +27,10 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         "Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 salt,uint256 validBefore)"
     );
     uint256 private constant MAX_PERIOD = 100 * 366 days;
-    /// @dev 32 bits for each {Unit}: seconds of those with a fixed length, months of the others.
-    uint256 private constant SECONDS_OF_UNITS = 1 | 1 days << 32 | 7 days << 64;
-    uint256 private constant MONTHS_OF_UNITS = 1 << 96 | 12 << 128;
 
     Counters private _counters;
     // Arrays of a fixed, unreachable length: the slot of an element is an addition, not a hash.
-    PlanTerms[2 ** 32] private _plans;
+    PlanSlot[2 ** 32] private _plans;
     SubscriptionSlot[2 ** 63] private _subscriptions;
     mapping(address payee => mapping(address token => ControlTotals)) private _totals;
     mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) private _refunded;
@@ -52,7 +50,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         if (periodSeconds == 0 || periodSeconds > MAX_PERIOD) revert PeriodOutOfRange(periodSeconds, MAX_PERIOD);
 
         planId = ++_counters.plans;
-        _plans[planId] = terms;
+        _plans[planId] = PlanSlots.pack(terms);
 
         emit PlanCreated(planId, terms.payee, terms.token, terms.price, terms.every, terms.unit, terms.catchUp);
     }
@@ -61,7 +59,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc ISubscriptions
     function subscribe(uint256 planId, bytes32 expectedTerms) external nonReentrant returns (uint256 subscriptionId) {
-        PlanTerms memory terms = _agreedPlan(planId, expectedTerms);
+        PlanSlot memory terms = _agreedPlan(planId, expectedTerms);
         return _open(msg.sender, planId, terms);
     }
 
@@ -71,8 +69,8 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        PlanTerms memory terms = _agreedPlan(planId, expectedTerms);
-        _tryPermit(terms.token, msg.sender, permit);
+        PlanSlot memory terms = _agreedPlan(planId, expectedTerms);
+        _tryPermit(terms.token(), msg.sender, permit);
         return _open(msg.sender, planId, terms);
     }
 
@@ -82,7 +80,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        PlanTerms memory terms = _existingPlan(mandate.planId);
+        PlanSlot memory terms = _existingPlan(mandate.planId);
         return _accept(mandate, signature, terms);
     }
 
@@ -92,8 +90,8 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        PlanTerms memory terms = _existingPlan(mandate.planId);
-        _tryPermit(terms.token, mandate.payer, permit);
+        PlanSlot memory terms = _existingPlan(mandate.planId);
+        _tryPermit(terms.token(), mandate.payer, permit);
         return _accept(mandate, signature, terms);
     }
 
@@ -104,22 +102,22 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
     }
 
     /// @dev Check, effect, interaction of every way to subscribe. The first period is charged here, or all reverts.
-    function _open(address payer, uint256 planId, PlanTerms memory terms) private returns (uint256 subscriptionId) {
-        if (payer == terms.payee) revert PayerIsPayee(payer);
+    function _open(address payer, uint256 planId, PlanSlot memory terms) private returns (uint256 subscriptionId) {
+        if (payer == terms.payee()) revert PayerIsPayee(payer);
 
         uint256 anchorDay = Calendar.dayOfMonth(block.timestamp);
-        uint256 nextDue = _step(terms).later(block.timestamp, 1, anchorDay);
+        uint256 nextDue = terms.step().later(block.timestamp, 1, anchorDay);
         subscriptionId = ++_counters.subscriptions;
         // Plans are counted in 32 bits, and a period of at most 100 years from now ends before 2^40.
         _subscriptions[subscriptionId] = SubscriptionSlots.open(payer, planId, nextDue, anchorDay);
         _countCharges(terms, 1);
 
         emit Subscribed(subscriptionId, payer, planId, block.timestamp);
-        emit Charged(subscriptionId, 1, block.timestamp, nextDue, terms.price);
-        _move(terms.token, payer, terms.payee, terms.price);
+        emit Charged(subscriptionId, 1, block.timestamp, nextDue, terms.price());
+        _move(terms.token(), payer, terms.payee(), terms.price());
     }
 
-    function _accept(Mandate calldata mandate, bytes calldata signature, PlanTerms memory terms)
+    function _accept(Mandate calldata mandate, bytes calldata signature, PlanSlot memory terms)
         private
         returns (uint256 subscriptionId)
     {
@@ -164,16 +162,35 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         }
     }
 
-    /// @dev A run that moved less money than it should have is undone as a whole, and its rows decline. Any other
-    /// failure is the caller's (too little gas) and reverts everything. A batch of one row has nobody to be kept safe from
-    /// it: the frame is spared, and the whole call reverts with {AmountMismatch}.
+    /// @dev A run that moved less money than it should have is undone as a whole, and its rows are tried one by one. Any
+    /// other failure is the caller's (too little gas) and reverts everything. A batch of one row has nobody to be kept
+    /// safe from it: the frame is spared, and the whole call reverts with {AmountMismatch}.
     function _tryRun(uint256[] calldata subscriptionIds) private returns (bytes memory reasons) {
         try this.chargeRun(subscriptionIds) returns (bytes memory answer) {
             return answer;
         } catch (bytes memory failure) {
             if (bytes4(failure) != AmountMismatch.selector) _bubble(failure);
-            return _declineRun(subscriptionIds);
+            return _tryRows(subscriptionIds);
         }
+    }
+
+    /// @dev The rows of a run that was undone, each in a frame of its own: the one at fault declines, the others pay.
+    function _tryRows(uint256[] calldata subscriptionIds) private returns (bytes memory reasons) {
+        reasons = new bytes(subscriptionIds.length);
+        uint256 planId = _slotOf(subscriptionIds[0]).planId();
+        uint256 row;
+        for (; row < reasons.length; ++row) {
+            uint256 id = subscriptionIds[row];
+            SubscriptionSlot slot = _slotOf(id);
+            if (slot.planId() != planId) break;
+            try this.chargeRun(subscriptionIds[row:row + 1]) returns (bytes memory answer) {
+                reasons[row] = answer[0];
+            } catch (bytes memory failure) {
+                if (bytes4(failure) != AmountMismatch.selector) _bubble(failure);
+                _decline(reasons, row, id, slot, DeclineReason.TokenRefused);
+            }
+        }
+        _truncate(reasons, row);
     }
 
     /// @notice Charges the leading rows that share the first row's plan, in a frame of their own, so that what the token
@@ -186,10 +203,10 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
 
     function _run(uint256[] calldata subscriptionIds) private returns (bytes memory reasons) {
         uint256 id = subscriptionIds[0];
-        SubscriptionSlot slot = _subscriptions[id];
+        SubscriptionSlot slot = _slotOf(id);
         uint256 planId = slot.planId();
-        PlanTerms memory terms = _plans[planId];
-        Step step = _step(terms);
+        PlanSlot memory terms = _plans[planId];
+        Step step = terms.step();
         reasons = new bytes(subscriptionIds.length);
         uint256 balanceBefore;
         uint256 paid;
@@ -207,7 +224,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
 
                 if (++row == subscriptionIds.length) break;
                 id = subscriptionIds[row];
-                slot = _subscriptions[id];
+                slot = _slotOf(id);
                 if (slot.planId() != planId) break;
             }
         }
@@ -215,11 +232,11 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         if (paid == 0) return reasons;
 
         _countCharges(terms, paid);
-        _requireReceived(balanceBefore, _payeeBalance(terms), paid * terms.price);
+        _requireReceived(balanceBefore, _payeeBalance(terms), paid * terms.price());
     }
 
     /// @dev The slot moves on before the token is called, and goes back where the token refuses.
-    function _chargeRow(uint256 id, SubscriptionSlot slot, PlanTerms memory terms, Step step)
+    function _chargeRow(uint256 id, SubscriptionSlot slot, PlanSlot memory terms, Step step)
         private
         returns (DeclineReason)
     {
@@ -228,8 +245,8 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         uint256 periodEnd = step.later(periodStart, 1, anchorDay);
         if (periodEnd <= block.timestamp) {
             uint256 missed = step.wholePeriods(periodStart, block.timestamp, anchorDay);
-            if (missed > terms.catchUp) {
-                periodStart = step.later(periodStart, missed - terms.catchUp, anchorDay);
+            if (missed > terms.catchUp()) {
+                periodStart = step.later(periodStart, missed - terms.catchUp(), anchorDay);
                 periodEnd = step.later(periodStart, 1, anchorDay);
             }
         }
@@ -237,26 +254,12 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         uint256 chargeNumber = slot.charges() + 1;
         _subscriptions[id] = slot.advance(periodEnd, chargeNumber);
 
-        if (!TokenCall.tryTransferFrom(terms.token, slot.payer(), terms.payee, terms.price)) {
+        if (!TokenCall.tryTransferFrom(terms.token(), slot.payer(), terms.payee(), terms.price())) {
             _subscriptions[id] = slot;
             return _whyRefused(terms, slot.payer());
         }
-        emit Charged(id, chargeNumber, periodStart, periodEnd, terms.price);
+        emit Charged(id, chargeNumber, periodStart, periodEnd, terms.price());
         return DeclineReason.None;
-    }
-
-    function _declineRun(uint256[] calldata subscriptionIds) private returns (bytes memory reasons) {
-        reasons = new bytes(subscriptionIds.length);
-        uint256 planId = _subscriptions[subscriptionIds[0]].planId();
-        uint256 row;
-        for (; row < reasons.length; ++row) {
-            uint256 id = subscriptionIds[row];
-            SubscriptionSlot slot = _subscriptions[id];
-            if (slot.planId() != planId) break;
-            DeclineReason reason = _standing(slot);
-            _decline(reasons, row, id, slot, reason == DeclineReason.None ? DeclineReason.TokenRefused : reason);
-        }
-        _truncate(reasons, row);
     }
 
     function _decline(bytes memory reasons, uint256 row, uint256 id, SubscriptionSlot slot, DeclineReason reason)
@@ -264,6 +267,11 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
     {
         reasons[row] = bytes1(uint8(reason));
         emit Declined(id, slot.nextDue(), reason);
+    }
+
+    /// @dev Empty where there is none, whatever the number: no row may fail the others.
+    function _slotOf(uint256 id) private view returns (SubscriptionSlot) {
+        return id < _subscriptions.length ? _subscriptions[id] : SubscriptionSlot.wrap(0);
     }
 
     /// @dev Why a subscription cannot be charged now, money aside.
@@ -279,11 +287,11 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         return status == Status.Ending ? DeclineReason.Ended : DeclineReason.Cancelled;
     }
 
-    function _whyRefused(PlanTerms memory terms, address payer) private view returns (DeclineReason) {
-        (bool ok, uint256 found) = TokenCall.tryAllowance(terms.token, payer, address(this));
-        if (ok && found < terms.price) return DeclineReason.Allowance;
-        (ok, found) = TokenCall.tryBalanceOf(terms.token, payer);
-        if (ok && found < terms.price) return DeclineReason.Balance;
+    function _whyRefused(PlanSlot memory terms, address payer) private view returns (DeclineReason) {
+        (bool ok, uint256 found) = TokenCall.tryAllowance(terms.token(), payer, address(this), TokenCall.reserved());
+        if (ok && found < terms.price()) return DeclineReason.Allowance;
+        (ok, found) = TokenCall.tryBalanceOf(terms.token(), payer, TokenCall.reserved());
+        if (ok && found < terms.price()) return DeclineReason.Balance;
         return DeclineReason.TokenRefused;
     }
 
@@ -309,7 +317,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
 
     function _cancellable(uint256 subscriptionId) private view returns (SubscriptionSlot slot) {
         slot = _existingSubscription(subscriptionId);
-        if (msg.sender != slot.payer() && msg.sender != _plans[slot.planId()].payee) revert NotAuthorized(msg.sender);
+        if (msg.sender != slot.payer() && msg.sender != _plans[slot.planId()].payee()) revert NotAuthorized(msg.sender);
     }
 
     // ------------------------------------------------------------------ pause
@@ -344,20 +352,20 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc ISubscriptions
     function refund(uint256 subscriptionId, uint256 chargeNumber, uint256 amount) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        PlanTerms memory terms = _plans[slot.planId()];
-        if (msg.sender != terms.payee) revert NotAuthorized(msg.sender);
+        PlanSlot memory terms = _plans[slot.planId()];
+        if (msg.sender != terms.payee()) revert NotAuthorized(msg.sender);
         if (amount == 0) revert ZeroAmount();
         if (chargeNumber == 0 || chargeNumber > slot.charges()) {
             revert UnknownCharge(subscriptionId, chargeNumber, slot.charges());
         }
-        uint256 refundable = terms.price - _refunded[subscriptionId][chargeNumber];
+        uint256 refundable = terms.price() - _refunded[subscriptionId][chargeNumber];
         if (amount > refundable) revert RefundTooHigh(amount, refundable);
 
         _refunded[subscriptionId][chargeNumber] += amount;
-        _add(_totals[terms.payee][terms.token].refunds, 1, amount);
+        _add(_totals[terms.payee()][terms.token()].refunds, 1, amount);
 
         emit Refunded(subscriptionId, chargeNumber, amount);
-        _move(terms.token, terms.payee, slot.payer(), amount);
+        _move(terms.token(), terms.payee(), slot.payer(), amount);
     }
 
     // ------------------------------------------------------------------ views
@@ -374,7 +382,7 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc ISubscriptions
     function plan(uint256 planId) external view returns (PlanTerms memory) {
-        return _existingPlan(planId);
+        return _existingPlan(planId).unpack();
     }
 
     /// @inheritdoc ISubscriptions
@@ -417,12 +425,12 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------------ parts
 
-    function _existingPlan(uint256 planId) private view returns (PlanTerms memory terms) {
+    function _existingPlan(uint256 planId) private view returns (PlanSlot memory terms) {
         if (planId == 0 || planId > _counters.plans) revert UnknownPlan(planId);
         return _plans[planId];
     }
 
-    function _agreedPlan(uint256 planId, bytes32 expectedTerms) private view returns (PlanTerms memory terms) {
+    function _agreedPlan(uint256 planId, bytes32 expectedTerms) private view returns (PlanSlot memory terms) {
         terms = _existingPlan(planId);
         bytes32 found = _hashTerms(terms);
         if (found != expectedTerms) revert TermsChanged(found, expectedTerms);
@@ -435,23 +443,25 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         return _subscriptions[subscriptionId];
     }
 
-    function _hashTerms(PlanTerms memory terms) private pure returns (bytes32) {
-        return keccak256(abi.encode(terms));
+    function _hashTerms(PlanSlot memory terms) private pure returns (bytes32) {
+        return keccak256(
+            abi.encode(terms.payee(), terms.price(), terms.token(), terms.every(), terms.unit(), terms.catchUp())
+        );
     }
 
-    function _mandateDigest(Mandate calldata mandate, PlanTerms memory terms) private view returns (bytes32) {
+    function _mandateDigest(Mandate calldata mandate, PlanSlot memory terms) private view returns (bytes32) {
         return _hashTypedDataV4(
             keccak256(
                 abi.encode(
                     MANDATE_TYPEHASH,
                     mandate.payer,
                     mandate.planId,
-                    terms.payee,
-                    terms.token,
-                    terms.price,
-                    terms.every,
-                    _unitHash(terms.unit),
-                    terms.catchUp,
+                    terms.payee(),
+                    terms.token(),
+                    terms.price(),
+                    terms.every(),
+                    _unitHash(terms.unit()),
+                    terms.catchUp(),
                     mandate.salt,
                     mandate.validBefore
                 )
@@ -476,42 +486,35 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         return 1;
     }
 
-    /// @dev By table, because a chain of comparisons would cost each batch 400 gas.
-    function _step(PlanTerms memory terms) private pure returns (Step) {
-        unchecked {
-            uint256 shift = uint256(terms.unit) * 32;
-            return Schedule.step(
-                terms.every * (SECONDS_OF_UNITS >> shift & type(uint32).max),
-                terms.every * (MONTHS_OF_UNITS >> shift & type(uint32).max)
-            );
-        }
+    function _countCharges(PlanSlot memory terms, uint256 count) private {
+        _add(_totals[terms.payee()][terms.token()].charges, count, count * terms.price());
     }
 
-    function _countCharges(PlanTerms memory terms, uint256 count) private {
-        _add(_totals[terms.payee][terms.token].charges, count, count * terms.price);
-    }
-
-    /// @dev 2^64 movements cannot be paid for in gas, and that many of a 96-bit price stay below 2^192.
+    /// @dev In the slot the count is the low 64 bits, the sum stands above: added as one number. 2^64 movements cannot be
+    /// paid for in gas, and that many of a 96-bit price stay below 2^192.
     function _add(Total storage total, uint256 count, uint256 sum) private {
-        unchecked {
-            Total memory found = total;
-            found.count += uint64(count);
-            found.sum += uint192(sum);
-            (total.count, total.sum) = (found.count, found.sum);
+        assembly ("memory-safe") {
+            sstore(total.slot, add(sload(total.slot), or(count, shl(64, sum))))
         }
     }
 
     /// @dev Moves money by allowance or reverts with what was missing.
     function _move(address token, address from, address to, uint256 amount) private {
-        uint256 balanceBefore = IERC20(token).balanceOf(to);
+        uint256 balanceBefore = _readableBalance(token, to);
         if (!SafeERC20.trySafeTransferFrom(IERC20(token), from, to, amount)) {
-            uint256 found = IERC20(token).allowance(from, address(this));
-            if (found < amount) revert AllowanceTooLow(found, amount);
-            found = IERC20(token).balanceOf(from);
-            if (found < amount) revert BalanceTooLow(found, amount);
+            (bool ok, uint256 found) = TokenCall.tryAllowance(token, from, address(this), gasleft());
+            if (ok && found < amount) revert AllowanceTooLow(found, amount);
+            (ok, found) = TokenCall.tryBalanceOf(token, from, gasleft());
+            if (ok && found < amount) revert BalanceTooLow(found, amount);
             revert TokenRefused(token);
         }
-        _requireReceived(balanceBefore, IERC20(token).balanceOf(to), amount);
+        _requireReceived(balanceBefore, _readableBalance(token, to), amount);
+    }
+
+    function _readableBalance(address token, address account) private view returns (uint256 balance) {
+        bool ok;
+        (ok, balance) = TokenCall.tryBalanceOf(token, account, gasleft());
+        if (!ok) revert TokenRefused(token);
     }
 
     function _requireReceived(uint256 balanceBefore, uint256 balanceAfter, uint256 expected) private pure {
@@ -519,10 +522,10 @@ contract Subscriptions is ISubscriptions, EIP712, ReentrancyGuardTransient {
         if (received < expected) revert AmountMismatch(received, expected);
     }
 
-    function _payeeBalance(PlanTerms memory terms) private view returns (uint256 balance) {
+    function _payeeBalance(PlanSlot memory terms) private view returns (uint256 balance) {
         bool ok;
-        (ok, balance) = TokenCall.tryBalanceOf(terms.token, terms.payee);
-        if (!ok) revert AmountMismatch(0, terms.price);
+        (ok, balance) = TokenCall.tryBalanceOf(terms.token(), terms.payee(), TokenCall.reserved());
+        if (!ok) revert AmountMismatch(0, terms.price());
     }
 
     function _truncate(bytes memory reasons, uint256 length) private pure {

@@ -22,13 +22,12 @@ library TokenCall {
     /// @return ok False where the token reverted, answered anything but true, ran over `GAS`, or is no contract.
     /// A token that returns nothing counts as moved: the caller compares balances.
     function tryTransferFrom(address token, address from, address to, uint256 amount) internal returns (bool ok) {
-        _requireGas();
-        uint256 gasLimit = GAS;
+        uint256 gasLimit = reserved();
         assembly ("memory-safe") {
             let data := mload(0x40)
             mstore(data, shl(224, 0x23b872dd)) // transferFrom(address,address,uint256)
-            mstore(add(data, 0x04), from)
-            mstore(add(data, 0x24), to)
+            mstore(add(data, 0x04), shr(96, shl(96, from))) // what stands above an address in a word is undefined
+            mstore(add(data, 0x24), shr(96, shl(96, to)))
             mstore(add(data, 0x44), amount)
             ok := call(gasLimit, token, 0, data, 0x64, 0x00, 0x20)
             if ok {
@@ -39,41 +38,45 @@ library TokenCall {
         }
     }
 
-    /// @notice The balance of `account`, or (false, 0) where the token does not say.
-    function tryBalanceOf(address token, address account) internal view returns (bool ok, uint256 balance) {
-        return _tryRead(token, 0x24, 0x70a08231, account, address(0)); // balanceOf(address)
+    /// @notice The balance of `account`, or (false, 0) where the token does not say within `gasLimit`.
+    function tryBalanceOf(address token, address account, uint256 gasLimit)
+        internal
+        view
+        returns (bool ok, uint256 balance)
+    {
+        return _tryRead(token, 0x24, 0x70a08231, account, address(0), gasLimit); // balanceOf(address)
     }
 
-    /// @notice What `owner` lets `spender` move, or (false, 0) where the token does not say.
-    function tryAllowance(address token, address owner, address spender)
+    /// @notice What `owner` lets `spender` move, or (false, 0) where the token does not say within `gasLimit`.
+    function tryAllowance(address token, address owner, address spender, uint256 gasLimit)
         internal
         view
         returns (bool ok, uint256 allowance)
     {
-        return _tryRead(token, 0x44, 0xdd62ed3e, owner, spender); // allowance(address,address)
+        return _tryRead(token, 0x44, 0xdd62ed3e, owner, spender, gasLimit); // allowance(address,address)
     }
 
-    function _tryRead(address token, uint256 size, uint256 selector, address first, address second)
+    function _tryRead(address token, uint256 size, uint256 selector, address first, address second, uint256 gasLimit)
         private
         view
         returns (bool ok, uint256 answer)
     {
-        _requireGas();
-        uint256 gasLimit = GAS;
         assembly ("memory-safe") {
             let data := mload(0x40)
             mstore(data, shl(224, selector))
-            mstore(add(data, 0x04), first)
-            mstore(add(data, 0x24), second)
+            mstore(add(data, 0x04), shr(96, shl(96, first)))
+            mstore(add(data, 0x24), shr(96, shl(96, second)))
             ok := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, data, size, 0x00, 0x20))
             if ok { answer := mload(0x00) }
         }
     }
 
+    /// @notice `GAS`, after making sure that it is there.
     /// @dev A call gets at most 63/64 of the gas that is left (EIP-150); less than `GAS` would let a caller fake a
     /// decline by sending too little.
-    function _requireGas() private view {
+    function reserved() internal view returns (uint256) {
         uint256 needed = GAS + GAS / 63 + RESERVE;
         if (gasleft() < needed) revert InsufficientGas(gasleft(), needed);
+        return GAS;
     }
 }
