@@ -243,6 +243,20 @@ def test_a_missing_event_is_noticed_at_the_next_E62(business: Business, new_data
     assert content(engine)["entries"] == before["entries"]
 
 
+def test_a_decline_of_a_number_that_no_subscription_has_stops_nobody(
+    business: Business, new_database: NewDatabase
+) -> None:
+    """Anyone may have any number charged, and so put any number into the contract's events."""
+    number = business.subscribe(business.payer("ada"), business.create_plan())
+    business.charge(2**256 - 1, number, 2**63, 77)
+    engine = open_database(new_database())
+    mirror(business, engine)
+    business.anvil.finalize()
+    mirror(business, engine)
+    assert len(content(engine)["invoices"]) == 1
+    assert [row[6] for row in content(engine)["events"]].count("Declined") == 4
+
+
 def test_another_start_block_is_refused(business: Business, new_database: NewDatabase) -> None:
     engine = open_database(new_database())
     mirror(business, engine)

@@ -123,7 +123,7 @@ def _charged(topics: bytes, data: bytes) -> Event:
 
 def _declined(topics: bytes, data: bytes) -> Event:
     return Declined(
-        _uint(topics, 0, MOST_SUBSCRIPTIONS),
+        _uint(topics, 0, UINT256_MAX),  # whatever number somebody asked to be charged
         _uint(data, 0, LAST_TIME),
         DeclineReason(_uint(data, 1, max(DeclineReason))),
     )

@@ -16,10 +16,11 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import click
 
@@ -46,6 +47,8 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module:attribute, what the li
     "demo": ("tallystick.cli.demo:demo", "A year of a business on a chain of its own."),
 }
 INTERRUPTED = 130
+TERMINATED_BY = 128
+"""And the signal's number: the exit code of a process that a signal ended."""
 
 
 @dataclass
@@ -136,6 +139,8 @@ class Main(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the command; what it raises becomes a message and an exit code."""
+        # A service manager's request to end is one like Ctrl-C's: leases are given back, Anvil is stopped.
+        signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
         except TallystickError as error:
@@ -143,6 +148,11 @@ class Main(click.Group):
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    del frame
+    raise SystemExit(TERMINATED_BY + number)
 
 
 def examples(*lines: str) -> str:

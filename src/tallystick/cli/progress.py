@@ -47,7 +47,7 @@ class Meter:
         if sys.stderr.isatty():
             if now - self._started > BAR_AFTER_S:
                 self._draw(progress)
-        elif now - self._last_line >= LINE_EVERY_S:
+        elif now - self._last_line >= LINE_EVERY_S and progress.block < progress.last_block:
             self._last_line = now
             rate = progress.events / (now - self._started)
             say(

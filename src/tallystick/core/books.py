@@ -10,7 +10,7 @@ without gaps by the contract, so that an event which a node left out is noticed 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, NoReturn
 
 from tallystick.core.events import (
@@ -18,6 +18,7 @@ from tallystick.core.events import (
     Cancelled,
     Charged,
     Declined,
+    Event,
     MandateAccepted,
     MandateRevoked,
     Paused,
@@ -222,6 +223,22 @@ class Books:
 def _require_status(recorded: Recorded, subscription: Subscription, *allowed: Status) -> None:
     if subscription.status not in allowed:
         _refuse(recorded, f"subscription {subscription.subscription_id} is {subscription.status.name.lower()}")
+
+
+def touched(events: Iterable[Event]) -> tuple[list[int], list[tuple[int, int]]]:
+    """The subscriptions that these events build on, and the charges that they refund: (subscription, charge number).
+
+    A decline builds on nothing: it changes nothing, and may name a number that no subscription can have.
+    """
+    subscriptions: set[int] = set()
+    charges: set[tuple[int, int]] = set()
+    for event in events:
+        if isinstance(event, Declined | PlanCreated | MandateRevoked):
+            continue
+        subscriptions.add(event.subscription_id)
+        if isinstance(event, Refunded):
+            charges.add((event.subscription_id, event.charge_number))
+    return sorted(subscriptions), sorted(charges)
 
 
 def _refuse(recorded: Recorded, found: str) -> NoReturn:

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Engine
 from tallystick.chain.logs import TARGET_LOGS, Chunk, Header, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
-from tallystick.core.books import Books
-from tallystick.core.events import PlanCreated, Recorded, Refunded
+from tallystick.core.books import Books, touched
+from tallystick.core.events import PlanCreated, Recorded
 from tallystick.core.invoice import Invoice, Peg
 from tallystick.core.ledger import Entry
 from tallystick.core.money import Token, currency
@@ -135,6 +135,8 @@ def _require_our_branch(node: LogReader, source: Source) -> None:
             f"the node does not have block {source.final_number}, which is final in the books: it lags behind, wait"
         )
     if now.hash != source.final_hash:
+        if node.header(source.final_number) != now:
+            raise NodeInvalid(f"the node has two blocks {source.final_number}: it changes its branch, use another node")
         raise ReorganizationTooDeep(
             f"block {source.final_number} was final with hash 0x{source.final_hash.hex()}, the node now has "
             f"0x{now.hash.hex()}: nothing was changed. Compare with another node; if the chain itself went back, build "
@@ -217,7 +219,7 @@ class _Rows(NamedTuple):
 
 
 def _derive(connection: Connection, source: Source, books: Books, chunk: Chunk) -> _Rows:
-    fill_books(connection, source.source_id, books, *touched(chunk.logs))
+    fill_books(connection, source.source_id, books, *touched(log.event for log in chunk.logs))
     plans: list[Plan] = []
     subscriptions: dict[int, Subscription] = {}
     entries: list[Entry] = []
@@ -246,19 +248,6 @@ def _write(connection: Connection, source: Source, chunk: Chunk, rows: _Rows) ->
     add_entries(connection, source_id, rows.entries)
     add_invoices(connection, source_id, rows.invoices)
     return advance_source(connection, source, chunk.end.number, chunk.end.hash, chunk.end.time)
-
-
-def touched(logs: Sequence[LogEntry]) -> tuple[list[int], list[tuple[int, int]]]:
-    """The subscriptions, and the charges that are refunded, which these events build on."""
-    subscriptions = set()
-    charges = set()
-    for log in logs:
-        subscription_id = getattr(log.event, "subscription_id", None)
-        if subscription_id is not None:
-            subscriptions.add(subscription_id)
-        if isinstance(log.event, Refunded):
-            charges.add((log.event.subscription_id, log.event.charge_number))
-    return sorted(subscriptions), sorted(charges)
 
 
 def _stored(logs: Sequence[LogEntry]) -> list[StoredEvent]:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from tallystick.chain.decode import decode_event
-from tallystick.core.books import Books, Change
-from tallystick.core.events import Recorded, Refunded
+from tallystick.core.books import Books, Change, touched
+from tallystick.core.events import Recorded
 from tallystick.core.invoice import Peg
 from tallystick.errors import CorruptionError, NodeInvalid
 from tallystick.storage.books import fill_books, load_books
@@ -52,11 +52,6 @@ def derive_present(
 ) -> Present:
     """What these pending events make of the final books. Raises EventsInconsistent where they cannot follow them."""
     books = load_books(connection, source.source_id, pegs)
-    needed = {getattr(recorded.event, "subscription_id", 0) for recorded in pending} - {0}
-    charges = {
-        (recorded.event.subscription_id, recorded.event.charge_number)
-        for recorded in pending
-        if isinstance(recorded.event, Refunded)
-    }
-    fill_books(connection, source.source_id, books, sorted(needed | set(subscription_ids)), sorted(charges))
+    ids, charges = touched(recorded.event for recorded in pending)
+    fill_books(connection, source.source_id, books, sorted({*ids, *subscription_ids}), charges)
     return Present(books, [(recorded, books.apply(recorded, final=False)) for recorded in pending])
