@@ -51,7 +51,9 @@ def _call(rpc: Rpc, address: str, data: str, at: str) -> bytes:
                 break
             # Nodes have many words for code that fails, and for failing themselves: then everything fails.
             if not _answers(rpc, at):
-                raise
+                raise NodeInvalid(
+                    f"{rpc.name} cannot read the state of block {at} ({error}): ask another node"
+                ) from error
         except ValueError as error:
             raise NodeInvalid(f"{rpc.name} answered a call of {address} with no hex: ask another node") from error
     return b""

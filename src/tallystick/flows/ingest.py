@@ -29,7 +29,7 @@ from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
 from tallystick.flows.pending import derive_present, pending_events
-from tallystick.flows.recount import recount
+from tallystick.flows.recount import payees_of, recount
 from tallystick.storage.books import fill_books, load_books
 from tallystick.storage.database import reading, transaction
 from tallystick.storage.events import StoredEvent, add_events, drop_events, read_events
@@ -167,7 +167,7 @@ def _ingest_final(
         _require_same_events(engine, rpc, source, chunk)
         with reading(engine) as connection:
             rows = _derive(connection, source, books, chunk)
-        payees = {invoice.payee for invoice in rows.invoices}
+        payees = payees_of(books, rows.subscriptions, rows.invoices)
         recount(rpc, target.contract, chunk.end.number, books, payees)
         with transaction(engine) as connection:
             hold_source(connection, source)
@@ -293,10 +293,10 @@ def _require_present(engine: Engine, rpc: Rpc, source: Source, kept: int, logs: 
             pending = pending_events(connection, source, through=kept)
             pending += [Recorded(log.origin, log.event) for log in logs]
             books, changes = derive_present(connection, source, {}, pending)
-        documents = Counter(
-            (change.invoice.kind, change.invoice.payee) for _, change in changes if change.invoice is not None
-        )
-        recount(rpc, source.contract, head, books, {payee for _, payee in documents}, pending=documents)
+        invoices = [change.invoice for _, change in changes if change.invoice is not None]
+        subscriptions = [change.subscription for _, change in changes if change.subscription is not None]
+        documents = Counter((invoice.kind, invoice.payee) for invoice in invoices)
+        recount(rpc, source.contract, head, books, payees_of(books, subscriptions, invoices), pending=documents)
     except EventsInconsistent:
         _forget_pending(engine, source)
         raise

@@ -8,8 +8,12 @@ from collections.abc import Iterable, Mapping
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.totals import read_counted
 from tallystick.core.books import Books
-from tallystick.core.invoice import Kind
+from tallystick.core.invoice import Invoice, Kind
+from tallystick.core.subscription import Subscription
 from tallystick.errors import EventsInconsistent, NodeRefused
+
+MOST_PAIRS = 50
+"""Payees and their tokens up to which all are compared each time: so many fit into one small request."""
 
 
 def recount(
@@ -21,13 +25,16 @@ def recount(
     *,
     pending: Mapping[tuple[Kind, str], int] | None = None,
 ) -> None:
-    """Raises EventsInconsistent unless the books, which stand at `block`, have as many plans and subscriptions as the
-    contract counted, and as many charges and refunds of these payees; `pending` are documents without a number.
+    """Raises EventsInconsistent unless the books, which stand at `block`, have as many plans, subscriptions, charges
+    and refunds as the contract counted; `pending` are documents without a number.
 
-    A node that does not keep the state of the block cannot say; then nothing is compared.
+    Where there are more than `MOST_PAIRS` payees and tokens, those of `payees` are compared. A node that does not keep
+    the state of the block cannot say; then nothing is compared.
     """
-    wanted = set(payees)
-    pairs = sorted({(terms.payee, terms.token) for terms in books.plans.values() if terms.payee in wanted})
+    pairs = sorted({(terms.payee, terms.token) for terms in books.plans.values()})
+    if len(pairs) > MOST_PAIRS:
+        wanted = set(payees)
+        pairs = [pair for pair in pairs if pair[0] in wanted]
     try:
         counted = read_counted(rpc, contract, pairs, block)
     except NodeRefused:
@@ -51,3 +58,9 @@ def recount(
                 "it left some out, or changed its branch. Ask another node; if all say so, build the books anew in a "
                 "new database"
             )
+
+
+def payees_of(books: Books, subscriptions: Iterable[Subscription], invoices: Iterable[Invoice]) -> set[str]:
+    """Whom a change is about."""
+    payees = {books.plans[subscription.plan_id].payee for subscription in subscriptions}
+    return payees | {invoice.payee for invoice in invoices}
