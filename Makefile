@@ -33,7 +33,7 @@ artefacts: compile ## writes src/tallystick/contracts/*.json, the ABI and byteco
 	@$(RUN) python toolchain/artefact.py
 
 test: setup-tests compile ## every test: core, storage, flows on a real chain, command line, documents, then the contracts
-	@$(PYTEST) -n $(WORKERS) --dist worksteal
+	@$(PYTEST) -n $(WORKERS) --dist loadfile
 	@$(RUN) ape test tests/contracts
 	@$(RUN) forge test
 

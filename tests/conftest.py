@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,9 @@ IN_CI = os.environ.get("CI") == "true"
 
 
 def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background of a shell: programs under test would inherit it, and never hear of Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "SOLCX_BINARY_PATH" not in os.environ:
         raise pytest.UsageError("not in the project's environment: run `make test`, or `toolchain/run pytest ...`.")
     load_profile()
