@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
+from tallystick.chain import logs as logs_module
+from tallystick.chain.logs import LAST_BLOCK_TIME, LogEntry, LogReader
 from tallystick.chain.rpc import Rpc
 from tallystick.core.period import Unit
-from tallystick.errors import TallystickError
+from tallystick.errors import NodeInvalid, RangeTooLarge, TallystickError
 from tallystick.flows.audit import audit
 from tallystick.flows.ingest import Target, ingest
 from tallystick.storage.database import open_database, reading
 from tallystick.storage.schema import metadata
 from tallystick.storage.sources import find_source
-from tallystick.testing import STATES_KEPT, Anvil
+from tallystick.testing import STATES_KEPT, Anvil, start_anvil
 from tests.business import UNLIMITED, Business
-from tests.chain.bad_node import LOG_FAULTS, TRANSPORT_FAULTS, UNFINAL, BadNode, bad_node
+from tests.chain.bad_node import HEADER_FAULTS, LOG_FAULTS, TRANSPORT_FAULTS, UNFINAL, BadNode, bad_node
 
 APPENDED = ["events", "plans", "entries", "postings", "invoices", "invoice_lines", "tokens"]
 """Tables whose rows, once final, never change."""
@@ -56,6 +59,10 @@ class Chain:
         contract = business.contract
         self.target = Target(anvil.chain_id, contract.address, contract.start_block, pegs={business.token: "USD"})
         self.head = anvil.block_number
+
+    def block_hash(self, number: int) -> bytes:
+        """As the real node has it."""
+        return bytes.fromhex(self.anvil.rpc("eth_getBlockByNumber", hex(number), False)["hash"][2:])
 
     def undisturbed(self, folder: str, *, head: int | None = None) -> Rows:
         """What a good node makes of the chain up to a block."""
@@ -188,3 +195,127 @@ def test_each_fault_of_the_transport_is_overcome_or_refused(chain: Chain, fault:
         engine = open_database(f"sqlite:///{tmp_path}/books.db")
         ingest_through(node, engine, chain.target)
         require_nothing_wrong(engine, chain, chain.undisturbed(str(tmp_path)))
+
+
+# --- ranges -----------------------------------------------------------------------------------------------------------
+
+
+class Provider:
+    """A good node that refuses what its provider's limits refuse, before the real one."""
+
+    def __init__(self, chain: Chain, refuse: Callable[[int, int], bytes | None]) -> None:
+        self.asked: list[tuple[int, int]] = []
+        provider = self
+
+        class Limited(BadNode):
+            def _answer(self, body: bytes, answer: bytes) -> tuple[int, bytes]:
+                call = msgspec.json.decode(body)
+                if isinstance(call, dict) and call["method"] == "eth_getLogs":
+                    start, end = (int(call["params"][0][name], 16) for name in ("fromBlock", "toBlock"))
+                    provider.asked.append((start, end))
+                    if refused := refuse(start, end):
+                        return 200, refused
+                return 200, answer
+
+        self.node = Limited(chain.anvil.url, seed=0)
+
+    def read(self, chain: Chain, *, target_logs: int = 2_000) -> list[LogEntry]:
+        try:
+            reader = LogReader(Rpc(self.node.url, sleep=lambda _: None), chain.target.contract, target_logs=target_logs)
+            return [log for chunk in reader.read(0, chain.head) for log in chunk.logs]
+        finally:
+            self.node.stop()
+
+
+def refusal(message: str) -> bytes:
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": None, "error": {"code": -32005, "message": message}})
+
+
+@pytest.fixture(scope="module")
+def all_logs(chain: Chain) -> list[LogEntry]:
+    return Provider(chain, lambda *_: None).read(chain)
+
+
+def test_a_range_that_is_too_large_is_halved_and_never_asked_for_again(chain: Chain, all_logs: list[LogEntry]) -> None:
+    provider = Provider(chain, lambda start, end: refusal("block range too wide") if end - start >= 10 else None)
+    assert provider.read(chain) == all_logs
+    assert len(set(provider.asked)) == len(provider.asked)
+    assert sum(end - start >= 10 for start, end in provider.asked) < 8
+
+
+def test_the_range_that_the_node_suggests_is_taken(chain: Chain, all_logs: list[LogEntry]) -> None:
+    def refuse(start: int, end: int) -> bytes | None:
+        words = f"query returned more than 10000 results. Try with this block range [0x{start:x}, 0x{start + 12:X}]."
+        return refusal(words) if end - start > 12 else None
+
+    provider = Provider(chain, refuse)
+    assert provider.read(chain) == all_logs
+    assert provider.asked[1] == (0, 12)
+
+
+@pytest.mark.parametrize(
+    "words", ["[0x0, 0xffffffff]", "[0x0, 0x0]", "[0x5, 0x1]", "[0x1, 0x9]", "[0x0, 0x", "[0xffffffffffffffffff, 0x1]"]
+)
+def test_a_suggestion_that_is_none_is_not_followed(chain: Chain, all_logs: list[LogEntry], words: str) -> None:
+    provider = Provider(chain, lambda start, end: refusal(f"limit exceeded {words}") if end - start > 12 else None)
+    assert provider.read(chain) == all_logs
+    assert len(set(provider.asked)) == len(provider.asked)
+
+
+def test_a_limit_of_logs_in_one_place_is_no_limit_everywhere(
+    chain: Chain, all_logs: list[LogEntry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_module, "PATIENCE", 2)
+    provider = Provider(
+        chain, lambda start, end: refusal("more than 10 results") if start < 20 and end > start else None
+    )
+    assert provider.read(chain) == all_logs
+    assert max(end - start for start, end in provider.asked if start > 40) > 4
+
+
+def test_a_node_that_refuses_a_single_block_is_told_of(chain: Chain) -> None:
+    with pytest.raises(RangeTooLarge, match="asks for fewer blocks"):
+        Provider(chain, lambda *_: refusal("more than 10 results")).read(chain)
+
+
+def test_a_node_that_gives_up_over_a_long_answer_is_asked_for_less(chain: Chain, all_logs: list[LogEntry]) -> None:
+    provider = Provider(chain, lambda start, end: refusal("query timeout exceeded") if end - start > 12 else None)
+    assert provider.read(chain) == all_logs
+
+
+def test_as_many_logs_are_asked_for_as_are_wanted(chain: Chain, all_logs: list[LogEntry]) -> None:
+    provider = Provider(chain, lambda *_: None)
+    assert provider.read(chain, target_logs=10) == all_logs
+    counts = [sum(start <= log.origin.block_number <= end for log in all_logs) for start, end in provider.asked]
+    assert sorted(counts)[len(counts) // 2] <= 20
+
+
+# --- headers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", sorted(HEADER_FAULTS))
+def test_each_fault_in_a_header_is_refused(chain: Chain, fault: str) -> None:
+    for seed in range(4):
+        with bad_node(chain.anvil.url, seed=seed, only=fault) as node:
+            reader = LogReader(Rpc(node.url, sleep=lambda _: None), chain.target.contract)
+            with pytest.raises(NodeInvalid):
+                list(reader.read(5, 9, parent=chain.block_hash(4)))
+
+
+def test_a_block_after_the_end_of_the_calendar_is_refused_E28() -> None:
+    with start_anvil() as anvil:
+        reader = LogReader(Rpc(anvil.url), "0x" + "11" * 20)
+        anvil.set_time(LAST_BLOCK_TIME)
+        found = reader.header("latest")
+        assert found is not None
+        assert found.time == LAST_BLOCK_TIME
+        anvil.set_time(LAST_BLOCK_TIME + 1)
+        with pytest.raises(NodeInvalid, match=f"allowed is 0 to {LAST_BLOCK_TIME}"):
+            reader.header("latest")
+
+
+def test_a_range_that_does_not_follow_the_one_before_is_refused(chain: Chain) -> None:
+    reader = LogReader(Rpc(chain.anvil.url), chain.target.contract)
+    assert list(reader.read(5, 9, parent=chain.block_hash(4)))
+    with pytest.raises(NodeInvalid, match="does not follow the block read before it"):
+        list(reader.read(5, 9, parent=chain.block_hash(3)))

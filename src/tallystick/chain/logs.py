@@ -21,7 +21,8 @@ from tallystick.errors import NodeError, NodeInvalid, NodeRefused, NodeUnreachab
 
 TARGET_LOGS: Final = 2_000
 """How many logs an answer should hold: larger ones cost memory, smaller ones round trips."""
-FIRST_RANGE: Final = 1_000
+FIRST_LOGS_PER_BLOCK: Final = 10
+"""How dense the first range is taken to be: what is denser costs memory once."""
 LARGEST_RANGE: Final = 100_000
 GROWTH: Final = 4
 PATIENCE: Final = 20
@@ -87,7 +88,7 @@ class LogReader:
         self._rpc = rpc
         self._contract = contract.lower()
         self._target = target_logs
-        self._range = FIRST_RANGE
+        self._range = max(1, target_logs // FIRST_LOGS_PER_BLOCK)
         self._ceiling = LARGEST_RANGE
         self._calm = 0
 
