@@ -19,7 +19,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.core.events import Event, Origin
 from tallystick.errors import NodeError, NodeInvalid, NodeRefused, NodeUnreachable, RangeTooLarge
 
-TARGET_LOGS: Final = 2_000
+TARGET_LOGS: Final = 5_000
 """How many logs an answer should hold: larger ones cost memory, smaller ones round trips."""
 FIRST_LOGS_PER_BLOCK: Final = 10
 """How dense the first range is taken to be: what is denser costs memory once."""
