@@ -31,7 +31,8 @@ from tallystick.core import mandate as mandates
 from tallystick.core import permit as permits
 from tallystick.core.deployment import FACTORY
 from tallystick.core.period import Unit
-from tallystick.core.plan import PlanTerms
+from tallystick.core.plan import Plan, PlanTerms
+from tallystick.flows.deploy import DEPLOYED_CONTRACTS
 from tallystick.testing import Anvil, start_anvil
 
 HERE = Path(__file__).parent
@@ -42,9 +43,16 @@ APE_BUILD = HERE.parent / ".build" / "__local__.json"
 PRICE_UNITS = 9_990_000
 FUNDS_UNITS = 10**12
 UNLIMITED = 2**256 - 1
+DAY_S = 86_400
 MONTH_AND_MORE_S = 32 * 86_400
 GAS_LIMIT = 16_000_000
 ROWS = 100
+
+PER_REGISTER = 1_000_000_000
+NOBODY = "0x" + "0" * 40
+CREATE_PLAN = (
+    "createPlan((address,uint96,address,uint32,uint8,uint8,uint96,uint32,uint32,uint16,uint16,uint16,uint16,address))"
+)
 
 OZ_INFINITE, OZ_FINITE, USDC = "OZ infinite", "OZ finite", "MockUSDC"
 
@@ -144,15 +152,16 @@ class Scene:
         anvil.rpc("evm_setNextBlockTimestamp", 1_801_389_600)  # 31 January 2027, 10:00
         self.operator = account("operator")
         self.merchant = account("merchant")
-        artefact = load_artefact("Subscriptions")
-        self.send(self.operator, FACTORY, artefact.deploy_data)
-        self.subscriptions = artefact.address
+        for name in DEPLOYED_CONTRACTS:
+            self.send(self.operator, FACTORY, load_artefact(name).deploy_data)
+        self.subscriptions = load_artefact("Subscriptions").address
         self.loop = self.create(creation_code("TransferLoop"))
         oz = creation_code("MockToken") + encode(["string", "string", "uint8"], ["Mock Dollar", "MUSD", 6])
         self.tokens = {OZ_INFINITE: self.create(oz), USDC: self.create(load_artefact("MockUSDC").creation_code)}
         self.tokens[OZ_FINITE] = self.tokens[OZ_INFINITE]
         self.plans = 0
-        self.subscribers = 0
+        self.registers = 0
+        self.newest = 0  # number of the newest subscription
 
     def send(self, sender: str, to: str | None, data: bytes) -> int:
         """One transaction in a block of its own; the gas it used."""
@@ -189,18 +198,19 @@ class Scene:
             approve = calldata("approve(address,uint256)", spender, value)
             self.send_all([(payer, token, approve) for payer in payers])
 
-    def create_plan(self, kind: str, payee: str) -> int:
+    def create_plan(self, kind: str, payee: str, price_units: int = PRICE_UNITS) -> int:
         """A monthly plan; the gas it used."""
         self.plans += 1
-        terms = (payee, PRICE_UNITS, self.tokens[kind], 1, Unit.MONTH, 0)
-        create = calldata("createPlan((address,uint96,address,uint32,uint8,uint8))", terms)
+        terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY)
+        create = calldata(CREATE_PLAN, terms)
         return self.send(self.merchant, self.subscriptions, create)
 
     def subscribe(self, payers: Sequence[str], plan_id: int) -> list[int]:
         """They pay the first period; the gas that each used."""
-        self.subscribers += len(payers)
-        subscribe = calldata("subscribe(uint256,bytes32)", plan_id, self.terms_hash(plan_id))
+        self.newest += len(payers)
+        subscribe = calldata("subscribe(uint256,bytes32,uint256)", plan_id, self.terms_hash(plan_id), 0)
         return self.send_all([(payer, self.subscriptions, subscribe) for payer in payers])
+
 
     def charge(self, ids: Sequence[int]) -> int:
         """Anyone charges; the gas it used for each row."""
@@ -215,6 +225,8 @@ def sell(scene: Scene, kind: str) -> Sale:
     """A plan with a hundred payers, who have paid once."""
     payee = account(f"payee {kind}")
     scene.create_plan(kind, payee)
+    scene.newest = scene.registers * PER_REGISTER
+    scene.registers += 1
     sale = Sale(kind, scene.tokens[kind], payee, scene.plans, [account(f"{kind} {row}") for row in range(ROWS)])
     scene.fund(kind, sale.payers, scene.subscriptions, scene.loop, scene.operator)
     scene.subscribe(sale.payers, sale.plan_id)
@@ -246,7 +258,7 @@ def transfer_limits(scene: Scene, sale: Sale) -> list[Measurement]:
 def charges(scene: Scene, sale: Sale) -> list[Measurement]:
     """Alone and in batches, each beside transferFrom + a slot + an event; and rows that are not due."""
     found = []
-    first_id = scene.subscribers - ROWS + 1
+    first_id = scene.newest - ROWS + 1
     for n in (ROWS, 10, 1):
         scene.next_month()
         gas = scene.charge(range(first_id, first_id + n))
@@ -270,7 +282,7 @@ def subscribing(scene: Scene, sale: Sale) -> list[Measurement]:
     (direct,) = scene.subscribe([payer], sale.plan_id)
     limit = scene.send(payer, scene.loop, open_limit(sale, ROWS))
     pause, resume, cancel = (
-        scene.send(payer, scene.subscriptions, calldata(f"{verb}(uint256)", scene.subscribers))
+        scene.send(payer, scene.subscriptions, calldata(f"{verb}(uint256)", scene.newest))
         for verb in ("pause", "resume", "cancel")
     )
     return [
@@ -281,7 +293,23 @@ def subscribing(scene: Scene, sale: Sale) -> list[Measurement]:
         measured("cancel", sale.kind, 1, cancel),
         measured("refund", sale.kind, 1, refund(scene, sale)),
         measured("create plan", sale.kind, 1, scene.create_plan(sale.kind, sale.payee)),
+        *changing(scene, sale),
     ]
+
+
+def changing(scene: Scene, sale: Sale) -> list[Measurement]:
+    """A payer who never changed goes to a plan that costs twice as much, and back, in the middle of a period."""
+    payer = account(f"{sale.kind} changing")
+    scene.fund(sale.kind, [payer], scene.subscriptions)
+    scene.create_plan(sale.kind, sale.payee, 2 * PRICE_UNITS)
+    scene.subscribe([payer], sale.plan_id)
+    found = []
+    for name, plan_id in (("up", scene.plans), ("down", sale.plan_id), ("up again", scene.plans)):
+        scene.anvil.advance(DAY_S)
+        arguments = (scene.newest, plan_id, scene.terms_hash(plan_id), 0, PRICE_UNITS)
+        change = calldata("changePlan(uint256,uint256,bytes32,uint256,uint256)", *arguments)
+        found.append(measured(f"change plan, {name}", sale.kind, 1, scene.send(payer, scene.subscriptions, change)))
+    return found
 
 
 def submit_mandate(scene: Scene, sale: Sale) -> int:
@@ -290,18 +318,19 @@ def submit_mandate(scene: Scene, sale: Sale) -> int:
     payer = Account.from_key(key).address
     scene.fund(sale.kind, [payer])
     terms = PlanTerms(sale.payee, PRICE_UNITS, sale.token, 1, Unit.MONTH)
+    plan = Plan(sale.plan_id, (scene.newest - 1) // PER_REGISTER, terms)
     mandate = mandates.Mandate(payer, sale.plan_id, int.from_bytes(keccak(text="salt"), "big"), 2_000_000_000)
-    asked = mandates.typed_data(mandate, terms, chain_id=scene.anvil.chain_id, contract=scene.subscriptions)
+    asked = mandates.typed_data(mandate, plan, chain_id=scene.anvil.chain_id, contract=scene.subscriptions)
     consent = Account.sign_typed_data(key, full_message=asked).signature
     name, version = ("USD Coin", "2") if sale.kind == USDC else ("Mock Dollar", "1")
     permit = permits.Permit(payer, scene.subscriptions, UNLIMITED, 0, 2_000_000_000)
     token = permits.TokenDomain(name, version, scene.anvil.chain_id, to_checksum_address(sale.token))
     allowing = Account.sign_typed_data(key, full_message=permits.typed_data(permit, token)).signature
     signed = permits.signed_permit(permit, bytes(allowing))
-    scene.subscribers += 1
+    scene.newest += 1
     submit = calldata(
-        "submitMandateWithPermit((address,uint256,uint256,uint256),bytes,(uint256,uint256,uint8,bytes32,bytes32))",
-        (mandate.payer, mandate.plan_id, mandate.salt, mandate.valid_before),
+        "submitMandateWithPermit((address,uint256,uint256,uint256,uint256),bytes,(uint256,uint256,uint8,bytes32,bytes32))",
+        (mandate.payer, mandate.plan_id, mandate.seats, mandate.salt, mandate.valid_before),
         bytes(consent),
         (signed.value_units, signed.deadline, signed.v, signed.r, signed.s),
     )
@@ -314,7 +343,7 @@ def refund(scene: Scene, sale: Sale) -> int:
     scene.send(sale.payee, sale.token, approve)
     give_back = [
         calldata("refund(uint256,uint256,uint256)", subscription_id, 1, PRICE_UNITS)
-        for subscription_id in (scene.subscribers - 1, scene.subscribers)
+        for subscription_id in (scene.newest - 1, scene.newest)
     ]
     return [scene.send(sale.payee, scene.subscriptions, data) for data in give_back][1]
 

@@ -24,15 +24,22 @@ import solcx
 import solcx.install
 from eth_utils.crypto import keccak
 
+from tallystick.core.deployment import FACTORY, SALT, create2_address
+
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "src" / "tallystick" / "contracts"
 CACHE = ROOT / ".cache" / "artefacts"
 SCRATCH = ROOT / ".cache" / "tmp"
 CONTRACTS = {
+    "SubscriptionsExtension": "contracts/SubscriptionsExtension.sol",
     "Subscriptions": "contracts/Subscriptions.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
 }
 """Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
+EXTENSIONS = {"Subscriptions": "SubscriptionsExtension"}
+"""A contract's second half: its address is the constructor's one argument and an immutable, its functions are called at
+the contract itself."""
+EXTENSION_IMMUTABLE = "_EXTENSION"
 ABI_VERSION = 1
 """Raised with each change of the ABI that software of the version before could not work with."""
 OUTPUTS = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"]
@@ -47,7 +54,7 @@ def compiler_input(source: str) -> tuple[str, dict[str, Any]]:
     with ape.project.isolate_in_tempdir() as project:  # as `ape compile` does, so that sources have the same names
         by_version = plugin.get_standard_input_json([project.path / source], project=project, metadata=WITHOUT_METADATA)
     ((version, standard_input),) = by_version.items()
-    standard_input["settings"]["outputSelection"] = {source: {"*": OUTPUTS}}
+    standard_input["settings"]["outputSelection"] = {source: {"*": OUTPUTS, "": ["ast"]}}
     return str(version), standard_input
 
 
@@ -70,8 +77,16 @@ def compiled(version: str, standard_input: dict[str, Any]) -> dict[str, Any]:
 def artefact(name: str, source: str) -> dict[str, Any]:
     """What is shipped of one contract. `codeHash` is keccak-256 of the creation code, `bytecode`."""
     version, standard_input = compiler_input(source)
-    found = compiled(version, standard_input)["contracts"][source][name]
+    output = compiled(version, standard_input)
+    found = output["contracts"][source][name]
     creation, runtime = found["evm"]["bytecode"]["object"], found["evm"]["deployedBytecode"]
+    if name in EXTENSIONS:
+        extension = artefact(EXTENSIONS[name], CONTRACTS[EXTENSIONS[name]])
+        code_hash = bytes.fromhex(extension["codeHash"].removeprefix("0x"))
+        argument = create2_address(FACTORY, SALT, code_hash).removeprefix("0x").lower().rjust(64, "0")
+        creation += argument
+        _fill_in(runtime, _immutable(output["sources"][source]["ast"], EXTENSION_IMMUTABLE), argument)
+        found["abi"] = _joined(found["abi"], extension["abi"])
     settings = {key: value for key, value in standard_input["settings"].items() if key != "outputSelection"}
     return {
         "contractName": name,
@@ -83,6 +98,28 @@ def artefact(name: str, source: str) -> dict[str, Any]:
         "deployedBytecode": "0x" + runtime["object"],
         "immutableReferences": runtime.get("immutableReferences", {}),
     }
+
+
+def _immutable(ast: dict[str, Any], name: str) -> str:
+    """The number under which the compiler knows a contract's immutable."""
+    (contract,) = (node for node in ast["nodes"] if node["nodeType"] == "ContractDefinition")
+    (number,) = (node["id"] for node in contract["nodes"] if node.get("name") == name)
+    return str(number)
+
+
+def _fill_in(runtime: dict[str, Any], immutable: str, value: str) -> None:
+    """Writes what is the same on every chain into the runtime code, so that it is compared there."""
+    code = runtime["object"]
+    for place in runtime["immutableReferences"].pop(immutable):
+        start, end = 2 * place["start"], 2 * (place["start"] + place["length"])
+        code = code[:start] + value + code[end:]
+    runtime["object"] = code
+
+
+def _joined(core: list[dict[str, Any]], extension: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What can be called at a contract, here or in its extension; each entry once."""
+    entries = {json.dumps(entry, sort_keys=True): entry for entry in (*core, *extension)}
+    return [entry for entry in entries.values() if entry["type"] not in {"constructor", "fallback"}]
 
 
 def main() -> None:

@@ -1,198 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-/// @title ISubscriptions
-/// @notice Recurring charges in a token, within what the payer agreed to, without custody: money goes from payer to
-/// payee in the charge itself. Nobody owns the contract, nothing in it can be changed or stopped.
-///
-/// Amounts are base units of the plan's token. Times are Unix seconds, UTC. Intervals are [start, end).
-///
-/// Not protected: a payer who grants more allowance than they wish to spend is protected by the mandate alone; a payee
-/// that spends what it received cannot be made to refund; a token that its issuer can freeze can be frozen.
-interface ISubscriptions {
-    /// @notice What a period is counted in. Months and years are calendar ones.
-    enum Unit {
-        Second,
-        Day,
-        Week,
-        Month,
-        Year
-    }
+import {ISubscriptionsTypes} from "./ISubscriptionsTypes.sol";
 
-    /// @notice Where a subscription stands. `Ending`: cancelled at the end of the paid period.
-    enum Status {
-        Active,
-        Ending,
-        Cancelled,
-        Paused
-    }
-
-    /// @notice Why a row of a batch did not pay. `None`: it paid.
-    /// `Ended`: cancelled at period end, or all 65,535 charges of one consent were made. `TokenRefused`: the payer has
-    /// allowance and balance, yet the token did not pay (paused, blocked, a fee on transfer, hostile).
-    enum DeclineReason {
-        None,
-        Unknown,
-        NotDue,
-        Cancelled,
-        Ended,
-        Allowance,
-        Balance,
-        TokenRefused,
-        Paused
-    }
-
-    /// @notice The immutable terms of a plan.
-    /// @param payee Who receives the charges, and who may cancel and refund.
-    /// @param price Units of the token per period.
-    /// @param token The ERC-20 token in which charges are made.
-    /// @param every How many of `unit` make a period.
-    /// @param unit What the period is counted in.
-    /// @param catchUp How many missed periods stay collectible, one per charge. 0, the usual choice: a late charge pays
-    /// the current period only and nothing accumulates.
-    struct PlanTerms {
-        address payee;
-        uint96 price;
-        address token;
-        uint32 every;
-        Unit unit;
-        uint8 catchUp;
-    }
-
-    /// @notice A payer's consent to a plan, signed as EIP-712 and submitted by anyone.
-    ///
-    /// The signed type names what a person should see, and the contract fills it from the plan, so that the consent
-    /// binds the terms and not just a number:
-    /// `Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 periodCount,
-    /// string periodUnit,uint256 missedPeriods,uint256 salt,uint256 validBefore)`,
-    /// with periodUnit one of "second", "day", "week", "month", "year".
-    /// @param payer Who pays and signs.
-    /// @param planId The plan.
-    /// @param salt Chosen by the payer, good for one subscription, ever.
-    /// @param validBefore The first second at which the mandate can no longer be submitted.
-    struct Mandate {
-        address payer;
-        uint256 planId;
-        uint256 salt;
-        uint256 validBefore;
-    }
-
-    /// @notice An EIP-2612 permit of the payer to this contract.
-    struct Permit {
-        uint256 value;
-        uint256 deadline;
-        uint8 v;
-        bytes32 r;
-        bytes32 s;
-    }
-
-    /// @notice A subscription as readers see it.
-    /// @param payer Who pays.
-    /// @param planId Its plan.
-    /// @param nextDue The start of the next period to be charged; while paused, the seconds that were left to it.
-    /// @param charges How many charges were made. Charges are numbered from 1.
-    /// @param status Where it stands.
-    /// @param anchorDay The day of the month on which calendar periods start, where the month has it.
-    struct Subscription {
-        address payer;
-        uint256 planId;
-        uint256 nextDue;
-        uint256 charges;
-        Status status;
-        uint256 anchorDay;
-    }
-
-    /// @notice How many, and the sum of their amounts.
-    struct Total {
-        uint64 count;
-        uint192 sum;
-    }
-
-    /// @notice All charges and refunds ever made of one payee in one token: a ledger is complete if, and only if, it has
-    /// the same.
-    struct ControlTotals {
-        Total charges;
-        Total refunds;
-    }
-
-    event PlanCreated(
-        uint256 indexed planId,
-        address indexed payee,
-        address indexed token,
-        uint256 price,
-        uint256 every,
-        Unit unit,
-        uint256 catchUp
-    );
-    event Subscribed(
-        uint256 indexed subscriptionId, address indexed payer, uint256 indexed planId, uint256 firstDue
-    );
-    /// @notice The consent behind a subscription that was opened by mandate.
-    event MandateAccepted(
-        uint256 indexed subscriptionId, address indexed payer, uint256 salt, bytes32 mandateHash
-    );
-    event MandateRevoked(address indexed payer, uint256 salt);
-    /// @param chargeNumber 1 for the subscription's first charge, without gaps.
-    event Charged(
-        uint256 indexed subscriptionId,
-        uint256 chargeNumber,
-        uint256 periodStart,
-        uint256 periodEnd,
-        uint256 amount
-    );
-    /// @param due The start of the next period to be charged, as `Subscription.nextDue`.
-    event Declined(uint256 indexed subscriptionId, uint256 due, DeclineReason reason);
-    /// @notice Ended, now.
-    event Cancelled(uint256 indexed subscriptionId);
-    /// @notice Will end with the paid period, at `endsAt`.
-    event CancellationScheduled(uint256 indexed subscriptionId, uint256 endsAt);
-    /// @notice The clock stands; `left` seconds of the paid period are kept.
-    event Paused(uint256 indexed subscriptionId, uint256 left);
-    /// @notice The clock goes on; `nextDue` is also the anchor of the periods after it.
-    event Resumed(uint256 indexed subscriptionId, uint256 nextDue);
-    event Refunded(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 amount);
-
-    error ZeroAddress();
-    error ZeroAmount();
-    error NotAContract(address account);
-    /// @notice Money that this contract were paid could never leave it.
-    error PayeeRefused(address payee);
-    /// @notice Payer and payee are one account: nothing would be paid.
-    error PayerIsPayee(address account);
-    /// @notice A period is between one second and 100 years.
-    error PeriodOutOfRange(uint256 foundSeconds, uint256 allowedSeconds);
-    error UnknownPlan(uint256 planId);
-    error UnknownSubscription(uint256 subscriptionId);
-    /// @notice The plan with this number has other terms than the payer agreed to (a reorganisation can renumber plans).
-    error TermsChanged(bytes32 found, bytes32 expected);
-    error MandateExpired(uint256 validBefore, uint256 time);
-    error SaltUsed(address payer, uint256 salt);
-    error InvalidSignature(address signer);
-    error AllowanceTooLow(uint256 found, uint256 needed);
-    error BalanceTooLow(uint256 found, uint256 needed);
-    /// @notice The token reverted, returned false, or is no contract.
-    error TokenRefused(address token);
-    /// @notice The token moved less than it was told to (a fee on transfer, a rebase).
-    error AmountMismatch(uint256 received, uint256 expected);
-    error NotAuthorized(address caller);
-    error NotActive(uint256 subscriptionId, Status status);
-    /// @notice A charge is due first: a pause must not be a way around it.
-    error ChargeDue(uint256 subscriptionId, uint256 due);
-    error NotPaused(uint256 subscriptionId, Status status);
-    error UnknownCharge(uint256 subscriptionId, uint256 chargeNumber, uint256 charges);
-    error RefundTooHigh(uint256 requested, uint256 refundable);
-
-    /// @notice Creates a plan; anyone may.
-    /// @return planId Plans are numbered from 1.
-    function createPlan(PlanTerms calldata terms) external returns (uint256 planId);
-
-    /// @notice The caller subscribes to a plan and pays the first period now.
+/// @title ISubscriptionsCore
+/// @notice Consent, charge, cancel.
+interface ISubscriptionsCore is ISubscriptionsTypes {
+    /// @notice The caller subscribes to a plan and pays the first period now, unless the plan begins with a trial.
     /// @param termsHash `termsHash(planId)` as the payer saw it.
-    function subscribe(uint256 planId, bytes32 termsHash) external returns (uint256 subscriptionId);
+    /// @param seats How many seats; 0 where the plan sells none.
+    function subscribe(uint256 planId, bytes32 termsHash, uint256 seats) external returns (uint256 subscriptionId);
 
     /// @notice Like `subscribe`, funded by an EIP-2612 permit of the caller. A permit that fails is ignored: the
     /// allowance decides.
-    function subscribeWithPermit(uint256 planId, bytes32 termsHash, Permit calldata permit)
+    function subscribeWithPermit(uint256 planId, bytes32 termsHash, uint256 seats, Permit calldata permit)
         external
         returns (uint256 subscriptionId);
 
@@ -208,19 +29,55 @@ interface ISubscriptions {
         external
         returns (uint256 subscriptionId);
 
-    /// @notice The caller makes its mandate with this salt worthless, whether it was submitted or not.
-    function revokeMandate(uint256 salt) external;
-
     /// @notice Charges what is due; anyone may. A row that cannot pay is a `Declined` event and never fails the others.
     /// Rows of one plan side by side share their costs.
     /// @return reasons A byte for each row, a {DeclineReason}: 0 where it paid, else why not.
     function charge(uint256[] calldata subscriptionIds) external returns (bytes memory reasons);
+
+    /// @notice The payer changes plan, seats or both, of the same payee and token. Where the period stays the same the
+    /// payer pays or is credited the difference for the rest of it; otherwise a new period begins now, and what is left
+    /// of the old one is credited. Rounded down, the old value as the new one.
+    /// @param expectedTerms `termsHash(planId)` as the payer saw it.
+    /// @param maxToPay The most to be paid now; `quote` tells how much it is.
+    function changePlan(
+        uint256 subscriptionId,
+        uint256 planId,
+        bytes32 expectedTerms,
+        uint256 seats,
+        uint256 maxToPay
+    ) external;
 
     /// @notice Ends a subscription now. By its payer or its payee.
     function cancel(uint256 subscriptionId) external;
 
     /// @notice Ends a subscription when the paid period ends. By its payer or its payee.
     function cancelAtPeriodEnd(uint256 subscriptionId) external;
+}
+
+/// @title ISubscriptionsExtension
+/// @notice Plans, changes, refunds, and everything that can be read.
+interface ISubscriptionsExtension is ISubscriptionsTypes {
+    /// @notice Creates a plan; anyone may.
+    /// @return planId Plans are numbered from 1.
+    function createPlan(PlanTerms calldata terms) external returns (uint256 planId);
+
+    /// @notice Lets a plan take no more subscriptions; those that it has go on. By its payee.
+    function archivePlan(uint256 planId) external;
+
+    /// @notice The caller makes its mandate with this salt worthless, whether it was submitted or not.
+    function revokeMandate(uint256 salt) external;
+
+    /// @notice As `revokeMandate`, signed by the payer and sent by anyone:
+    /// `Revocation(address payer,uint256 salt)`.
+    function revokeMandateBySignature(address payer, uint256 salt, bytes calldata signature) external;
+
+    /// @notice Ends a subscription now, signed by its payer and sent by anyone:
+    /// `Cancellation(address payer,uint256 subscriptionId,uint256 validBefore)`.
+    function cancelBySignature(uint256 subscriptionId, uint256 validBefore, bytes calldata signature) external;
+
+    /// @notice The caller's emergency stop: ends those of its subscriptions that have not ended yet, whatever their
+    /// minimum, and makes mandates with these salts worthless. What is ended or used already is passed over.
+    function stop(uint256[] calldata subscriptionIds, uint256[] calldata salts) external;
 
     /// @notice Stops the clock of an active subscription within its paid period: nothing is charged, and what is left of
     /// the period is kept. By its payer.
@@ -229,24 +86,52 @@ interface ISubscriptions {
     /// @notice Goes on where `pause` stopped: the next charge is due when what was left has passed. By its payer.
     function resume(uint256 subscriptionId) external;
 
+    /// @notice What `changePlan` would do now. Reverts as it would.
+    function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory);
+
+    /// @notice What `charge` would do now, as far as allowance and balance tell.
+    function preview(uint256 subscriptionId) external view returns (Preview memory);
+
     /// @notice The payee gives back all or a part of one charge, from its own balance by allowance to this contract.
+    /// Where plan or seats were changed, `refundChanged` is the one to call.
     /// @param chargeNumber The number of the charge, from 1.
     function refund(uint256 subscriptionId, uint256 chargeNumber, uint256 amount) external;
+
+    /// @notice As `refund`, of a subscription whose plan or seats were changed.
+    /// @param history What charges cost before each change, oldest first.
+    function refundChanged(
+        uint256 subscriptionId,
+        uint256 chargeNumber,
+        uint256 amount,
+        Segment[] calldata history
+    ) external;
+
+    /// @notice Pays out what the contract keeps for an account that could not receive it. Anyone may send it.
+    function claim(address account, address token) external;
+
+    /// @notice What the contract keeps for an account.
+    function claimable(address account, address token) external view returns (uint256);
+
+    /// @notice How many registers there are.
+    function registerCount() external view returns (uint256);
 
     /// @notice How many plans there are.
     function planCount() external view returns (uint256);
 
-    /// @notice How many subscriptions there are.
-    function subscriptionCount() external view returns (uint256);
-
     /// @notice The terms of a plan.
     function plan(uint256 planId) external view returns (PlanTerms memory);
 
-    /// @notice keccak256 of the ABI-encoded terms of a plan: what a payer agrees to.
+    /// @notice What a payer agrees to: keccak256 of the plan as it is stored.
     function termsHash(uint256 planId) external view returns (bytes32);
+
+    /// @notice Whether a plan takes no more subscriptions.
+    function isArchived(uint256 planId) external view returns (bool);
 
     /// @notice A subscription.
     function subscription(uint256 subscriptionId) external view returns (Subscription memory);
+
+    /// @notice Whether a payer had the trial of a family of plans.
+    function isTrialUsed(uint256 planId, address payer) external view returns (bool);
 
     /// @notice The EIP-712 digest that the payer signs.
     function mandateHash(Mandate calldata mandate) external view returns (bytes32);
@@ -260,3 +145,13 @@ interface ISubscriptions {
     /// @notice Count and sum of everything a payee was charged for and gave back in a token.
     function controlTotals(address payee, address token) external view returns (ControlTotals memory);
 }
+
+/// @title ISubscriptions
+/// @notice Recurring charges in a token, within what the payer agreed to, without custody: money goes from payer to
+/// payee in the charge itself. Nobody owns the contract, nothing in it can be changed or stopped.
+///
+/// Amounts are base units of the plan's token. Times are Unix seconds, UTC. Intervals are [start, end).
+///
+/// Not protected: a payer who grants more allowance than they wish to spend is protected by the mandate alone; a payee
+/// that spends what it received cannot be made to refund; a token that its issuer can freeze can be frozen.
+interface ISubscriptions is ISubscriptionsCore, ISubscriptionsExtension {}

@@ -27,6 +27,19 @@ library Schedule {
         }
     }
 
+    /// @notice The grid point one period before the grid point `due`.
+    function earlier(Step period, uint256 due, uint256 anchorDay) internal pure returns (uint256) {
+        return period.later(due, type(uint256).max, anchorDay); // minus one, as sums wrap
+    }
+
+    /// @notice The longest that a period can be, in seconds.
+    function longest(Step period) internal pure returns (uint256) {
+        unchecked {
+            uint256 months = Step.unwrap(period) >> 128;
+            return months == 0 ? Step.unwrap(period) : months / 12 * 366 days + months % 12 * 31 days;
+        }
+    }
+
     /// @notice How many whole periods lie in [due, time): the largest n with `later(due, n) <= time`.
     /// @dev `time` must not be before `due`.
     function wholePeriods(Step period, uint256 due, uint256 time, uint256 anchorDay)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ISubscriptions} from "../interfaces/ISubscriptions.sol";
+import {ISubscriptionsTypes} from "../interfaces/ISubscriptionsTypes.sol";
 
 /// @dev Everything that a charge reads and writes of one subscription, in one word. From the low bits:
 ///
-///     payer 160 | planId 32 | nextDue 40 | charges 16 | anchorDay 5 | status 2 | (1 free: a second slot exists)
+///     payer 160 | planId 32 | nextDue 39 | shifted 1 | charges 16 | anchorDay 5 | status 2 | hasExtras 1
+///
+/// `shifted`: the period being served was paused, and so does not lie on the grid as it was paid for.
 ///
 /// A struct would pack the same way; reading and writing it field by field costs a charge about 800 gas more.
 type SubscriptionSlot is uint256;
@@ -21,21 +23,26 @@ library SubscriptionSlots {
     uint256 private constant ANCHOR_AT = 248;
     uint256 private constant STATUS_AT = 253;
     uint256 private constant STATUS_MASK = 3 << STATUS_AT;
+    uint256 private constant HAS_EXTRAS = 1 << 255;
+    uint256 private constant DUE_MASK = (1 << 39) - 1;
+    uint256 private constant SHIFTED = 1 << 39; // beside nextDue
     uint256 private constant DUE_AND_CHARGES_MASK = (1 << 56) - 1 << DUE_AT;
     uint256 private constant DUE_AND_ANCHOR_MASK = (1 << 40) - 1 << DUE_AT | 31 << ANCHOR_AT;
 
-    /// @dev The caller holds the bounds: planId below 2^32, nextDue below 2^40, anchorDay at most 31. Status: active.
-    function open(address payer_, uint256 planId_, uint256 nextDue_, uint256 anchorDay_)
+    /// @dev The caller holds the bounds: planId below 2^32, nextDue below 2^39, charges_ at most 1, anchorDay at most 31.
+    /// Status: active.
+    function open(address payer_, uint256 planId_, uint256 nextDue_, uint256 charges_, uint256 anchorDay_)
         internal
         pure
         returns (SubscriptionSlot)
     {
         return SubscriptionSlot.wrap(
-            uint160(payer_) | planId_ << PLAN_AT | nextDue_ << DUE_AT | 1 << CHARGES_AT | anchorDay_ << ANCHOR_AT
+            uint160(payer_) | planId_ << PLAN_AT | nextDue_ << DUE_AT | charges_ << CHARGES_AT
+                | anchorDay_ << ANCHOR_AT
         );
     }
 
-    /// @dev One charge later. The caller holds the bounds: nextDue below 2^40, chargeNumber at most MAX_CHARGES.
+    /// @dev One charge later. The caller holds the bounds: nextDue below 2^39, chargeNumber at most MAX_CHARGES.
     function advance(SubscriptionSlot slot, uint256 nextDue_, uint256 chargeNumber)
         internal
         pure
@@ -46,7 +53,7 @@ library SubscriptionSlots {
         );
     }
 
-    /// @dev The caller holds the bounds: nextDue below 2^40, anchorDay at most 31.
+    /// @dev The caller holds the bounds: nextDue below 2^39, anchorDay at most 31.
     function withDue(SubscriptionSlot slot, uint256 nextDue_, uint256 anchorDay_)
         internal
         pure
@@ -57,12 +64,48 @@ library SubscriptionSlots {
         );
     }
 
-    function withStatus(SubscriptionSlot slot, ISubscriptions.Status status_)
+    /// @dev As `withDue`, of a period that was paused.
+    function withShiftedDue(SubscriptionSlot slot, uint256 nextDue_, uint256 anchorDay_)
+        internal
+        pure
+        returns (SubscriptionSlot)
+    {
+        return slot.withDue(nextDue_ | SHIFTED, anchorDay_);
+    }
+
+    function withStatus(SubscriptionSlot slot, ISubscriptionsTypes.Status status_)
         internal
         pure
         returns (SubscriptionSlot)
     {
         return SubscriptionSlot.wrap((SubscriptionSlot.unwrap(slot) & ~STATUS_MASK) | uint256(status_) << STATUS_AT);
+    }
+
+    /// @dev On another plan, with extras. A new period takes its place on the grid, another one stays as it is. The caller
+    /// holds the bounds.
+    function withChange(
+        SubscriptionSlot slot,
+        uint256 planId_,
+        uint256 charges_,
+        uint256 nextDue_,
+        uint256 anchorDay_,
+        bool restarts
+    ) internal pure returns (SubscriptionSlot) {
+        uint256 shifted = restarts ? 0 : SubscriptionSlot.unwrap(slot) & SHIFTED << DUE_AT;
+        return SubscriptionSlot.wrap(
+            uint160(SubscriptionSlot.unwrap(slot)) | planId_ << PLAN_AT | nextDue_ << DUE_AT | shifted
+                | charges_ << CHARGES_AT | anchorDay_ << ANCHOR_AT | HAS_EXTRAS
+        );
+    }
+
+    function withPayer(SubscriptionSlot slot, address payer_) internal pure returns (SubscriptionSlot) {
+        return SubscriptionSlot.wrap(
+            (SubscriptionSlot.unwrap(slot) & ~uint256(type(uint160).max)) | uint160(payer_)
+        );
+    }
+
+    function withExtras(SubscriptionSlot slot) internal pure returns (SubscriptionSlot) {
+        return SubscriptionSlot.wrap(SubscriptionSlot.unwrap(slot) | HAS_EXTRAS);
     }
 
     function payer(SubscriptionSlot slot) internal pure returns (address) {
@@ -74,7 +117,11 @@ library SubscriptionSlots {
     }
 
     function nextDue(SubscriptionSlot slot) internal pure returns (uint256) {
-        return uint40(SubscriptionSlot.unwrap(slot) >> DUE_AT);
+        return SubscriptionSlot.unwrap(slot) >> DUE_AT & DUE_MASK;
+    }
+
+    function isShifted(SubscriptionSlot slot) internal pure returns (bool) {
+        return SubscriptionSlot.unwrap(slot) >> DUE_AT & SHIFTED != 0;
     }
 
     function charges(SubscriptionSlot slot) internal pure returns (uint256) {
@@ -85,11 +132,15 @@ library SubscriptionSlots {
         return SubscriptionSlot.unwrap(slot) >> ANCHOR_AT & 31;
     }
 
-    function status(SubscriptionSlot slot) internal pure returns (ISubscriptions.Status) {
-        return ISubscriptions.Status(SubscriptionSlot.unwrap(slot) >> STATUS_AT & 3);
+    function status(SubscriptionSlot slot) internal pure returns (ISubscriptionsTypes.Status) {
+        return ISubscriptionsTypes.Status(SubscriptionSlot.unwrap(slot) >> STATUS_AT & 3);
     }
 
     function isActive(SubscriptionSlot slot) internal pure returns (bool) {
         return SubscriptionSlot.unwrap(slot) & STATUS_MASK == 0;
+    }
+
+    function hasExtras(SubscriptionSlot slot) internal pure returns (bool) {
+        return SubscriptionSlot.unwrap(slot) & HAS_EXTRAS != 0;
     }
 }

@@ -13,7 +13,7 @@ import msgspec
 
 from tallystick.core.address import parse_address
 from tallystick.core.permit import SignedPermit
-from tallystick.core.plan import PlanTerms
+from tallystick.core.plan import Plan
 from tallystick.errors import AddressInvalid, InputError
 
 DOMAIN_NAME = "Tallystick Subscriptions"
@@ -33,9 +33,13 @@ _TYPES = {
         {"name": "payee", "type": "address"},
         {"name": "token", "type": "address"},
         {"name": "pricePerPeriod", "type": "uint256"},
+        {"name": "pricePerSeat", "type": "uint256"},
+        {"name": "seats", "type": "uint256"},
         {"name": "periodCount", "type": "uint256"},
         {"name": "periodUnit", "type": "string"},
         {"name": "missedPeriods", "type": "uint256"},
+        {"name": "trialSeconds", "type": "uint256"},
+        {"name": "terms", "type": "bytes32"},
         {"name": "salt", "type": "uint256"},
         {"name": "validBefore", "type": "uint256"},
     ],
@@ -44,7 +48,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Mandate:
-    """Who agrees to which plan.
+    """Who agrees to which plan, with how many seats.
 
     `salt` is good for one subscription of the payer, ever; `valid_before` (Unix seconds) is the first second at which
     the mandate can no longer be submitted.
@@ -54,6 +58,7 @@ class Mandate:
     plan_id: int
     salt: int
     valid_before: int
+    seats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,9 @@ class SignedMandate:
         return msgspec.json.format(msgspec.json.encode(_document(self)), indent=2).decode() + "\n"
 
 
-def typed_data(mandate: Mandate, terms: PlanTerms, *, chain_id: int, contract: str) -> dict[str, Any]:
-    """The whole EIP-712 message of a mandate to a plan with these terms, as `eth_signTypedData_v4` takes it."""
+def typed_data(mandate: Mandate, plan: Plan, *, chain_id: int, contract: str) -> dict[str, Any]:
+    """The whole EIP-712 message of a mandate to this plan, as `eth_signTypedData_v4` takes it."""
+    terms = plan.terms
     return {
         "types": _TYPES,
         "primaryType": "Mandate",
@@ -91,9 +97,13 @@ def typed_data(mandate: Mandate, terms: PlanTerms, *, chain_id: int, contract: s
             "payee": terms.payee,
             "token": terms.token,
             "pricePerPeriod": terms.price_units,
+            "pricePerSeat": terms.seat_price_units,
+            "seats": mandate.seats,
             "periodCount": terms.every,
             "periodUnit": terms.unit.word,
             "missedPeriods": terms.catch_up,
+            "trialSeconds": terms.trial,
+            "terms": plan.terms_hash(),
             "salt": mandate.salt,
             "validBefore": mandate.valid_before,
         },
@@ -116,6 +126,7 @@ class _MandateText(msgspec.Struct, forbid_unknown_fields=True):
     contract: str
     payer: str
     plan_id: int
+    seats: int
     salt: str
     valid_before: str
     signature: str
@@ -129,6 +140,7 @@ def _document(signed: SignedMandate) -> _MandateText:
         contract=signed.contract,
         payer=signed.mandate.payer,
         plan_id=signed.mandate.plan_id,
+        seats=signed.mandate.seats,
         salt=str(signed.mandate.salt),
         valid_before=str(signed.mandate.valid_before),
         signature="0x" + signed.signature.hex(),
@@ -151,7 +163,11 @@ def parse_mandate(text: bytes | str) -> SignedMandate:
             chain_id=found.chain_id,
             contract=parse_address(found.contract),
             mandate=Mandate(
-                parse_address(found.payer), found.plan_id, _uint256(found.salt), _uint256(found.valid_before)
+                parse_address(found.payer),
+                found.plan_id,
+                _uint256(found.salt),
+                _uint256(found.valid_before),
+                found.seats,
             ),
             signature=_bytes(found.signature),
             permit=None if permit is None else _permit(permit),

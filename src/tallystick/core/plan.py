@@ -9,10 +9,21 @@ from eth_utils.crypto import keccak
 from tallystick.core.period import Period, Unit
 
 
+_MORE = 1 << 240
+"""The plan has more than a payee, a price and a period."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanTerms:
-    """The terms of a plan. Addresses are checksummed, `price_units` are base units of the token per period, `catch_up`
-    is how many missed periods stay collectible."""
+    """The terms of a plan. Addresses are checksummed, prices are base units of the token.
+
+    `price_units` is due each period, and `seat_price_units` for each seat on top of it (0: no seats are sold).
+    `catch_up` is how many missed periods stay collectible. `trial` is how many seconds pass before the first charge,
+    once for each payer and `family` of plans. `grace` is for how many seconds after its start a period can still be
+    charged, or the subscription has ended (0: no end). The payer agrees to `min_charges` before they may cancel; after
+    `max_charges` a subscription ends (0: never). Of each charge `fee_bps` hundredths of a percent, rounded down, go to
+    `fee_receiver` (None where there is no fee).
+    """
 
     payee: str
     price_units: int
@@ -20,28 +31,49 @@ class PlanTerms:
     every: int
     unit: Unit
     catch_up: int = 0
+    seat_price_units: int = 0
+    trial: int = 0
+    grace: int = 0
+    min_charges: int = 0
+    max_charges: int = 0
+    fee_bps: int = 0
+    family: int = 0
+    fee_receiver: str | None = None
 
     @property
     def period(self) -> Period:
         """The length of a period."""
         return Period(self.every, self.unit)
 
-    def hash(self) -> bytes:
-        """keccak-256 of the ABI-encoded terms, as `Subscriptions.termsHash`: what a payer agrees to."""
-        words = (
-            int(self.payee, 16),
-            self.price_units,
-            int(self.token, 16),
-            self.every,
-            int(self.unit),
-            self.catch_up,
-        )
-        return keccak(b"".join(word.to_bytes(32, "big") for word in words))
+    def rate(self, seats: int) -> int:
+        """What a whole period costs with so many seats, in base units."""
+        return self.price_units + self.seat_price_units * seats
+
+    def fee(self, units: int) -> int:
+        """The part of a charge that goes to the fee's receiver, rounded down."""
+        return units * self.fee_bps // 10_000
+
+    def hash(self, register_id: int) -> bytes:
+        """What a payer agrees to, as `Subscriptions.termsHash`: keccak-256 of a zero byte and the words in which the
+        contract keeps the plan (`PlanWords`). `register_id` is that of the payee and token."""
+        hot = int(self.payee, 16) | self.price_units << 160
+        grid = int(self.token, 16) | self.every << 160 | int(self.unit) << 192 | self.catch_up << 200
+        grid |= register_id << 208
+        life = self.seat_price_units | self.trial << 96 | self.grace << 128 | self.min_charges << 160
+        life |= self.max_charges << 176 | self.fee_bps << 192 | self.family << 208
+        fee = int(self.fee_receiver, 16) if self.fee_receiver else 0
+        words = [hot, grid | _MORE, life, fee] if life or fee else [hot, grid]
+        return keccak(bytes(1) + b"".join(word.to_bytes(32, "big") for word in words))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan as it stands on chain; plans are numbered from 1."""
+    """A plan as it stands on chain; plans are numbered from 1. `register_id` is that of its payee and token."""
 
     plan_id: int
+    register_id: int
     terms: PlanTerms
+
+    def terms_hash(self) -> bytes:
+        """What a payer agrees to, see `PlanTerms.hash`."""
+        return self.terms.hash(self.register_id)

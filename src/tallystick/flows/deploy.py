@@ -30,8 +30,8 @@ from tallystick.core.deployment import (
 )
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
 
-DEPLOYED_CONTRACTS = ("Subscriptions",)
-"""What a deployment consists of."""
+DEPLOYED_CONTRACTS = ("SubscriptionsExtension", "Subscriptions")
+"""What a deployment consists of, in the order of creation."""
 DEFAULT_FOLDER = Path("deployments")
 FACTORY_TIMEOUT_S = 180
 FACTORY_POLL_S = 1

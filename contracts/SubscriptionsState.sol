@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {ISubscriptionsTypes} from "./interfaces/ISubscriptionsTypes.sol";
+import {Calendar} from "./libraries/Calendar.sol";
+import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
+import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
+import {RegisterSlot, RegisterSlots} from "./libraries/RegisterSlot.sol";
+import {Step} from "./libraries/Schedule.sol";
+import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.sol";
+import {TokenCall} from "./libraries/TokenCall.sol";
+
+/// @title SubscriptionsState
+/// @notice What {Subscriptions} stores, and the parts that it and {SubscriptionsExtension} share.
+abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyGuardTransient {
+    bytes32 private constant MANDATE_TYPEHASH = keccak256(
+        "Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,uint256 seats,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,uint256 salt,uint256 validBefore)"
+    );
+
+    struct Counters {
+        uint32 plans;
+        uint32 registers;
+    }
+
+    /// @dev A change of plan or seats, worked out.
+    struct Change {
+        uint256 oldRate;
+        uint256 charged; // what it costs at once, credit included; 0 where it charges nothing
+        uint256 creditUsed;
+        uint256 credit; // what is left of it
+        uint256 nextDue;
+        uint256 anchorDay;
+        bool restarts; // a new period begins now
+    }
+
+    Counters internal _counters;
+    // Arrays of a fixed, unreachable length: the slot of an element is an addition, not a hash.
+    RegisterSlot[2 ** 32] internal _registers;
+    SubscriptionSlot[2 ** 63] internal _subscriptions;
+    ExtrasSlot[2 ** 63] internal _extras;
+    Total[2 ** 32] internal _refundTotals;
+    /// @dev One more than the register's number: 0 where there is none.
+    mapping(address payee => mapping(address token => uint256)) internal _registerAfter;
+    mapping(uint256 planId => bool) internal _archived;
+    mapping(uint256 registerAndFamily => mapping(address payer => bool)) internal _trialUsed;
+    mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) internal _refunded;
+    mapping(address payer => mapping(uint256 saltWord => uint256)) internal _usedSalts;
+    mapping(address account => mapping(address token => uint256)) internal _claimable;
+
+    constructor() EIP712("Tallystick Subscriptions", "1") {}
+
+    // ---------------------------------------------------------------- lookups
+
+    function _existingPlan(uint256 planId) internal view returns (PlanWords memory words) {
+        if (planId > type(uint32).max) revert UnknownPlan(planId);
+        words = PlanWordsOf.load(planId);
+        if (!words.exists()) revert UnknownPlan(planId);
+    }
+
+    function _agreedPlan(uint256 planId, bytes32 expectedTerms) internal view returns (PlanWords memory words) {
+        words = _existingPlan(planId);
+        bytes32 found = PlanWordsOf.hashOf(planId);
+        if (found != expectedTerms) revert TermsChanged(found, expectedTerms);
+    }
+
+    /// @dev Empty where there is none, whatever the number: no row may fail the others.
+    function _slotOf(uint256 id) internal view returns (SubscriptionSlot) {
+        return id < _subscriptions.length ? _subscriptions[id] : SubscriptionSlot.wrap(0);
+    }
+
+    function _existingSubscription(uint256 subscriptionId) internal view returns (SubscriptionSlot slot) {
+        slot = _slotOf(subscriptionId);
+        if (slot.payer() == address(0)) revert UnknownSubscription(subscriptionId);
+    }
+
+    function _ofCaller(uint256 subscriptionId) internal view returns (SubscriptionSlot slot) {
+        slot = _existingSubscription(subscriptionId);
+        if (msg.sender != slot.payer()) revert NotAuthorized(msg.sender);
+    }
+
+    function _extrasOf(uint256 id, SubscriptionSlot slot) internal view returns (ExtrasSlot) {
+        return slot.hasExtras() ? _extras[id] : ExtrasSlot.wrap(0);
+    }
+
+    // ------------------------------------------------------------------- dues
+
+    /// @dev Why a subscription cannot be charged now, money aside.
+    function _standing(SubscriptionSlot slot, PlanWords memory words) internal view returns (DeclineReason) {
+        if (slot.isActive()) {
+            if (block.timestamp < slot.nextDue()) return DeclineReason.NotDue;
+            if (slot.payer() == address(0)) return DeclineReason.Unknown;
+            if (slot.charges() == SubscriptionSlots.MAX_CHARGES) return DeclineReason.Ended;
+            return words.isPlain() ? DeclineReason.None : _term(slot, words);
+        }
+        Status status = slot.status();
+        if (status == Status.Paused) return DeclineReason.Paused;
+        return status == Status.Ending ? DeclineReason.Ended : DeclineReason.Cancelled;
+    }
+
+    /// @dev Whether the plan's own end has come.
+    function _term(SubscriptionSlot slot, PlanWords memory words) private view returns (DeclineReason) {
+        uint256 end = words.maxCharges();
+        if (end != 0 && slot.charges() >= end) return DeclineReason.Ended;
+        uint256 grace = words.grace();
+        if (grace != 0 && block.timestamp >= slot.nextDue() + grace) return DeclineReason.Ended;
+        return DeclineReason.None;
+    }
+
+    /// @dev The period that a charge pays for now.
+    function _periodOf(SubscriptionSlot slot, PlanWords memory words, Step step)
+        internal
+        view
+        returns (uint256 periodStart, uint256 periodEnd)
+    {
+        uint256 anchorDay = slot.anchorDay();
+        periodStart = slot.nextDue();
+        periodEnd = step.later(periodStart, 1, anchorDay);
+        if (periodEnd <= block.timestamp) {
+            uint256 missed = step.wholePeriods(periodStart, block.timestamp, anchorDay);
+            uint256 catchUp = words.catchUp();
+            if (missed > catchUp) {
+                periodStart = step.later(periodStart, missed - catchUp, anchorDay);
+                periodEnd = step.later(periodStart, 1, anchorDay);
+            }
+        }
+    }
+
+    /// @dev What a whole period costs with `seats`, which the plan must sell.
+    function _rate(PlanWords memory words, uint256 seats) internal pure returns (uint256 rate) {
+        uint256 seatPrice = words.seatPrice();
+        if (seatPrice == 0) {
+            if (seats != 0) revert SeatsOutOfRange(seats, 0);
+            return words.price();
+        }
+        uint256 allowed = (type(uint96).max - words.price()) / seatPrice;
+        if (allowed > ExtrasSlots.MAX_SEATS) allowed = ExtrasSlots.MAX_SEATS;
+        if (seats == 0 || seats > allowed) revert SeatsOutOfRange(seats, allowed);
+        return words.rate(seats);
+    }
+
+    /// @dev Ends a subscription now. Of a paused one the rest of the paid period begins now.
+    function _end(uint256 id, SubscriptionSlot slot) internal {
+        if (slot.status() == Status.Paused) slot = slot.withDue(block.timestamp + slot.nextDue(), slot.anchorDay());
+        _subscriptions[id] = slot.withStatus(Status.Cancelled);
+        emit Cancelled(id);
+    }
+
+    /// @dev The payer agreed to a number of charges.
+    function _requireMinimum(SubscriptionSlot slot) internal view {
+        uint256 agreed = PlanWordsOf.load(slot.planId()).minCharges();
+        if (slot.charges() < agreed) revert MinimumTerm(slot.charges(), agreed);
+    }
+
+    function _requireInPeriod(uint256 subscriptionId, SubscriptionSlot slot) internal view {
+        if (!slot.isActive()) revert NotActive(subscriptionId, slot.status());
+        if (slot.nextDue() <= block.timestamp) revert ChargeDue(subscriptionId, slot.nextDue());
+    }
+
+    // ----------------------------------------------------------------- change
+
+    /// @dev What a change costs now. Within a period the difference of what is left of it moves; where the new plan has
+    /// other periods a new one begins now and is charged, and what is left of the old one is credited.
+    function _changeOf(
+        uint256 subscriptionId,
+        SubscriptionSlot slot,
+        ExtrasSlot extras,
+        uint256 planId,
+        PlanWords memory words,
+        uint256 seats,
+        RegisterSlot register
+    ) internal view returns (Change memory change) {
+        _requireInPeriod(subscriptionId, slot);
+        PlanWords memory old = PlanWordsOf.load(slot.planId());
+        _requireChangeable(slot, old, planId, words, register);
+
+        uint256 newRate = _rate(words, seats);
+        uint256 oldRate = old.rate(extras.seats());
+        Step step = old.step();
+        Step newStep = words.step();
+        uint256 credit = extras.credit();
+        uint256 charged;
+        change.oldRate = oldRate;
+        (change.nextDue, change.anchorDay) = (slot.nextDue(), slot.anchorDay());
+        // Unchecked: rates have 96 bits, times 40.
+        unchecked {
+            if (slot.charges() != 0) {
+                (uint256 left, uint256 whole) = _leftOf(slot, step);
+                uint256 oldValue = oldRate * left / whole;
+                if (Step.unwrap(step) == Step.unwrap(newStep)) {
+                    uint256 newValue = newRate * left / whole;
+                    if (newValue > oldValue) charged = newValue - oldValue;
+                    else credit += oldValue - newValue;
+                } else {
+                    credit += oldValue;
+                    charged = newRate;
+                    change.restarts = true;
+                    change.anchorDay = Calendar.dayOfMonth(block.timestamp);
+                    change.nextDue = newStep.later(block.timestamp, 1, change.anchorDay);
+                }
+            } // else nothing was paid yet: the trial goes on
+            uint256 creditUsed = credit < charged ? credit : charged;
+            credit -= creditUsed;
+            if (credit > ExtrasSlots.MAX_CREDIT) revert CreditTooHigh(credit, ExtrasSlots.MAX_CREDIT);
+            (change.charged, change.creditUsed, change.credit) = (charged, creditUsed, credit);
+        }
+    }
+
+    function _requireChangeable(
+        SubscriptionSlot slot,
+        PlanWords memory old,
+        uint256 planId,
+        PlanWords memory words,
+        RegisterSlot register
+    ) private view {
+        if (old.registerId() != words.registerId()) revert AnotherRegister(words.registerId(), old.registerId());
+        if (!old.isPlain()) {
+            if (old.maxCharges() != 0) revert FixedTerm(slot.planId(), old.maxCharges());
+            if (slot.charges() < old.minCharges()) revert MinimumTerm(slot.charges(), old.minCharges());
+        }
+        if (words.maxCharges() != 0) revert FixedTerm(planId, words.maxCharges());
+        if (slot.charges() == SubscriptionSlots.MAX_CHARGES) {
+            revert FixedTerm(slot.planId(), SubscriptionSlots.MAX_CHARGES);
+        }
+        if (register.hasArchived() && _archived[planId] && planId != slot.planId()) revert PlanIsArchived(planId);
+    }
+
+    /// @dev The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on the
+    /// grid: it counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it.
+    function _leftOf(SubscriptionSlot slot, Step step) private view returns (uint256 left, uint256 whole) {
+        uint256 due = slot.nextDue();
+        left = due - block.timestamp;
+        whole = slot.isShifted() ? step.longest() : due - step.earlier(due, slot.anchorDay());
+    }
+
+    // -------------------------------------------------------------- signatures
+
+    /// @dev An account may have a key and code at once (EIP-7702), so both kinds of signature are tried.
+    function _requireSignature(address signer, bytes32 digest, bytes calldata signature) internal view {
+        (address recovered, ECDSA.RecoverError err,) = ECDSA.tryRecover(digest, signature);
+        if (err == ECDSA.RecoverError.NoError && recovered == signer) return;
+        if (SignatureChecker.isValidERC1271SignatureNow(signer, digest, signature)) return;
+        revert InvalidSignature(signer);
+    }
+
+    function _mandateDigest(Mandate calldata mandate, PlanWords memory words) internal view returns (bytes32) {
+        bytes32[15] memory fields; // as abi.encode would lay them out, which has no room for so many on the stack
+        fields[0] = MANDATE_TYPEHASH;
+        fields[1] = bytes32(uint256(uint160(mandate.payer)));
+        fields[2] = bytes32(mandate.planId);
+        fields[3] = bytes32(uint256(uint160(words.payee())));
+        fields[4] = bytes32(uint256(uint160(words.token())));
+        fields[5] = bytes32(words.price());
+        fields[6] = bytes32(words.seatPrice());
+        fields[7] = bytes32(mandate.seats);
+        fields[8] = bytes32(words.every());
+        fields[9] = _unitHash(words.unit());
+        fields[10] = bytes32(words.catchUp());
+        fields[11] = bytes32(words.trial());
+        fields[12] = PlanWordsOf.hashOf(mandate.planId);
+        fields[13] = bytes32(mandate.salt);
+        fields[14] = bytes32(mandate.validBefore);
+        return _hashTypedDataV4(keccak256(abi.encode(fields)));
+    }
+
+    function _unitHash(Unit unit) private pure returns (bytes32) {
+        if (unit == Unit.Month) return keccak256("month");
+        if (unit == Unit.Year) return keccak256("year");
+        if (unit == Unit.Week) return keccak256("week");
+        if (unit == Unit.Day) return keccak256("day");
+        return keccak256("second");
+    }
+
+    function _useSalt(address payer, uint256 salt) internal {
+        uint256 bit = 1 << (salt & 0xff);
+        uint256 used = _usedSalts[payer][salt >> 8];
+        if (used & bit != 0) revert SaltUsed(payer, salt);
+        _usedSalts[payer][salt >> 8] = used | bit;
+    }
+
+    // ------------------------------------------------------------------ money
+
+    /// @dev Collects a charge from a payer: the payee's part and the fee, or reverts with what was missing.
+    function _collect(PlanWords memory words, address payer, uint256 amount) internal {
+        uint256 fee = words.isPlain() ? 0 : words.feeOf(amount);
+        _move(words.token(), payer, words.payee(), amount - fee);
+        if (fee != 0) _move(words.token(), payer, words.feeReceiver(), fee);
+    }
+
+    /// @dev Moves money by allowance or reverts with what was missing.
+    function _move(address token, address from, address to, uint256 amount) internal {
+        uint256 balanceBefore = _readableBalance(token, to);
+        if (!SafeERC20.trySafeTransferFrom(IERC20(token), from, to, amount)) {
+            (bool ok, uint256 found) = TokenCall.tryAllowance(token, from, address(this), gasleft());
+            if (ok && found < amount) revert AllowanceTooLow(found, amount);
+            (ok, found) = TokenCall.tryBalanceOf(token, from, gasleft());
+            if (ok && found < amount) revert BalanceTooLow(found, amount);
+            revert TokenRefused(token);
+        }
+        _requireReceived(balanceBefore, _readableBalance(token, to), amount);
+    }
+
+    function _readableBalance(address token, address account) internal view returns (uint256 balance) {
+        bool ok;
+        (ok, balance) = TokenCall.tryBalanceOf(token, account, gasleft());
+        if (!ok) revert TokenRefused(token);
+    }
+
+    function _requireReceived(uint256 balanceBefore, uint256 balanceAfter, uint256 expected) internal pure {
+        uint256 received = balanceAfter > balanceBefore ? balanceAfter - balanceBefore : 0;
+        if (received < expected) revert AmountMismatch(received, expected);
+    }
+}

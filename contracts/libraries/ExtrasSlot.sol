@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+/// @dev The second word of a subscription that has seats, credit or a change of plan behind it; the first word's flag says
+/// that there is one. From the low bits:
+///
+///     seats 24 | credit 96 | history 128 | (8 free)
+///
+/// `history` commits to what charges cost before each change, half of a keccak256: what bounds refunds of old charges.
+type ExtrasSlot is uint256;
+
+using ExtrasSlots for ExtrasSlot global;
+
+library ExtrasSlots {
+    uint256 internal constant MAX_SEATS = type(uint24).max;
+    uint256 internal constant MAX_CREDIT = type(uint96).max;
+
+    uint256 private constant CREDIT_AT = 24;
+    uint256 private constant HISTORY_AT = 120;
+
+    /// @dev The caller holds the bounds.
+    function pack(uint256 seats_, uint256 credit_, uint256 history_) internal pure returns (ExtrasSlot) {
+        return ExtrasSlot.wrap(seats_ | credit_ << CREDIT_AT | history_ << HISTORY_AT);
+    }
+
+    /// @dev The commitment after one more change: charges up to `lastCharge` cost `rate` each, and the next one, where
+    /// `prorated` is not zero, that much. Zero only where there was no change.
+    function extend(uint256 history_, uint256 lastCharge, uint256 rate, uint256 prorated)
+        internal
+        pure
+        returns (uint256)
+    {
+        return uint128(uint256(keccak256(abi.encode(history_, lastCharge, rate, prorated)))) | 1;
+    }
+
+    function seats(ExtrasSlot slot) internal pure returns (uint256) {
+        return uint24(ExtrasSlot.unwrap(slot));
+    }
+
+    function credit(ExtrasSlot slot) internal pure returns (uint256) {
+        return uint96(ExtrasSlot.unwrap(slot) >> CREDIT_AT);
+    }
+
+    function history(ExtrasSlot slot) internal pure returns (uint256) {
+        return uint128(ExtrasSlot.unwrap(slot) >> HISTORY_AT);
+    }
+
+    function withCredit(ExtrasSlot slot, uint256 credit_) internal pure returns (ExtrasSlot) {
+        return pack(slot.seats(), credit_, slot.history());
+    }
+}

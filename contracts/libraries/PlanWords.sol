@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ISubscriptionsTypes} from "../interfaces/ISubscriptionsTypes.sol";
+import {PlanCode} from "./PlanCode.sol";
+import {Schedule, Step} from "./Schedule.sol";
+
+/// @dev The terms of a plan as they are stored. From the low bits:
+///
+///     hot    payee 160 | price 96
+///     grid   token 160 | every 32 | unit 8 | catchUp 8 | registerId 32 | more 1 | (15 free)
+///     life   seatPrice 96 | trial 32 | grace 32 | minCharges 16 | maxCharges 16 | feeBps 16 | family 16 | (32 free)
+///     fee    feeReceiver 160 | (96 free)
+///
+/// The last two are zero, and not stored, where the `more` bit is off.
+struct PlanWords {
+    uint256 hot;
+    uint256 grid;
+    uint256 life;
+    uint256 fee;
+}
+
+using PlanWordsOf for PlanWords global;
+
+library PlanWordsOf {
+    uint256 private constant REGISTER_AT = 208;
+    uint256 private constant MORE = 1 << 240;
+    uint256 private constant BASIS = 10_000;
+
+    /// @dev 32 bits for each unit: seconds of those with a fixed length, months of the others.
+    uint256 private constant SECONDS_OF_UNITS = 1 | 1 days << 32 | 7 days << 64;
+    uint256 private constant MONTHS_OF_UNITS = 1 << 96 | 12 << 128;
+
+    function store(uint256 planId, ISubscriptionsTypes.PlanTerms calldata terms, uint256 registerId_) internal {
+        uint256 hot = uint160(terms.payee) | uint256(terms.price) << 160;
+        uint256 grid = uint160(terms.token) | uint256(terms.every) << 160 | uint256(terms.unit) << 192
+            | uint256(terms.catchUp) << 200 | registerId_ << REGISTER_AT;
+        uint256 life = terms.seatPrice | uint256(terms.trial) << 96 | uint256(terms.grace) << 128
+            | uint256(terms.minCharges) << 160 | uint256(terms.maxCharges) << 176 | uint256(terms.feeBps) << 192
+            | uint256(terms.family) << 208;
+        uint256 fee_ = uint160(terms.feeReceiver);
+        PlanCode.store(
+            planId,
+            life | fee_ == 0 ? abi.encodePacked(hot, grid) : abi.encodePacked(hot, grid | MORE, life, fee_)
+        );
+    }
+
+    /// @dev Zeros where there is no such plan; see `exists`.
+    function load(uint256 planId) internal view returns (PlanWords memory words) {
+        address at = PlanCode.addressOf(planId);
+        assembly ("memory-safe") {
+            extcodecopy(at, words, 1, 0x80)
+        }
+    }
+
+    /// @dev What a payer agrees to: keccak256 of the code in which the plan is kept, a zero byte and its words.
+    function hashOf(uint256 planId) internal view returns (bytes32) {
+        return PlanCode.addressOf(planId).codehash;
+    }
+
+    function unpack(PlanWords memory words) internal pure returns (ISubscriptionsTypes.PlanTerms memory) {
+        return ISubscriptionsTypes.PlanTerms({
+            payee: words.payee(),
+            price: uint96(words.price()),
+            token: words.token(),
+            every: uint32(words.every()),
+            unit: words.unit(),
+            catchUp: uint8(words.catchUp()),
+            seatPrice: uint96(words.seatPrice()),
+            trial: uint32(words.trial()),
+            grace: uint32(words.grace()),
+            minCharges: uint16(words.minCharges()),
+            maxCharges: uint16(words.maxCharges()),
+            feeBps: uint16(words.feeBps()),
+            family: uint16(words.family()),
+            feeReceiver: words.feeReceiver()
+        });
+    }
+
+    /// @dev Every plan has a register, and registers are numbered from 1.
+    function exists(PlanWords memory words) internal pure returns (bool) {
+        return words.grid != 0;
+    }
+
+    /// @dev No more than a payee, a price and a period.
+    function isPlain(PlanWords memory words) internal pure returns (bool) {
+        return words.grid & MORE == 0;
+    }
+
+    function payee(PlanWords memory words) internal pure returns (address) {
+        return address(uint160(words.hot));
+    }
+
+    function price(PlanWords memory words) internal pure returns (uint256) {
+        return words.hot >> 160;
+    }
+
+    function token(PlanWords memory words) internal pure returns (address) {
+        return address(uint160(words.grid));
+    }
+
+    function every(PlanWords memory words) internal pure returns (uint256) {
+        return uint32(words.grid >> 160);
+    }
+
+    function unit(PlanWords memory words) internal pure returns (ISubscriptionsTypes.Unit) {
+        return ISubscriptionsTypes.Unit(uint8(words.grid >> 192));
+    }
+
+    function catchUp(PlanWords memory words) internal pure returns (uint256) {
+        return uint8(words.grid >> 200);
+    }
+
+    function registerId(PlanWords memory words) internal pure returns (uint256) {
+        return uint32(words.grid >> REGISTER_AT);
+    }
+
+    function seatPrice(PlanWords memory words) internal pure returns (uint256) {
+        return uint96(words.life);
+    }
+
+    function trial(PlanWords memory words) internal pure returns (uint256) {
+        return uint32(words.life >> 96);
+    }
+
+    function grace(PlanWords memory words) internal pure returns (uint256) {
+        return uint32(words.life >> 128);
+    }
+
+    function minCharges(PlanWords memory words) internal pure returns (uint256) {
+        return uint16(words.life >> 160);
+    }
+
+    function maxCharges(PlanWords memory words) internal pure returns (uint256) {
+        return uint16(words.life >> 176);
+    }
+
+    function feeBps(PlanWords memory words) internal pure returns (uint256) {
+        return uint16(words.life >> 192);
+    }
+
+    function family(PlanWords memory words) internal pure returns (uint256) {
+        return uint16(words.life >> 208);
+    }
+
+    function feeReceiver(PlanWords memory words) internal pure returns (address) {
+        return address(uint160(words.fee));
+    }
+
+    /// @dev What a whole period costs with `seats`.
+    function rate(PlanWords memory words, uint256 seats) internal pure returns (uint256) {
+        return words.price() + words.seatPrice() * seats;
+    }
+
+    /// @dev The platform's part of a charge, rounded down.
+    function feeOf(PlanWords memory words, uint256 amount) internal pure returns (uint256) {
+        return amount * words.feeBps() / BASIS;
+    }
+
+    /// @dev One period. By table, because a chain of comparisons would cost each batch 400 gas.
+    function step(PlanWords memory words) internal pure returns (Step) {
+        unchecked {
+            uint256 shift = uint8(words.grid >> 192) * 32;
+            uint256 count = words.every();
+            return Schedule.step(
+                count * (SECONDS_OF_UNITS >> shift & type(uint32).max),
+                count * (MONTHS_OF_UNITS >> shift & type(uint32).max)
+            );
+        }
+    }
+}
