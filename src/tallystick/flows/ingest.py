@@ -43,7 +43,7 @@ from tallystick.storage.pending import (
     pending_header,
     pending_headers,
 )
-from tallystick.storage.sources import Source, add_source, advance_source, hold_source
+from tallystick.storage.sources import Source, add_source, advance_source, check_source, hold_source
 from tallystick.storage.subscriptions import add_plans, save_subscriptions
 from tallystick.storage.tokens import add_tokens, read_tokens
 
@@ -166,6 +166,7 @@ def _ingest_final(
         books.pegs = pegs_by_token(tokens, target.pegs)
         _require_same_events(engine, rpc, source, chunk)
         with reading(engine) as connection:
+            check_source(connection, source)
             rows = _derive(connection, source, books, chunk)
         payees = payees_of(books, rows.subscriptions, rows.invoices)
         recount(rpc, target.contract, chunk.end.number, books, payees)
@@ -272,24 +273,33 @@ def _ingest_pending(engine: Engine, rpc: Rpc, node: LogReader, source: Source, h
     logs = [log for chunk in chunks for log in chunk.logs]
     if any(hashes[log.origin.block_number] != log.origin.block_hash for log in logs):
         raise NodeInvalid("the node changed its branch while its latest blocks were read: read again")
-    _require_present(engine, rpc, source, stands_on.number, logs, head)
+    _require_present(engine, rpc, source, known, stands_on.number, logs, head)
     with transaction(engine) as connection:
         hold_source(connection, source)
-        if pending_headers(connection, source.source_id) != known:
-            raise AnotherLeads(f"another process mirrors {source.contract} into the same database: let it, or stop it")
+        _require_unchanged(connection, source, known)
         gone = drop_pending_after(connection, source.source_id, stands_on.number) if kept != known else None
         add_headers(connection, source.source_id, [PendingHeader(*header) for header in fresh])
         add_events(connection, source.source_id, _stored(logs))
     return len(kept) + len(fresh), gone
 
 
-def _require_present(engine: Engine, rpc: Rpc, source: Source, kept: int, logs: Sequence[LogEntry], head: int) -> None:
+def _require_present(
+    engine: Engine,
+    rpc: Rpc,
+    source: Source,
+    known: Sequence[PendingHeader],
+    kept: int,
+    logs: Sequence[LogEntry],
+    head: int,
+) -> None:
     """The pending events that are kept, up to block `kept`, and the new ones follow from the books and are complete.
 
     Where they are not, some that was read before may be wrong: the next attempt reads all of it again.
     """
     try:
         with reading(engine) as connection:
+            check_source(connection, source)
+            _require_unchanged(connection, source, known)
             pending = pending_events(connection, source, through=kept)
             pending += [Recorded(log.origin, log.event) for log in logs]
             books, changes = derive_present(connection, source, {}, pending)
@@ -300,6 +310,11 @@ def _require_present(engine: Engine, rpc: Rpc, source: Source, kept: int, logs: 
     except EventsInconsistent:
         _forget_pending(engine, source)
         raise
+
+
+def _require_unchanged(connection: Connection, source: Source, known: Sequence[PendingHeader]) -> None:
+    if pending_headers(connection, source.source_id) != known:
+        raise AnotherLeads(f"another process mirrors {source.contract} into the same database: let it, or stop it")
 
 
 def _forget_pending(engine: Engine, source: Source) -> None:
