@@ -128,12 +128,12 @@ class Business:
         addresses = [to_checksum_address(keccak(text=f"{prefix} {number}")[12:]) for number in range(count)]
         terms_hash = self.terms(plan_id).hash()
         self.anvil.batch([("anvil_setBalance", [address, hex(10**21)]) for address in addresses])
-        for step in (
-            lambda a: (a, self.token, calldata("MockUSDC", "mint", a, 10**15)),
-            lambda a: (a, self.token, calldata("MockUSDC", "approve", self.subscriptions, UNLIMITED)),
-            lambda a: (a, self.subscriptions, calldata("Subscriptions", "subscribe", plan_id, terms_hash)),
-        ):
-            self._send_each([step(address) for address in addresses])
+        mint = [(a, self.token, calldata("MockUSDC", "mint", a, 10**15)) for a in addresses]
+        approve = calldata("MockUSDC", "approve", self.subscriptions, UNLIMITED)
+        subscribe = calldata("Subscriptions", "subscribe", plan_id, terms_hash)
+        self._send_each(mint)
+        self._send_each([(a, self.token, approve) for a in addresses])
+        self._send_each([(a, self.subscriptions, subscribe) for a in addresses])
         first = self.subscribers + 1
         self.subscribers += count
         return list(range(first, self.subscribers + 1))
