@@ -22,9 +22,10 @@ from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Books, touched
 from tallystick.core.events import PlanCreated, Recorded
-from tallystick.core.invoice import Invoice, Peg
+from tallystick.core.invoice import Invoice
 from tallystick.core.ledger import Entry
-from tallystick.core.money import Token, currency
+from tallystick.core.money import Token
+from tallystick.core.pegs import peg_history
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
@@ -35,6 +36,7 @@ from tallystick.storage.database import reading, transaction
 from tallystick.storage.events import StoredEvent, add_events, drop_events, read_events
 from tallystick.storage.invoices import add_invoices
 from tallystick.storage.journal import add_entries
+from tallystick.storage.pegs import check_pegs, declare_pegs
 from tallystick.storage.pending import (
     PendingHeader,
     add_headers,
@@ -53,8 +55,12 @@ KEEP_SUBSCRIPTIONS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to mirror: a contract on a chain, from a block on. `pegs` gives currencies by token address, `finality` is
-    the node's word or a number of blocks behind the head, `events_per_request` how large an answer should be."""
+    """What to mirror: a contract on a chain, from a block on. `finality` is the node's word or a number of blocks
+    behind the head, `events_per_request` how large an answer should be.
+
+    `pegs` gives currencies by token address: what the merchant declares now. The mirror records it for the blocks that
+    are not final yet; whoever reads the books goes by what is recorded.
+    """
 
     chain_id: int
     contract: str
@@ -104,15 +110,6 @@ def ingest(
     return Ingested(source.final_number, head.number, count, pending, rolled_back)
 
 
-def pegs_by_token(tokens: dict[str, Token], currencies: dict[str, str]) -> dict[str, Peg]:
-    """The pegs of the known tokens, by token address."""
-    return {
-        address: Peg(token.symbol, token.decimals, code, currency(code).exponent)
-        for address, token in tokens.items()
-        if (code := currencies.get(address))
-    }
-
-
 def _heads(node: LogReader, finality: str | int) -> tuple[Header, Header]:
     head = node.header("latest")
     if head is None:
@@ -157,13 +154,15 @@ def _ingest_final(
     target: Target,
     on_progress: Callable[[Progress], None],
 ) -> tuple[Source, int]:
-    with reading(engine) as connection:
-        books = load_books(connection, source.source_id, pegs_by_token(tokens, target.pegs))
+    with transaction(engine) as connection:
+        hold_source(connection, source)
+        pegs = declare_pegs(connection, source, target.pegs)
+        books = load_books(connection, source.source_id, peg_history(pegs, tokens))
     count = 0
     for chunk in node.read(source.final_number + 1, last, parent=source.final_hash):
         new_tokens = _new_tokens(rpc, target.chain_id, tokens, chunk.logs)
         tokens.update(new_tokens)
-        books.pegs = pegs_by_token(tokens, target.pegs)
+        books.pegs = peg_history(pegs, tokens)
         _require_same_events(engine, rpc, source, chunk)
         with reading(engine) as connection:
             check_source(connection, source)
@@ -172,6 +171,7 @@ def _ingest_final(
         recount(rpc, target.contract, chunk.end.number, books, payees)
         with transaction(engine) as connection:
             hold_source(connection, source)
+            check_pegs(connection, source, pegs)
             add_tokens(connection, new_tokens.values())
             source = _write(connection, source, chunk, rows)
         count += len(chunk.logs)
