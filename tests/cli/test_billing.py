@@ -40,14 +40,15 @@ def key(business: Business, index: int) -> dict[str, str]:
 def test_without_named_payees_the_signer_is_the_one(run: Run, shop: Business) -> None:
     status = json.loads(run("status", "--json", env=key(shop, MERCHANT)).stdout)
     assert (status["due"], status["due_to_others"]) == (1, 1)
-    report = json.loads(run("bill", "--json", env=key(shop, MERCHANT)).stdout)
-    assert (report["due"], report["charged"], report["due_to_others"]) == (1, 1, 1)
+    done = run("bill", "--json", env=key(shop, MERCHANT))
+    report = json.loads(done.stdout)
+    assert (report["due"], report["charged"], report["due_to_others"], done.stderr) == (1, 1, 1, "")
 
 
 def test_when_nothing_matches_it_says_what_was_found_what_is_allowed_and_what_to_do(run: Run, shop: Business) -> None:
     before = shop.anvil.block_number
     biller, merchant = shop.anvil.address(BILLER), shop.anvil.address(MERCHANT)
-    done = run("bill", env=key(shop, BILLER)).stdout
+    done = run("bill", "--json", env=key(shop, BILLER)).stderr
     assert (
         "None of your plans is due. 2 subscriptions of other plans are:\n  plan 1 is not the merchant's: it pays"
         in done
@@ -56,7 +57,7 @@ def test_when_nothing_matches_it_says_what_was_found_what_is_allowed_and_what_to
     assert "if it is yours, add the payee to merchant.payees" in done
     assert shop.anvil.block_number == before
     named = {"TALLYSTICK_MERCHANT_PAYEES": json.dumps([merchant]), "TALLYSTICK_MERCHANT_TOKENS": json.dumps([merchant])}
-    done = run("bill", env=key(shop, BILLER) | named).stdout
+    done = run("bill", env=key(shop, BILLER) | named).stderr
     assert f"is paid in {shop.token}, allowed are {merchant}" in done
     named["TALLYSTICK_MERCHANT_TOKENS"] = json.dumps([shop.token])
     report = json.loads(run("bill", "--json", env=key(shop, BILLER) | named).stdout)
@@ -69,7 +70,7 @@ def test_many_foreign_plans_are_not_all_listed(run: Run, shop: Business) -> None
         shop.subscribe(shop.account("ada"), shop.create_plan(payee=shop.account(number)))
     shop.anvil.advance(32 * 86_400)
     run("index", "--once")
-    done = run("bill", env=key(shop, BILLER)).stdout
+    done = run("bill", env=key(shop, BILLER)).stderr
     assert "5 subscriptions of other plans are:" in done
     assert done.count("is not the merchant's") == 3
     assert done.endswith("  and 2 more plans\n")

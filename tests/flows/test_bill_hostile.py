@@ -253,26 +253,20 @@ def test_E03_hooks_that_burn_or_enter_again_decline_alone(desk: Desk, market: Ma
 def two_faced(business: Business, since: int, *, burns: bool) -> str:
     """A token as HostileToken by delegation, whose transferFrom fails in transactions mined after `since`, and works
     where it is only tried: there the price of gas is zero."""
-    implementation = created(business, "HostileToken")
-    refusal = "fe" if burns else "5f5ffd"  # invalid(), which burns all gas, or revert(0, 0)
-    forward = f"365f5f375f5f365f73{implementation[2:].lower()}5af43d5f5f3e"  # delegatecall, its answer in memory
-    condition = f"5f3560e01c6323b872dd1464{since:010x}421116" + "3a15151660"  # transferFrom and later and gasprice
-    # The condition is not the offset's to know: both are counted here.
-    body_at = len(bytes.fromhex(condition)) + 1 + 1
-    body = bytes.fromhex(forward)
-    good_at = body_at + len(body) + 2 + 1 + 3
-    bad_at = good_at + 4
-    code = (
-        bytes.fromhex(condition)
-        + bytes([bad_at, 0x57])
-        + body
-        + bytes([0x60, good_at, 0x57])
-        + bytes.fromhex("3d5ffd")
-        + bytes.fromhex("5b3d5ff3")
-        + bytes.fromhex("5b" + refusal)
+    implementation = created(business, "HostileToken")[2:]
+    lies = f"5f35 60e01c 6323b872dd 14 64{since:010x} 42 11 16 3a 15 15 16"  # transferFrom, and later, and paid for
+    forward = f"36 5f 5f 37 5f 5f 36 5f 73{implementation} 5a f4 3d 5f 5f 3e"  # delegatecall; its answer in memory
+    refuse = "5b fe" if burns else "5b 5f 5f fd"  # invalid(), which burns all gas it has, or revert(0, 0)
+    returns, reverts = "5b 3d 5f f3", "3d 5f fd"  # each with the answer
+    lies_size, forward_size, reverts_size, returns_size = (
+        len(bytes.fromhex(part)) for part in (lies, forward, reverts, returns)
     )
-    deploy = f"60{len(code):02x}600c60003960{len(code):02x}6000f3"
-    receipt = business.send(business.operator, None, "0x" + deploy + code.hex())
+    jump_size = 3  # PUSH1 where, JUMPI
+    returns_at = lies_size + jump_size + forward_size + jump_size + reverts_size
+    refuse_at = returns_at + returns_size
+    code = bytes.fromhex(f"{lies} 60{refuse_at:02x}57 {forward} 60{returns_at:02x}57 {reverts} {returns} {refuse}")
+    deploy = bytes.fromhex(f"60{len(code):02x} 80 6009 5f 39 5f f3")  # returns what follows its 9 bytes
+    receipt = business.send(business.operator, None, "0x" + (deploy + code).hex())
     return str(to_checksum_address(receipt["contractAddress"]))
 
 

@@ -53,9 +53,11 @@ def bill(config: Config, once: bool) -> Record:
     contract = Subscriptions(node, mirror.target.contract, Sender(node, signer, config.gas))
 
     with leading(mirror.engine, bill_role(mirror.target), wait=not once, say=say) as lease:
+        told = False
 
         def round_of_billing() -> BillReport:
-            return bill_once(
+            nonlocal told
+            report = bill_once(
                 mirror.engine,
                 mirror.target,
                 contract,
@@ -64,16 +66,14 @@ def bill(config: Config, once: bool) -> Record:
                 own=own,
                 lease=lease,
             )
-
-        told = False
-
-        def step() -> None:
-            nonlocal told
-            lease.renew()
-            report = round_of_billing()
             if report.foreign and not report.due and not told:
                 told = True
                 say(left_out(report.foreign_due, report.foreign))
+            return report
+
+        def step() -> None:
+            lease.renew()
+            report = round_of_billing()
             if report.charged or report.declined:
                 say(f"charged {report.charged}, declined {len(report.declined)}, waiting for a retry {report.waiting}")
 
@@ -99,9 +99,7 @@ def bill(config: Config, once: bool) -> Record:
             "gas_used": report.gas_used,
             "due_to_others": report.foreign_due,
         },
-        note=left_out(report.foreign_due, report.foreign)
-        if report.foreign and not report.due
-        else "Next: tallystick index --once brings the charges into invoices and the ledger.",
+        note="Next: tallystick index --once brings the charges into invoices and the ledger.",
     )
 
 
