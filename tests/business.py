@@ -128,26 +128,23 @@ class Business:
         addresses = [to_checksum_address(keccak(text=f"{prefix} {number}")[12:]) for number in range(count)]
         terms_hash = self.terms(plan_id).hash()
         self.anvil.batch([("anvil_setBalance", [address, hex(10**21)]) for address in addresses])
-        for step in (
-            lambda a: (self.operator, self.token, calldata("MockUSDC", "mint", a, 10**15)),
-            lambda a: (a, self.token, calldata("MockUSDC", "approve", self.subscriptions, UNLIMITED)),
-            lambda a: (a, self.subscriptions, calldata("Subscriptions", "subscribe", plan_id, terms_hash)),
-        ):
-            self.send_many([step(address) for address in addresses])
+        mint = [(a, self.token, calldata("MockUSDC", "mint", a, 10**15)) for a in addresses]
+        approve = calldata("MockUSDC", "approve", self.subscriptions, UNLIMITED)
+        subscribe = calldata("Subscriptions", "subscribe", plan_id, terms_hash)
+        self._send_each(mint)
+        self._send_each([(a, self.token, approve) for a in addresses])
+        self._send_each([(a, self.subscriptions, subscribe) for a in addresses])
         first = self.subscribers + 1
         self.subscribers += count
         return list(range(first, self.subscribers + 1))
 
-    def send_many(self, calls: Sequence[tuple[str, str, str]]) -> None:
-        """Transactions (sender, to, data), each mined; all must succeed."""
-        requests = []
-        nonces: dict[str, int] = {}  # given here, because Anvil works on a batch in parallel
-        for sender, to, data in calls:
-            if sender not in nonces:
-                nonces[sender] = int(self.anvil.rpc("eth_getTransactionCount", sender, "latest"), 16)
-            request = {"from": sender, "to": to, "data": data, "gas": hex(GAS), "nonce": hex(nonces[sender])}
-            requests.append(request)
-            nonces[sender] += 1
+    def _send_each(self, calls: Sequence[tuple[str, str, str]]) -> None:
+        """Transactions (sender, to, data), each mined; all must succeed.
+
+        Each has a sender of its own: Anvil works on a batch in parallel, and never mines a transaction whose
+        predecessor is mined in the moment between the look at the account's nonce and the way into the pool.
+        """
+        requests = [{"from": sender, "to": to, "data": data, "gas": hex(GAS)} for sender, to, data in calls]
         hashes = []
         for start in range(0, len(requests), 200):
             hashes += self.anvil.batch([("eth_sendTransaction", [r]) for r in requests[start : start + 200]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import tallystick
 from tallystick import Amount, Config, DeclineReason, Funding, Plan, Status, Tallystick, Token, Unit, parse_mandate
 from tallystick.chain.subscriptions import ControlTotals
 from tallystick.chain.token import UNLIMITED_UNITS, TokenContract
-from tallystick.config import SignerConfig
+from tallystick.config import MerchantConfig, SignerConfig
 from tallystick.core.events import Refunded
 from tallystick.errors import (
     AddressInvalid,
@@ -24,6 +25,7 @@ from tallystick.errors import (
     BalanceTooLow,
     ChargeDue,
     DeploymentMissing,
+    ForeignPlan,
     InputError,
     KeyLocked,
     KeyMissing,
@@ -41,7 +43,7 @@ from tallystick.errors import (
 )
 from tallystick.flows.deploy import write_manifest
 from tallystick.testing import Anvil, start_anvil
-from tests.business import Business
+from tests.business import Business, calldata
 from tests.chain.mocks import created
 
 MERCHANT, PAYER, BILLER = 1, 2, 3
@@ -261,6 +263,75 @@ def test_refunds_are_refused_before_an_approval_is_sent(business: Business, as_a
     with pytest.raises(RefundTooHigh):
         merchant.refund(1, 1, "10")
     assert business.anvil.block_number == before
+
+
+# --- Whose plan it is -------------------------------------------------------------------------------------------------
+
+
+def test_a_merchant_reads_subscriptions_of_named_plans_only(
+    business: Business, as_account: Connect, plan: Plan
+) -> None:
+    merchant, payer, biller = as_account(MERCHANT), as_account(PAYER), as_account(BILLER)
+    business.mint(payer.address, 10**9)
+    cheap = payer.plans.create(price=1, token=business.token, payee=merchant.address)
+    other = biller.plans.create(price="9.99", token=business.token)
+    for bought in (plan, cheap, other):
+        payer.subscribe(bought.plan_id)
+
+    assert merchant.subscription(1, plans=[plan.plan_id]).payer == payer.address
+    with pytest.raises(ForeignPlan, match="plan 2 is not the merchant's: it has the number 2, allowed are 1") as caught:
+        merchant.subscription(2, plans=[plan.plan_id])
+    assert (caught.value.what, caught.value.found, caught.value.allowed) == ("number", 2, (1,))
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copy), vars(copy)) == (str(caught.value), vars(caught.value))
+    with pytest.raises(ForeignPlan, match=f"pays {biller.address}, allowed are {merchant.address}"):
+        merchant.subscription(3, plans=[1, 3])
+    with pytest.raises(InputError, match=r"nothing says which plans are the merchant's.*plans=\[\.\.\.\], or set"):
+        merchant.subscription(1)
+    with pytest.raises(InputError, match="found no plans, at least one number is needed"):
+        merchant.subscription(1, plans=[])
+    assert [payer.subscription(number).plan_id for number in (1, 2, 3)] == [1, 2, 3]  # their own
+    with pytest.raises(ForeignPlan):
+        payer.subscription(2, plans=[1])
+    assert merchant.contract.subscription(2).plan_id == 2
+
+
+def test_a_reader_without_a_key_recognises_what_the_configuration_names(
+    business: Business, as_account: Connect, manifest: Path, plan: Plan
+) -> None:
+    payer, merchant = as_account(PAYER), as_account(MERCHANT)
+    business.mint(payer.address, 10**9)
+    worthless = created(business, "MockToken", ["string", "string", "uint8"], "Worthless", "USDC", 6)
+    business.send(payer.address, worthless, calldata("MockUSDC", "mint", payer.address, 10**9))
+    fake = payer.plans.create(price="9.99", token=worthless, payee=merchant.address)
+    for bought in (plan, fake):
+        payer.subscribe(bought.plan_id)
+
+    def reader(**named: object) -> Tallystick:
+        config = Config(rpc_url=business.anvil.url, deployment=manifest, merchant=MerchantConfig.model_validate(named))
+        return Tallystick.connect(config)
+
+    server = reader(payees=[merchant.address], tokens=[business.token], plans=[1, 2])
+    assert server.subscription(1).plan_id == 1
+    with pytest.raises(ForeignPlan, match=rf"is paid in {worthless}, allowed are {business.token}.*merchant\.tokens"):
+        server.subscription(2)
+    assert reader(plans=[1]).subscription(1).charges == 1
+    with pytest.raises(ForeignPlan, match=rf"pays {merchant.address}.*merchant\.payees"):
+        reader(payees=[business.payee], plans=[1]).subscription(1)
+
+
+def test_a_mandate_for_a_foreign_plan_is_not_submitted(business: Business, as_account: Connect, plan: Plan) -> None:
+    merchant, payer = as_account(MERCHANT), as_account(PAYER)
+    business.mint(payer.address, 10**9)
+    cheap = payer.plans.create(price=1, token=business.token, payee=merchant.address)
+    own, foreign = (payer.sign_mandate(bought.plan_id) for bought in (plan, cheap))
+    before = business.anvil.block_number
+    with pytest.raises(ForeignPlan, match="has the number 2"):
+        merchant.submit_mandate(foreign, plans=[plan.plan_id])
+    with pytest.raises(InputError, match="found no plans"):
+        merchant.submit_mandate(foreign, plans=[])
+    assert business.anvil.block_number == before
+    assert merchant.submit_mandate(own, plans=[plan.plan_id]).plan_id == plan.plan_id
 
 
 # --- Bad input (each a clear error, nothing sent) ---------------------------------------------------------------------

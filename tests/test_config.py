@@ -67,8 +67,12 @@ def test_lists_in_variables_are_written_as_in_toml(tmp_path: Path) -> None:
         "TALLYSTICK_MERCHANT_ADDRESS": '["1 Mill Lane", "York"]',
         "TALLYSTICK_PEG": f'[{{token = "{USDC.lower()}", currency = "USD"}}]',
         "TALLYSTICK_INDEX_FINALITY": "12",
+        "TALLYSTICK_MERCHANT_PAYEES": f'["{USDC.lower()}"]',
+        "TALLYSTICK_MERCHANT_TOKENS": f'["{USDC}"]',
+        "TALLYSTICK_MERCHANT_PLANS": "[3, 1]",
     }
     config = load_config(file, environment=environment)
+    assert (config.merchant.payees, config.merchant.tokens, config.merchant.plans) == ((USDC,), (USDC,), (3, 1))
     assert config.bill.retry_after_s == (60, 120)
     assert config.merchant.address == ("1 Mill Lane", "York")
     assert (config.peg[0].token, config.index.finality) == (USDC, 12)
@@ -132,6 +136,8 @@ def test_unknown_keys_in_sections_variables_and_flags_are_named_too(tmp_path: Pa
             f'[[peg]]\ntoken = "{USDC[:-1]}7"\ncurrency = "USD"',
             "the address fails its checksum, so a digit is mistyped",
         ),
+        ('[merchant]\npayees = ["me"]', "`merchant.payees[0]` is 'me': an address is 0x and 40 hex digits"),
+        ("[merchant]\nplans = [0]", "`merchant.plans[0]` is 0: input should be greater than 0"),
         ("gas = 3", "has an unknown key `gas`: the nearest one is `gas."),
         ("rpc_url", "is not TOML"),
     ],

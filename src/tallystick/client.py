@@ -15,7 +15,7 @@ anything, so that an error means nothing was changed, unless it is a Transaction
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +23,7 @@ from eth_account.signers.local import LocalAccount
 
 from tallystick.chain.signer import KeySigner, Signer
 from tallystick.chain.subscriptions import ControlTotals, Sent, Subscriptions
-from tallystick.config import Config, load_config
+from tallystick.config import Config, MerchantConfig, load_config
 from tallystick.core.address import parse_address
 from tallystick.core.events import PlanCreated, Subscribed
 from tallystick.core.mandate import SignedMandate
@@ -33,6 +33,7 @@ from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import DeclineReason, Subscription
 from tallystick.errors import AssetMismatch, InputError
 from tallystick.flows.connect import Connection, open_contract
+from tallystick.flows.recognise import ANY_PLAN, OwnPlans
 from tallystick.flows.refund import refund, refundable
 from tallystick.flows.subscribe import (
     MANDATE_VALID_S,
@@ -48,8 +49,9 @@ from tallystick.flows.subscribe import (
 class Tallystick:
     """Tallystick's contracts on one chain, used by one account. Threads may share it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, merchant: MerchantConfig | None = None) -> None:
         self._connection = connection
+        self._merchant = merchant or MerchantConfig()
         self._tokens: dict[str, Token] = {}
         self.plans = Plans(self)
 
@@ -75,7 +77,7 @@ class Tallystick:
         if isinstance(signer, LocalAccount):
             signer = KeySigner(signer)
         has_key = config.signer.keystore is not None or config.signer.key is not None
-        return cls(open_contract(config, signer=signer, signing=has_key))
+        return cls(open_contract(config, signer=signer, signing=has_key), config.merchant)
 
     @property
     def chain_id(self) -> int:
@@ -110,7 +112,7 @@ class Tallystick:
         TransactionErrors.
         """
         sent = subscribe(self._connection, plan_id, funding=funding, periods=periods)
-        return self.subscription(sent.one(Subscribed).subscription_id)
+        return self.contract.subscription(sent.one(Subscribed).subscription_id)
 
     def sign_mandate(
         self,
@@ -128,14 +130,20 @@ class Tallystick:
         """
         return sign_mandate(self._connection, plan_id, funding=funding, periods=periods, valid_s=valid_s, salt=salt)
 
-    def submit_mandate(self, signed: SignedMandate) -> Subscription:
+    def submit_mandate(self, signed: SignedMandate, *, plans: Collection[int] | None = None) -> Subscription:
         """Subscribes the payer of a signed mandate, who pays the first period; the signer here pays the gas only.
 
-        Raises what `subscribe` raises, and MandateExpired, InvalidSignature, SaltUsed, or InputError for a mandate for
-        another chain or contract.
+        A merchant says by `plans`, or in the configuration, which plans are their own: a mandate for another raises
+        ForeignPlan, and nothing is sent. Where neither says anything it is submitted whatever it is for. Raises what
+        `subscribe` raises, and MandateExpired, InvalidSignature, SaltUsed, or InputError for a mandate for another
+        chain or contract.
         """
+        own = OwnPlans.of(self._merchant, None, plans)
+        plan_id = signed.mandate.plan_id
+        if own != ANY_PLAN:
+            own.require(plan_id, self.contract.plan(plan_id).terms)
         sent = submit_mandate(self._connection, signed)
-        return self.subscription(sent.one(Subscribed).subscription_id)
+        return self.contract.subscription(sent.one(Subscribed).subscription_id)
 
     def approve(self, plan_id: int, *, periods: int = PERIODS) -> None:
         """Lets the contract move `periods` more periods' worth of the signer's tokens, and waits until that is mined.
@@ -149,9 +157,29 @@ class Tallystick:
         """Makes the signer's mandate with this salt worthless. Raises SaltUsed where it was submitted or revoked."""
         return self.contract.revoke_mandate(salt)
 
-    def subscription(self, subscription_id: int) -> Subscription:
-        """A subscription as it stands. Raises UnknownSubscription."""
-        return self.contract.subscription(subscription_id)
+    def subscription(self, subscription_id: int, *, plans: Collection[int] | None = None) -> Subscription:
+        """A subscription as it stands, after it was found to be of a plan of the merchant's own, or the signer's.
+
+        Anyone can create a plan that pays the merchant, of one unit or in a worthless token, and subscribe to it. So
+        its plan must have one of the numbers `plans`, or those of merchant.plans in the configuration, pay one of
+        merchant.payees (the signer where none is named) and be paid in one of merchant.tokens (any where none is
+        named). Where no plans are said a subscription can only be read by its payer. `contract.subscription` reads any.
+
+        Raises UnknownSubscription, ForeignPlan, or InputError where nothing says which plans are the merchant's.
+        """
+        found = self.contract.subscription(subscription_id)
+        signer = self._connection.signer
+        address = signer.address if signer else None
+        if plans is None and found.payer == address:
+            return found
+        own = OwnPlans.of(self._merchant, address, plans)
+        if not own.plan_ids:
+            raise InputError(
+                f"subscription {subscription_id} is of plan {found.plan_id}, and nothing says which plans are the "
+                f"merchant's, though anyone can create one: give their numbers as plans=[...], or set merchant.plans"
+            )
+        own.require(found.plan_id, self.contract.plan(found.plan_id).terms)
+        return found
 
     def cancel(self, subscription_id: int, *, at_period_end: bool = False) -> Subscription:
         """Ends a subscription now, or with the paid period; its payer and its payee may.
@@ -162,7 +190,7 @@ class Tallystick:
             self.contract.cancel_at_period_end(subscription_id)
         else:
             self.contract.cancel(subscription_id)
-        return self.subscription(subscription_id)
+        return self.contract.subscription(subscription_id)
 
     def pause(self, subscription_id: int) -> Subscription:
         """The payer stops the clock: nothing is charged, and what is left of the paid period is kept.
@@ -170,7 +198,7 @@ class Tallystick:
         Raises UnknownSubscription, NotAuthorized, NotActive, or ChargeDue where a period is not paid.
         """
         self.contract.pause(subscription_id)
-        return self.subscription(subscription_id)
+        return self.contract.subscription(subscription_id)
 
     def resume(self, subscription_id: int) -> Subscription:
         """The payer lets the clock go on: the next charge is due when what was left has passed.
@@ -178,7 +206,7 @@ class Tallystick:
         Raises UnknownSubscription, NotAuthorized or NotPaused.
         """
         self.contract.resume(subscription_id)
-        return self.subscription(subscription_id)
+        return self.contract.subscription(subscription_id)
 
     # --- Money ---
 

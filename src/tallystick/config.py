@@ -105,13 +105,17 @@ class BillConfig(_Section):
 
 
 class MerchantConfig(_Section):
-    """Who sells, as invoices show it."""
+    """Who sells, as invoices show it; and which plans are their own, because anyone can create one: those that pay
+    `payees` (empty: the account that signs), in `tokens` (empty: any), with the numbers `plans` (empty: any)."""
 
     name: str = "Unnamed merchant"
     address: tuple[str, ...] = ()
     tax_id: str | None = None
     email: str | None = None
     invoice_prefix: str = "INV-"
+    payees: tuple[Address, ...] = ()
+    tokens: tuple[Address, ...] = ()
+    plans: tuple[Annotated[int, Field(gt=0)], ...] = ()
 
 
 class PegConfig(_Section):
@@ -243,7 +247,7 @@ KEYS = [
     *(name for name in Config.model_fields if name not in SECTIONS),
     *(f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields),
 ]
-LISTS = {"bill.retry_after_s", "merchant.address", "peg"}
+LISTS = {"bill.retry_after_s", "merchant.address", "merchant.payees", "merchant.tokens", "merchant.plans", "peg"}
 VARIABLES = {PREFIX + key.upper().replace(".", "_"): key for key in KEYS if key not in SECRET_VARIABLES.values()}
 
 

@@ -4,6 +4,7 @@
       InputError              a value from the caller that is not what it should be
         AddressInvalid          too short, or mistyped by its checksum
         PermitUnsupported       the token takes no EIP-2612 permits
+        ForeignPlan             a plan that is not the merchant's own
       MoneyError
         AmountInvalid           text or weights that are no amount
         AssetMismatch           two assets in one sum
@@ -85,6 +86,31 @@ class AddressInvalid(InputError):
 
 class PermitUnsupported(InputError):
     """The token takes no EIP-2612 permits, or none that can be built for certain."""
+
+
+class ForeignPlan(InputError):
+    """A plan that is not the merchant's own: `what` of it (payee, token or number) was `found`, which is none of those
+    `allowed`."""
+
+    def __init__(self, plan_id: int, what: str, found: str | int, allowed: tuple[str | int, ...]) -> None:
+        self.plan_id = plan_id
+        self.what = what
+        self.found = found
+        self.allowed = allowed
+        super().__init__(str(self))
+        self.args = (plan_id, what, found, allowed)  # so that it can be pickled
+
+    def __str__(self) -> str:
+        names = ", ".join(map(str, self.allowed))
+        does = {"payee": "pays", "token": "is paid in"}.get(self.what, "has the number")
+        return (
+            f"plan {self.plan_id} is not the merchant's: it {does} {self.found}, allowed are {names}. Anyone can "
+            f"create a plan, so give nothing for it; if it is yours, add the {self.what} to {OWN_PLAN_KEYS[self.what]}"
+        )
+
+
+OWN_PLAN_KEYS = {"payee": "merchant.payees", "token": "merchant.tokens", "number": "merchant.plans"}
+"""Where the configuration says what makes a plan the merchant's own."""
 
 
 class MoneyError(TallystickError):

@@ -93,6 +93,8 @@ def test_the_mirror_lists_and_counts_what_is_paused(say: Say, run: Run, business
         )
         business.anvil.finalize()
         say(None, "index", "--once")
+    payees = f'["{business.anvil.address(MERCHANT)}"]'
+    Path("tallystick.toml").write_text(f'rpc_url = "{business.anvil.url}"\n[merchant]\npayees = {payees}\n')
     billed = say(BILLER, "bill", "--once")
     assert (billed["due"], billed["charged"], billed["declined"]) == (1, 1, [])
     say(None, "index", "--once")

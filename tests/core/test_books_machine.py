@@ -39,7 +39,7 @@ from tallystick.render.journal import FORMATS
 
 PAYEES = ["0x" + f"{number:040x}" for number in (1, 2)]
 TOKENS = ["0x" + f"{number:040x}" for number in (10, 11)]
-PEGS = {TOKENS[0]: Peg("USDC", 6, "USD", 2)}
+PEGS = {TOKENS[0]: [(0, Peg("USDC", 6, "USD", 2))]}
 KNOWN = {TOKENS[0]: Token(1, TOKENS[0], "USDC", 6), TOKENS[1]: Token(1, TOKENS[1], "DAI", 18)}
 MOST_UNITS = 2**96 - 1
 COUNTED = (PlanCreated, Subscribed, Charged, Refunded)

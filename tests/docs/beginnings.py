@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from eth_account import Account
+
 from tallystick.chain.rpc import Rpc
 from tallystick.core.money import parse_units
 from tallystick.flows.deploy import write_manifest
@@ -43,6 +45,14 @@ def nothing(anvil: Anvil, folder: Path) -> None:
     del anvil, folder
 
 
+def deployer(anvil: Anvil, folder: Path) -> None:
+    """A chain without the contracts; Ape has an account with the alias ALIAS, which nobody needs to unlock."""
+    del anvil
+    keyfile = folder / ".ape" / "accounts" / "ALIAS.json"
+    keyfile.parent.mkdir(parents=True)
+    keyfile.write_text(json.dumps(Account.encrypt(Account.create().key, "", iterations=1)))
+
+
 def sold(anvil: Anvil, folder: Path) -> None:
     """Books of a merchant: three payers, a plan of 9.99 a month, three months, a decline, a refund, a cancellation."""
     business = Business(anvil)
@@ -72,5 +82,6 @@ BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
     "docs/audit.md": sold,
     "docs/invoices.md": sold,
     "docs/ledger.md": sold,
+    "docs/operating.md": deployer,
 }
 """Every other document begins with nothing."""

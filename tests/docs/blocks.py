@@ -3,7 +3,7 @@
 bash, sh, python   are run, in their order, by `Reader`
 output             is what the block before it printed; `...` stands for anything
 toml               is a configuration, json is JSON
-text               is for people only: what is shown there is not run
+text               is for people only: no command may stand there, because it would not be run
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SHELLS = ("bash", "sh")
 TAGS = (*SHELLS, "python", "output", "toml", "json", "text")
+PROGRAMS = {
+    *("tallystick", "make", "toolchain/run", "ape", "anvil", "cast", "forge", "solc", "bean-check", "pytest", "ruff"),
+    *("python", "python3", "pip", "pip3", "uv", "node", "npm", "npx", "git", "docker", "curl", "apt-get", "sudo"),
+    *("sqlite3", "psql", "createdb", "bash", "sh", "cd", "source", "export", "unset"),
+}
+"""What a line of text that is a command begins with."""
 _FENCE = re.compile(r"^( *)(`{3,})(.*)$")
 
 
@@ -55,6 +61,32 @@ def blocks_of(document: Path) -> Iterator[Block]:
             lines.append(line.removeprefix(opened[1]))
     if opened is not None:
         raise ValueError(f"{name_of(document)}: the block that begins at line {start} never ends")
+
+
+def run_lines() -> list[str]:
+    """The lines of all shell blocks of all documents, without their comments."""
+    shells = [block for document in DOCUMENTS for block in blocks_of(document) if block.tag in SHELLS]
+    return [line.partition("  #")[0].strip() for block in shells for line in block.text.splitlines()]
+
+
+def commands_unrun(document: Path) -> Iterator[str]:
+    """Lines outside of blocks that are run which look like commands: in `text`, or set off by four blanks or more."""
+    text = [line for block in blocks_of(document) if block.tag == "text" for line in block.text.splitlines()]
+    indented = [line for line in prose_of(document).splitlines() if line.startswith((" " * 4, "\t"))]
+    for line in [*text, *indented]:
+        if program_of(line) is not None:
+            yield line.strip()
+
+
+def program_of(line: str) -> str | None:
+    """The program that a line would run as a command, behind a prompt, variables set for it and a folder; or None."""
+    words = line.split()
+    while words and (words[0] in {"$", ">", "#", "%", "sudo", "env"} or re.match(r"\w+=", words[0])):
+        del words[0]
+    if not words:
+        return None
+    name = words[0] if words[0] in PROGRAMS else words[0].rpartition("/")[2]
+    return name if name in PROGRAMS else None
 
 
 def prose_of(document: Path) -> str:

@@ -19,6 +19,8 @@ from tests.docs.blocks import ROOT, SHELLS, Block
 TIMEOUT_S = 120
 NODE = "http://127.0.0.1:8545"
 """Where the documents' chain is; a test's is elsewhere, on a port that was free."""
+BOOKS = "postgresql+psycopg://tally@books.internal/tallystick"
+"""Where the documents' PostgreSQL is; a test's listens on a socket of its own."""
 
 
 class Substitute(NamedTuple):
@@ -26,6 +28,11 @@ class Substitute(NamedTuple):
 
     line: str
     why: str
+
+
+def _ape(options: str, environment: str = "") -> str:
+    """Ape looks for its scripts in the project's folder, and a test must not leave a manifest there."""
+    return f'folder=$PWD; (cd "{ROOT}" && {environment} ape run deploy {options} --out "$folder/deployments")'
 
 
 SUBSTITUTES: Mapping[str, Substitute] = {
@@ -42,23 +49,36 @@ SUBSTITUTES: Mapping[str, Substitute] = {
         "it would listen on a port that may be taken, and outlive the block; the test has started one",
     ),
     f"APE_FOUNDRY_HOST={NODE} ape run deploy --network ethereum:local:foundry": Substitute(
-        f'folder=$PWD; (cd "{ROOT}" && '
-        f'APE_FOUNDRY_HOST={NODE} ape run deploy --network ethereum:local:foundry --out "$folder/deployments")',
-        "Ape looks for its scripts in the project's folder, and the test must not leave a manifest there",
+        _ape("--network ethereum:local:foundry", f"APE_FOUNDRY_HOST={NODE}"),
+        "the reader's folder is not the project's, see `_ape`",
+    ),
+    "ape run deploy --network ethereum:local:foundry": Substitute(
+        _ape("--network ethereum:local:foundry"), "the reader's folder is not the project's, see `_ape`"
+    ),
+    "ape run deploy --network base:mainnet:node --account ALIAS": Substitute(
+        "cast rpc anvil_setChainId 8453 > /dev/null; "
+        + _ape(f"--network base:mainnet:{NODE} --account ALIAS", 'APE_DATA_FOLDER="$folder/.ape"')
+        + "; cast rpc anvil_setChainId 31337 > /dev/null",
+        "a public chain costs money: the test's answers as Base, and has the contracts already, so that the account is "
+        "found but pays nothing",
     ),
     "tallystick index --follow &": Substitute("tallystick index --once", "it would outlive the block"),
+    f"tallystick index --follow --db {BOOKS} &": Substitute(
+        f"tallystick index --once --db {BOOKS}", "it would outlive the block"
+    ),
     "tallystick bill --follow &": Substitute("tallystick bill --once", "it would outlive the block"),
 }
 
 
 class Reader:
     """Does blocks in a folder: shell commands each in a new shell that knows what the ones before exported, Python in
-    one session. `environment` is what the shell begins with, `url` the node that the test has started."""
+    one session. `environment` is what the shell begins with, `addresses` where the test has started what the documents
+    have elsewhere: NODE, BOOKS."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], url: str) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], addresses: Mapping[str, str]) -> None:
         self.folder = folder
         self.environment = dict(environment)
-        self.url = url
+        self.addresses = addresses
         self.printed: str | None = None
         self._session: dict[str, Any] = {"__name__": "__main__"}
 
@@ -81,7 +101,7 @@ class Reader:
     def _shell(self, block: Block) -> str:
         script, after = self.folder / ".block.sh", self.folder / ".block.environment"
         lines = [_substituted(line) for line in block.text.splitlines()]
-        text = "\n".join(lines).replace(NODE, self.url)
+        text = self._here("\n".join(lines))
         script.write_text(f"set -euo pipefail\n{text}\nenv -0 > '{after}'\n")
         done = subprocess.run(
             ["bash", str(script)],
@@ -100,11 +120,17 @@ class Reader:
 
     def _python(self, block: Block) -> str:
         """Run in this process, because the imports take longer than everything else."""
-        source = "\n" * (block.line - 1) + block.text.replace(NODE, self.url)
+        source = "\n" * (block.line - 1) + self._here(block.text)
         code = compile(source, str(block.document), "exec")
         with contextlib.redirect_stdout(io.StringIO()) as printed, self._as_here():
             exec(code, self._session)
         return printed.getvalue()
+
+    def _here(self, text: str) -> str:
+        """With the addresses of what the test has started."""
+        for address, here in self.addresses.items():
+            text = text.replace(address, here)
+        return text
 
     @contextlib.contextmanager
     def _as_here(self) -> Iterator[None]:

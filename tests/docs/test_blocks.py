@@ -8,14 +8,28 @@ from pathlib import Path
 import pytest
 
 from tallystick.testing import start_anvil
+from tests.databases import PostgresServer
 from tests.docs.beginnings import BEGINNINGS, FIRST_DAY, nothing, sold
-from tests.docs.blocks import DOCUMENTS, ROOT, SHELLS, TAGS, Block, blocks_of, name_of
-from tests.docs.reader import SUBSTITUTES, Reader
+from tests.docs.blocks import DOCUMENTS, ROOT, TAGS, blocks_of, commands_unrun, name_of, run_lines
+from tests.docs.reader import BOOKS, NODE, SUBSTITUTES, Reader
 from tests.docs.warm import ADDRESS, WarmProgram
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_a_reader_can_do_what_it_says(document: Path, tmp_path: Path, warm: WarmProgram) -> None:
+def needs_postgres(document: Path) -> bool:
+    return BOOKS in document.read_text()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(document, marks=[pytest.mark.postgres] if needs_postgres(document) else [])
+        for document in DOCUMENTS
+    ],
+    ids=name_of,
+)
+def test_a_reader_can_do_what_it_says(
+    document: Path, tmp_path: Path, warm: WarmProgram, request: pytest.FixtureRequest
+) -> None:
     begin = BEGINNINGS.get(name_of(document), nothing)
     timestamp = ["--timestamp", str(FIRST_DAY)] if begin is sold else []
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TALLYSTICK_")}
@@ -23,7 +37,11 @@ def test_a_reader_can_do_what_it_says(document: Path, tmp_path: Path, warm: Warm
     with start_anvil(*timestamp) as anvil:
         begin(anvil, tmp_path)
         environment |= {"TALLYSTICK_RPC_URL": anvil.url, "ETH_RPC_URL": anvil.url}
-        reader = Reader(tmp_path, environment, anvil.url)
+        addresses = {NODE: anvil.url}
+        if needs_postgres(document):
+            server: PostgresServer = request.getfixturevalue("postgres")
+            addresses[BOOKS] = server.create()
+        reader = Reader(tmp_path, environment, addresses)
         for block in blocks_of(document):
             reader.do(block)
 
@@ -34,9 +52,9 @@ def test_every_block_says_what_it_is(document: Path) -> None:
         assert block.tag in TAGS, f"{block} is tagged {block.tag!r}, allowed are {', '.join(TAGS)}"
 
 
-def run_lines() -> list[str]:
-    shells: list[Block] = [block for document in DOCUMENTS for block in blocks_of(document) if block.tag in SHELLS]
-    return [line.partition("  #")[0].strip() for block in shells for line in block.text.splitlines()]
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_command_stands_where_it_is_run(document: Path) -> None:
+    assert list(commands_unrun(document)) == [], "make it a `bash` block, comments behind two blanks and #"
 
 
 def test_every_substitute_is_for_a_line_that_is_there() -> None:
@@ -44,7 +62,9 @@ def test_every_substitute_is_for_a_line_that_is_there() -> None:
 
 
 def test_what_runs_for_ever_has_a_substitute() -> None:
-    assert [line for line in run_lines() if line.endswith("&") and line not in SUBSTITUTES] == []
+    assert [
+        line for line in run_lines() if (line.endswith("&") or " --follow" in line) and line not in SUBSTITUTES
+    ] == []
 
 
 def test_make_demo_is_the_demo_after_the_set_up() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -12,7 +14,7 @@ import click
 import pytest
 
 from tallystick.cli import COMMANDS, main
-from tests.docs.blocks import DOCUMENTS, ROOT, SHELLS, blocks_of, name_of, prose_of
+from tests.docs.blocks import DOCUMENTS, ROOT, SHELLS, blocks_of, name_of, program_of, prose_of, run_lines
 
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 CALL = re.compile(r"\btallystick((?: +[^\s|;&<>`]+)*)")
@@ -36,9 +38,9 @@ ALL = dict(commands())
 
 def calls_in(document: Path) -> Iterator[list[str]]:
     """The words behind each `tallystick` of its blocks and its inline code."""
-    shells = [block.text.replace("\\\n", " ") for block in blocks_of(document) if block.tag in (*SHELLS, "text")]
+    shells = [block.text.replace("\\\n", " ") for block in blocks_of(document) if block.tag in SHELLS]
     lines = [line.partition("  #")[0] for text in shells for line in text.splitlines()]
-    for line in [*lines, *INLINE.findall(prose_of(document).replace("\n", " "))]:
+    for line in [*lines, *inline_in(document)]:
         for words in CALL.findall(line.replace('"$(', " ").replace("$(", " ")):
             yield words.replace(")", " ").split()
 
@@ -107,15 +109,63 @@ def test_an_example_of_the_help_is_understood(
             context = command.make_context(name, rest, parent=context)
 
 
+def inline_in(document: Path) -> list[str]:
+    """The inline code of its text, each in one line."""
+    return INLINE.findall(prose_of(document).replace("\n", " "))
+
+
+def programs_in(document: Path) -> Iterator[tuple[str, list[str]]]:
+    """The commands in its inline code: the program, and the words behind it. A program alone is but its name."""
+    for code in inline_in(document):
+        program = program_of(code)
+        if program is not None and len(words := shlex.split(code)) > 1:
+            yield program, words[1:]
+
+
 def test_every_make_target_in_the_documents_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for document in DOCUMENTS:
-        text = document.read_text()
-        named = {words for code in INLINE.findall(text) for words in re.findall(r"^make ([a-z-]+)", code)}
-        named |= {
-            word for block in blocks_of(document) for word in re.findall(r"^make ([a-z-]+)", block.text, re.MULTILINE)
-        }
-        assert named <= targets, name_of(document)
+        lines = [line for block in blocks_of(document) if block.tag in SHELLS for line in block.text.splitlines()]
+        calls = [words for program, words in programs_in(document) if program == "make"]
+        calls += [shlex.split(line, comments=True)[1:] for line in lines if program_of(line) == "make"]
+        assert {word for words in calls for word in words if "=" not in word} <= targets, name_of(document)
+
+
+def options_of_anvil() -> set[str]:
+    shown = subprocess.run(["anvil", "--help"], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"--[a-z-]+", shown))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_a_command_in_the_text_is_one_that_there_is(document: Path) -> None:
+    """`tallystick` and `make` have tests of their own; of the others it stands in a block too, or is checked here."""
+    run = {" ".join(line.partition("  #")[0].split()) for line in run_lines()}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for program, words in programs_in(document):
+        if program in {"tallystick", "make"} or " ".join([program, *words]) in run:
+            continue
+        options = {word for word in words if word.startswith("-")}
+        if program == "pip":
+            command, package = words
+            named = set(package.removeprefix(".").strip("[]").split(",")) - {""}
+            assert (command, package[0], named <= set(extras)) == ("install", ".", True), words
+        elif program == "anvil":
+            assert options <= options_of_anvil(), words
+        elif program == "cast" and len(words) == 1:
+            subprocess.run(["cast", words[0], "--help"], stdout=subprocess.DEVNULL, check=True)
+        else:
+            raise AssertionError(
+                f"{program} {' '.join(words)} in {name_of(document)}: make it a block, so that it is run"
+            )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_an_option_in_the_text_is_one_that_there_is(document: Path) -> None:
+    parameters = [parameter for command in (main, *ALL.values()) for parameter in command.params]
+    known = {text for parameter in parameters for text in (*parameter.opts, *parameter.secondary_opts)}
+    for code in inline_in(document):
+        if code.startswith("--"):
+            assert code.split()[0].partition("=")[0] in known, code
 
 
 def test_the_program_is_the_main_command() -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tallystick.errors import ConfigError
-from tests.docs.blocks import ROOT, Block, blocks_of
-from tests.docs.reader import Reader
+from tests.docs.blocks import ROOT, Block, blocks_of, commands_unrun
+from tests.docs.reader import NODE, Reader
 from tests.docs.warm import ADDRESS, WarmProgram
 
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Reader:
-    return Reader(tmp_path, os.environ, "http://127.0.0.1:1")
+    return Reader(tmp_path, os.environ, {})
 
 
 def block(tag: str, text: str) -> Block:
@@ -31,6 +31,37 @@ def test_blocks_are_found_with_their_places(tmp_path: Path) -> None:
         (3, "bash", "ls\n"),
         (6, "text", "```\n"),
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "tallystick status",
+            "$ make demo",
+            "  ape run deploy",
+            "toolchain/run forge test",
+            "make",
+            "# pip install .",
+        ),
+        *(".venv/bin/tallystick status", "NAME=1 OTHER='2' anvil --silent", "sudo apt-get install x", "python -m x"),
+    ],
+)
+def test_a_command_that_nothing_runs_is_noticed(line: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"a\n```text\ncli\n{line}\n```\nb\n")
+    assert list(commands_unrun(page)) == [line.strip()]
+    page.write_text(f"a\n\n    {line}\n\nb\n")
+    assert list(commands_unrun(page)) == [line.strip()]
+    page.write_text(f"{line}\n```bash\n{line}\n```\n```text\nto {line}\nmaker, tallystick.db | NAME=1\n\n```\n")
+    assert list(commands_unrun(page)) == []
+
+
+def test_what_the_documents_have_elsewhere_is_here(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, os.environ, {NODE: "http://127.0.0.1:1"})
+    for tag, text in (("bash", f"echo {NODE}\n"), ("python", f"print('{NODE}')\n")):
+        reader.do(block(tag, text))
+        reader.do(block("output", "http://127.0.0.1:1\n"))
 
 
 def test_a_command_that_fails_is_noticed(reader: Reader) -> None:

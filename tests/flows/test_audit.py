@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
 from sqlalchemy import text
 
+from tallystick.chain.logs import LogReader
 from tallystick.chain.rpc import Rpc
-from tallystick.errors import CorruptionError
+from tallystick.core.invoice import Kind
+from tallystick.core.ledger import Entry, Posting, entry_hash
+from tallystick.core.period import Unit
+from tallystick.core.plan import Plan, PlanTerms
+from tallystick.core.subscription import Status, Subscription
+from tallystick.errors import CorruptionError, EventsInconsistent, NodeRefused
 from tallystick.flows.audit import AuditReport, audit
 from tallystick.flows.ingest import Target, ingest
-from tallystick.storage.database import open_database, transaction
-from tallystick.testing import Anvil
+from tallystick.storage.database import open_database, reading, transaction
+from tallystick.storage.invoices import add_invoices, read_invoices
+from tallystick.storage.journal import add_entries, read_entries
+from tallystick.storage.pending import drop_pending_after
+from tallystick.storage.sources import advance_source, find_source
+from tallystick.storage.subscriptions import add_plans, save_subscriptions
+from tallystick.testing import STATES_KEPT, Anvil
 from tests.business import PRICE_UNITS, UNLIMITED, Business
+from tests.chain.bad_node import bad_node
 from tests.databases import NewDatabase
 
 MONTH_AND_MORE = 32 * 86_400
@@ -34,6 +49,8 @@ class Books:
         self.target = Target(anvil.chain_id, contract.address, contract.start_block, pegs={self.business.token: "USD"})
         self.engine = open_database(url)
         self.rpc = Rpc(anvil.url)
+        ingest(self.engine, self.rpc, self.target)
+        self.business.call(self.business.payee, "cancelAtPeriodEnd", ids[0])  # stays pending
         ingest(self.engine, self.rpc, self.target)
 
     def audit(self) -> AuditReport:
@@ -88,7 +105,48 @@ LIES = {
     "UPDATE subscriptions SET next_due = next_due - 1 WHERE subscription_id = 1": "subscription 1",
     "UPDATE tokens SET decimals = 2": "token 0x",
     "UPDATE sources SET final_hash = x'00'": "block ",
+    "UPDATE sources SET final_time = final_time + 1": "block ",
+    "UPDATE sources SET start_block = start_block + 1": "the source's first block",
+    "UPDATE sources SET start_block = start_block - 1": "the source's first block",
+    "UPDATE tokens SET symbol = 'USDT'": "token 0x",
+    "DELETE FROM tokens": "token 0x",
+    "UPDATE entries SET entry_number = 9223372036854775807 WHERE entry_number = 7": "journal entry 7",
+    "UPDATE entries SET entry_number = 0 WHERE entry_number = 1": "journal entry 0",
+    "UPDATE entries SET previous_hash = x'00' WHERE entry_number = 3": "journal entry 3",
+    "UPDATE entries SET kind = 'charge|9' WHERE entry_number = 3": "journal entry 3",
+    "UPDATE postings SET token = '0xelsewhere' WHERE entry_number = 2 AND position = 1": "journal entry 2",
+    "UPDATE postings SET account = 'Assets:Wallet:x' WHERE entry_number = 2 AND position = 1": "control total of x in",
+    "UPDATE invoices SET payer = payee WHERE kind = 'invoice' AND number = 3": "invoice 3 of",
+    "UPDATE invoices SET payee = 'nobody' WHERE kind = 'invoice' AND number = 3": "invoice 3 of nobody",
+    "UPDATE invoices SET fiat_evidence = 'trust me' WHERE kind = 'invoice' AND number = 3": "invoice 3 of",
+    "UPDATE invoices SET fiat_currency = NULL WHERE kind = 'invoice' AND number = 3": "invoice 3 of",
+    "UPDATE invoices SET corrects = 2 WHERE kind = 'credit_note'": "credit note 1 of",
+    "UPDATE invoice_lines SET description = 'gift' WHERE kind = 'invoice' AND number = 2": "invoice 2 of",
+    "UPDATE invoice_lines SET number = 99 WHERE kind = 'invoice' AND number = 2": "lines of invoice 99",
+    "UPDATE events SET transaction_hash = x'00' WHERE name = 'Refunded'": "event in block",
+    "UPDATE events SET name = 'Charged' WHERE name = 'Refunded'": "event in block",
+    "UPDATE pegs SET currency = 'EUR'": "invoice 1 of",
+    "UPDATE pegs SET currency = NULL": "invoice 1 of",
+    "UPDATE pegs SET from_block = 9999": "invoice 1 of",
+    "DELETE FROM pegs": "credit note 1 of",
+    "UPDATE plans SET payee = token WHERE plan_id = 1": "plan 1",
+    "UPDATE plans SET plan_id = 2 WHERE plan_id = 1": "plan 2",
+    "UPDATE subscriptions SET subscription_id = 9 WHERE subscription_id = 3": "subscription 9",
+    "UPDATE headers SET hash = x'00' WHERE number = (SELECT min(number) FROM headers)": "pending block",
+    "UPDATE headers SET time = time + 1 WHERE number = (SELECT max(number) FROM headers)": "pending block",
+    "DELETE FROM events WHERE block_number > (SELECT final_number FROM sources)": "event in block",
+    "UPDATE events SET data = x'00' WHERE block_number > (SELECT final_number FROM sources)": "event in block",
+    "UPDATE events SET block_number = 99 WHERE block_number > (SELECT final_number FROM sources)": "event in block 99",
 }
+"""What is changed, and the beginning of a row that the audit must name."""
+
+UNREADABLE = {
+    "UPDATE subscriptions SET status = 'gone' WHERE subscription_id = 3": "subscription 3 has the status 'gone'",
+    "UPDATE plans SET unit = 'fortnight' WHERE plan_id = 1": "plan 1 has the unit 'fortnight'",
+    "UPDATE sources SET contract = 'elsewhere'": "mirrors nothing of",
+    "UPDATE sources SET chain_id = 1": "mirrors nothing of",
+}
+"""What is changed, and what the audit says that cannot go on."""
 
 
 @pytest.mark.parametrize("lie", LIES, ids=[f"{number:02}" for number in range(len(LIES))])
@@ -99,12 +157,102 @@ def test_every_lie_in_the_database_is_found_and_named(books: Books, lie: str) ->
     assert any(difference.row.startswith(LIES[lie]) for difference in report.differences), report.differences
 
 
+@pytest.mark.parametrize("lie", UNREADABLE, ids=[f"{number:02}" for number in range(len(UNREADABLE))])
+def test_a_row_that_cannot_be_read_ends_the_audit_with_its_name(books: Books, lie: str) -> None:
+    books.change(lie)
+    with pytest.raises(CorruptionError, match=UNREADABLE[lie]):
+        books.audit()
+
+
+def test_an_amount_that_no_token_has_is_told(anvil: Anvil, tmp_path: Path) -> None:
+    """PostgreSQL takes no such number; SQLite's text does, and Python would not even read it."""
+    books = Books(anvil, f"sqlite:///{tmp_path}/books.db")
+    books.change(f"UPDATE postings SET units = '{'9' * 5_000}' WHERE entry_number = 2 AND position = 1")
+    with pytest.raises(CorruptionError, match="an amount of 5000 digits"):
+        books.audit()
+
+
+def test_rows_that_belong_to_nothing_are_found(books: Books) -> None:
+    """Invoices, plans and subscriptions beside those that follow from the chain, in series of their own."""
+    with reading(books.engine) as connection:
+        (invoice, *_) = read_invoices(connection, 1, kind=Kind.INVOICE)
+    stranger = "0x" + "9" * 40
+    with transaction(books.engine) as connection:
+        add_invoices(connection, 1, [invoice._replace(payee=stranger), invoice._replace(number=7)])
+        add_plans(connection, 1, [Plan(2, PlanTerms(stranger, 1, stranger, 1, Unit.DAY))])
+        save_subscriptions(connection, 1, [Subscription(4, stranger, 2, 0, 0, Status.ACTIVE, 1)])
+        add_entries(connection, 1, [Entry(8, "charge", invoice.origin, (), b"", b"")])
+    rows = {difference.row for difference in books.audit().differences}
+    expected = {
+        f"invoice 1 of {stranger}",
+        f"invoice 7 of {invoice.payee}",
+        "plan 2",
+        "subscription 4",
+        "journal entry 8",
+    }
+    assert expected <= rows
+
+
+def test_two_postings_hidden_in_one_are_found(books: Books) -> None:
+    """Their text, and so the entry's hash, is the same; the entry is not."""
+    with reading(books.engine) as connection:
+        entry = next(read_entries(connection, 1, first=2))
+    debit, credit = entry.postings
+    hidden = Posting(",".join((*debit[:3], f"{debit.units};{credit.account}")), *credit[1:])
+    assert entry_hash(entry.number, entry.kind, entry.origin, (hidden,), entry.previous_hash) == entry.hash
+    with transaction(books.engine) as connection:
+        connection.execute(text("DELETE FROM postings WHERE entry_number = 2 AND position = 1"))
+        connection.execute(
+            text("UPDATE postings SET account = :account WHERE entry_number = 2"), {"account": hidden[0]}
+        )
+    rows = {difference.row for difference in books.audit().differences}
+    assert {"journal entry 2, debits less credits", "journal entry 2, postings"} <= rows
+
+
+def test_a_node_that_leaves_events_out_is_found_by_the_contracts_counts(books: Books) -> None:
+    """The database was filled by the same node, so that both agree."""
+    hidden = books.business.subscribe(books.business.payer("last"), 1)
+    books.business.anvil.finalize()
+    with bad_node(books.business.anvil.url, seed=0, rate=0) as node:
+        node._answer = lambda _, answer: (200, without_subscription(hidden, answer))  # type: ignore[method-assign, assignment]
+        rpc = Rpc(node.url, sleep=lambda _: None)
+        with pytest.raises(EventsInconsistent, match=r"the contract counted 4 subscriptions, .* make 3"):
+            ingest(books.engine, rpc, books.target)
+        with transaction(books.engine) as connection:  # as if the mirror had not noticed
+            header = LogReader(rpc, books.target.contract).header("finalized")
+            assert header is not None
+            source = find_source(connection, books.target.chain_id, books.target.contract)
+            assert source is not None
+            drop_pending_after(connection, 1, source.final_number)
+            advance_source(connection, source, header.number, header.hash, header.time)
+        rows = {difference.row for difference in audit(books.engine, rpc, books.target).differences}
+    assert "number of subscriptions" in rows
+    assert any(row.endswith("charge count") for row in rows)
+
+
+def without_subscription(number: int, answer: bytes) -> bytes:
+    """A node's answer without the logs of one subscription."""
+    document = msgspec.json.decode(answer)
+    if isinstance(document, dict) and isinstance(document["result"], list):
+        topic = "0x" + number.to_bytes(32, "big").hex()
+        document["result"] = [log for log in document["result"] if topic not in log["topics"]]
+    return msgspec.json.encode(document)
+
+
+def test_books_whose_last_block_has_no_state_any_more_are_not_called_right(books: Books) -> None:
+    books.business.anvil.mine(STATES_KEPT + 50)
+    with pytest.raises(NodeRefused, match="tallystick index --once"):
+        books.audit()
+
+
+def test_what_is_pending_and_was_reorganised_is_no_difference(books: Books) -> None:
+    ingest(books.engine, books.rpc, books.target)
+    books.business.anvil.reorg(1)
+    assert books.audit().ok
+
+
 def test_a_lie_that_is_consistent_in_itself_is_found_by_the_chain(books: Books) -> None:
     """Whoever can write the database can also compute hashes: the chain still says otherwise."""
-    from tallystick.core.ledger import entry_hash
-    from tallystick.storage.database import reading
-    from tallystick.storage.journal import read_entries
-
     with reading(books.engine) as connection:
         *_, last = read_entries(connection, 1)
     forged = tuple(posting._replace(units=posting.units - 1) for posting in last.postings)

@@ -18,6 +18,7 @@ from tallystick.errors import AnotherLeads, CorruptionError
 from tallystick.flows.bill import BillReport, bill_once, bill_role
 from tallystick.flows.ingest import Target, ingest
 from tallystick.flows.lead import leading
+from tallystick.flows.recognise import ANY_PLAN, OwnPlans
 from tallystick.storage.attempts import last_attempts
 from tallystick.storage.database import open_database, reading
 from tests.business import PRICE_UNITS, UNLIMITED, Business
@@ -43,8 +44,10 @@ class Desk:
     def index(self) -> None:
         ingest(self.engine, Rpc(self.business.anvil.url), self.target)
 
-    def bill(self, *, max_gas: int = 12_000_000, retries: Sequence[int] = RETRIES) -> BillReport:
-        return bill_once(self.engine, self.target, self.contract, max_gas=max_gas, retry_after_s=retries)
+    def bill(
+        self, *, max_gas: int = 12_000_000, retries: Sequence[int] = RETRIES, own: OwnPlans = ANY_PLAN
+    ) -> BillReport:
+        return bill_once(self.engine, self.target, self.contract, max_gas=max_gas, retry_after_s=retries, own=own)
 
     def charges(self, subscription_id: int) -> int:
         return self.contract.subscription(subscription_id).charges
@@ -149,6 +152,34 @@ def test_batches_stay_within_their_gas(desk: Desk) -> None:
         for sent in report.transactions
     ]
     assert max(gas) <= 1_000_000
+
+
+def test_only_the_merchant_s_own_plans_are_charged(desk: Desk) -> None:
+    business = desk.business
+    mine, cheap = business.create_plan(), business.create_plan(price=1)
+    theirs = business.create_plan(payee=business.account("another merchant"))
+    ada = business.payer("ada")
+    ids = [business.subscribe(ada, plan) for plan in (mine, cheap, theirs)]
+    business.anvil.advance(MONTH_AND_MORE)
+    desk.index()
+    payees, token = frozenset({business.payee}), frozenset({business.token})
+
+    elsewhere = desk.bill(own=OwnPlans(payees, tokens=frozenset({business.payee})))
+    assert (elsewhere.due, elsewhere.foreign_due, elsewhere.transactions) == (0, 3, [])
+    assert [(found.plan_id, found.what) for found in elsewhere.foreign] == [(1, "token"), (2, "token"), (3, "payee")]
+
+    named = desk.bill(own=OwnPlans(payees, token, frozenset({mine})))
+    assert (named.due, named.charged, named.foreign_due) == (1, 1, 2)
+    assert [desk.charges(number) for number in ids] == [2, 1, 1]
+    desk.index()
+
+    by_payee = desk.bill(own=OwnPlans(payees, token))
+    assert (by_payee.due, by_payee.charged, by_payee.foreign_due) == (1, 1, 1)
+    assert [desk.charges(number) for number in ids] == [2, 2, 1]
+    (left,) = by_payee.foreign
+    assert (left.plan_id, left.allowed) == (theirs, (business.payee,))
+    with reading(desk.engine) as connection:
+        assert last_attempts(connection, 1, ids) == {}
 
 
 def test_two_billers_at_once_charge_each_once_E72(business: Business, new_database: NewDatabase) -> None:

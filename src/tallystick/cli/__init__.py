@@ -17,6 +17,7 @@ import difflib
 import functools
 import importlib
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +101,22 @@ def configured(function: Callable[Concatenate[Config, P], R]) -> Callable[P, R]:
         return function(click.get_current_context().ensure_object(Invocation).config, *args, **kwargs)
 
     return common_options(with_config)
+
+
+def unlocked(config: Config) -> Config:
+    """For a command that signs: asks on a terminal for a keystore's password, where none is set.
+
+    Off a terminal, and where there is no such file or a key beside it, nothing is asked: opening it says what is wrong.
+    """
+    signer = config.signer
+    if signer.keystore is None or signer.key is not None or signer.password is not None:
+        return config
+    if not (sys.stdin.isatty() and sys.stderr.isatty() and signer.keystore.is_file()):
+        return config
+    from pydantic import SecretStr
+
+    password = click.prompt(f"Password of {signer.keystore}", hide_input=True, err=True)
+    return config.model_copy(update={"signer": signer.model_copy(update={"password": SecretStr(password)})})
 
 
 class Failure(click.ClickException):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from tallystick.cli import configured, examples
+from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.output import Record, Time, shown
 from tallystick.cli.progress import say
 from tallystick.config import Config
+from tallystick.errors import ForeignPlan
 
 POLL_S = 15.0
+SHOWN_PLANS = 3
+"""Of how many plans that are left out the reason is shown."""
 
 
 @click.command(
@@ -26,6 +31,10 @@ def bill(config: Config, once: bool) -> Record:
 
     What is due is read from the mirror, which `tallystick index` keeps up to date. Each charge is tried without sending
     first, so that a payer without money costs no gas. Anyone may charge: the key that pays the gas needs no rights.
+
+    Anyone may create plans, too, so only your own are charged: those that pay one of merchant.payees, in one of
+    merchant.tokens (any where none is named), with a number in merchant.plans (any where none is named). Where no payee
+    is named it is the account whose key pays the gas.
     """
     from tallystick.chain.node import connect
     from tallystick.chain.sender import Sender
@@ -35,23 +44,32 @@ def bill(config: Config, once: bool) -> Record:
     from tallystick.flows.follow import repeat
     from tallystick.flows.lead import leading
     from tallystick.flows.mirror import open_mirror
+    from tallystick.flows.recognise import OwnPlans
 
-    signer = configured_signer(config.signer)
+    signer = configured_signer(unlocked(config).signer)
+    own = OwnPlans.of(config.merchant, signer.address)
     mirror = open_mirror(config)
     node = connect(config.rpc_url, chain_id=mirror.target.chain_id)
     contract = Subscriptions(node, mirror.target.contract, Sender(node, signer, config.gas))
 
     with leading(mirror.engine, bill_role(mirror.target), wait=not once, say=say) as lease:
+        told = False
 
         def round_of_billing() -> BillReport:
-            return bill_once(
+            nonlocal told
+            report = bill_once(
                 mirror.engine,
                 mirror.target,
                 contract,
                 max_gas=config.bill.max_gas,
                 retry_after_s=config.bill.retry_after_s,
+                own=own,
                 lease=lease,
             )
+            if report.foreign and not report.due and not told:
+                told = True
+                say(left_out(report.foreign_due, report.foreign))
+            return report
 
         def step() -> None:
             lease.renew()
@@ -79,6 +97,15 @@ def bill(config: Config, once: bool) -> Record:
             "already_done": report.already_done,
             "transactions": report.transactions,
             "gas_used": report.gas_used,
+            "due_to_others": report.foreign_due,
         },
         note="Next: tallystick index --once brings the charges into invoices and the ledger.",
     )
+
+
+def left_out(count: int, foreign: Sequence[ForeignPlan]) -> str:
+    """Why nothing is charged although something is due: what was found, what is allowed, what to do."""
+    reasons = [f"  {objection}" for objection in foreign[:SHOWN_PLANS]]
+    if len(foreign) > SHOWN_PLANS:
+        reasons.append(f"  and {len(foreign) - SHOWN_PLANS} more plans")
+    return "\n".join([f"None of your plans is due. {count} subscriptions of other plans are:", *reasons])

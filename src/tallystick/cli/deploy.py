@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
 
-from tallystick.cli import configured, examples
+from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.output import Record, shown
 from tallystick.config import Config
 
@@ -50,8 +51,9 @@ def deploy(config: Config, folder: Path, with_factory: bool, test_token: bool) -
         require_own_chain(node.chain_id)
     sent = []
 
+    @functools.cache
     def sender() -> Sender:
-        return Sender(node, configured_signer(config.signer), config.gas)
+        return Sender(node, configured_signer(unlocked(config).signer), config.gas)
 
     def send(to: str, data: bytes, value_wei: int) -> str:
         receipt = sender().send(Call(to, data, value_wei))

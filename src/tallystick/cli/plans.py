@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tallystick.cli import configured, examples
+from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.output import Record, Table, shown
 from tallystick.config import Config
 from tallystick.core.money import Amount, Token
@@ -55,7 +55,7 @@ def create(config: Config, price: str, token: str, every: int, unit: str, payee:
     from tallystick.flows.connect import open_contract
 
     token_address, payee_address = parse_address(token), parse_address(payee) if payee else None
-    connection = open_contract(config, signing=True)
+    connection = open_contract(unlocked(config), signing=True)
     found = connection.token(token_address).describe()
     terms = PlanTerms(
         payee=payee_address or connection.sender.address,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tallystick.cli import configured, examples
+from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.output import Record, Table, Time, shown
 from tallystick.config import Config
 from tallystick.core.money import Amount
@@ -36,7 +36,7 @@ def create(config: Config, subscription_id: int, charge_number: int, amount: str
     from tallystick.flows.connect import open_contract
     from tallystick.flows.refund import refund, refundable
 
-    connection = open_contract(config, signing=True)
+    connection = open_contract(unlocked(config), signing=True)
     found = refundable(connection, subscription_id, charge_number)
     token = connection.token(found.terms.token).describe()
     units = parse_units(amount, token.decimals) if amount else None

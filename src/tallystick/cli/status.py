@@ -15,11 +15,19 @@ from tallystick.config import Config
 @configured
 @shown
 def status(config: Config) -> Record:
-    """Heads, lag, finality, due and failed charges."""
+    """Heads, lag, finality, due and failed charges.
+
+    `due` counts subscriptions of the merchant's own plans, as `tallystick bill` would with TALLYSTICK_KEY; where
+    neither that nor merchant.payees says who is paid, those of all payees.
+    """
+    from tallystick.chain.signer import KeySigner
     from tallystick.flows.mirror import open_mirror
+    from tallystick.flows.recognise import OwnPlans
     from tallystick.flows.status import read_state
 
-    state = read_state(open_mirror(config))
+    key = config.signer.key
+    own = OwnPlans.of(config.merchant, KeySigner.from_key(key.get_secret_value()).address if key else None)
+    state = read_state(open_mirror(config), own)
     values = asdict(state) | {"time": Time(state.time)}
     lagging = state.mirror_head is None or (state.lag_blocks or 0) > 0
     notes = []

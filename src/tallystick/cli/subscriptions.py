@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
-from tallystick.cli import configured, examples
+from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.output import Record, Table, Time, shown
 from tallystick.config import Config
 from tallystick.core.money import Amount, Token
@@ -58,7 +58,7 @@ def subscribe(config: Config, plan_id: int, funding: str, periods: int) -> Recor
     from tallystick.flows.subscribe import Funding
     from tallystick.flows.subscribe import subscribe as subscribe_payer
 
-    connection = open_contract(config, signing=True)
+    connection = open_contract(unlocked(config), signing=True)
     return _opened(connection, subscribe_payer(connection, plan_id, funding=Funding(funding), periods=periods))
 
 
@@ -91,7 +91,7 @@ def sign(config: Config, plan_id: int, funding: str, periods: int, valid_hours: 
     from tallystick.flows.connect import open_contract
     from tallystick.flows.subscribe import Funding, sign_mandate
 
-    connection = open_contract(config, signing=True)
+    connection = open_contract(unlocked(config), signing=True)
     signed = sign_mandate(connection, plan_id, funding=Funding(funding), periods=periods, valid_s=valid_hours * 3600)
     out.write(signed.render())
     click.echo(f"{signed.mandate.payer} agrees to plan {plan_id}, salt {signed.mandate.salt}", err=True)
@@ -112,7 +112,7 @@ def submit(config: Config, file: BinaryIO) -> Record:
     from tallystick.flows.subscribe import submit_mandate
 
     signed = parse_mandate(file.read())
-    connection = open_contract(config, signing=True)
+    connection = open_contract(unlocked(config), signing=True)
     return _opened(connection, submit_mandate(connection, signed))
 
 
@@ -129,7 +129,7 @@ def revoke(config: Config, salt: int) -> Record:
     """
     from tallystick.flows.connect import open_contract
 
-    connection = open_contract(config, signing=True)
+    connection = open_contract(unlocked(config), signing=True)
     sent = connection.contract.revoke_mandate(salt)
     return Record({"payer": connection.sender.address, "salt": salt, "transaction": sent.receipt.transaction})
 
@@ -144,7 +144,7 @@ def approve(config: Config, plan_id: int, periods: int) -> Record:
     from tallystick.flows.connect import open_contract
     from tallystick.flows.subscribe import approve as approve_periods
 
-    connection = open_contract(config, signing=True)
+    connection = open_contract(unlocked(config), signing=True)
     terms = connection.contract.plan(plan_id).terms
     receipts = approve_periods(connection, plan_id, periods)
     token = connection.token(terms.token)
@@ -181,7 +181,7 @@ def cancel(config: Config, subscription_id: int, at_period_end: bool) -> Record:
     """End a subscription, now or with its paid period. Its payer and its payee may."""
     from tallystick.flows.connect import open_contract
 
-    connection = open_contract(config, signing=True)
+    connection = open_contract(unlocked(config), signing=True)
     contract = connection.contract
     sent = contract.cancel_at_period_end(subscription_id) if at_period_end else contract.cancel(subscription_id)
     found = contract.subscription(subscription_id)
@@ -204,7 +204,7 @@ def pause(config: Config, subscription_id: int) -> Record:
     from tallystick.core.events import Paused
     from tallystick.flows.connect import open_contract
 
-    sent = open_contract(config, signing=True).contract.pause(subscription_id)
+    sent = open_contract(unlocked(config), signing=True).contract.pause(subscription_id)
     return Record(
         {
             "subscription_id": subscription_id,
@@ -225,7 +225,7 @@ def resume(config: Config, subscription_id: int) -> Record:
     from tallystick.core.events import Resumed
     from tallystick.flows.connect import open_contract
 
-    sent = open_contract(config, signing=True).contract.resume(subscription_id)
+    sent = open_contract(unlocked(config), signing=True).contract.resume(subscription_id)
     return Record(
         {
             "subscription_id": subscription_id,

@@ -10,7 +10,7 @@ without gaps by the contract, so that an event which a node left out is noticed 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
 from tallystick.core.events import (
@@ -28,8 +28,9 @@ from tallystick.core.events import (
     Resumed,
     Subscribed,
 )
-from tallystick.core.invoice import Invoice, Kind, Peg, credit_note_for, invoice_for
+from tallystick.core.invoice import Invoice, Kind, credit_note_for, invoice_for
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_for
+from tallystick.core.pegs import PegHistory, peg_at
 from tallystick.core.period import anchor_day_of
 from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import Status, Subscription
@@ -56,7 +57,7 @@ class Books:
     books remember everything themselves.
     """
 
-    def __init__(self, pegs: Mapping[str, Peg], *, keep_all: bool = False) -> None:
+    def __init__(self, pegs: PegHistory, *, keep_all: bool = False) -> None:
         self.pegs = pegs
         self.keep_all = keep_all
         self.refunded_charges: set[tuple[int, int]] = set()
@@ -170,7 +171,7 @@ class Books:
             payer=subscription.payer,
             plan_id=subscription.plan_id,
             terms=terms,
-            peg=self.pegs.get(terms.token),
+            peg=peg_at(self.pegs, terms.token, recorded.origin.block_number),
         )
         key = (event.subscription_id, event.charge_number)
         if self.keep_all or key in self.refunded_charges:
@@ -193,7 +194,8 @@ class Books:
             recorded.origin,
             charge,
             number=self._next_number(Kind.CREDIT_NOTE, terms.payee) if final else None,
-            peg=self.pegs.get(terms.token),
+            # Valued as the invoice that it corrects, whatever was declared since.
+            peg=peg_at(self.pegs, terms.token, charge.origin.block_number),
         )
         entry = self._journal(event, recorded, subscription.plan_id) if final else None
         return Change(invoice=credit_note, entry=entry)

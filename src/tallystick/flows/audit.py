@@ -3,7 +3,8 @@
 The contract's control totals are the judge of both: they are counted by the contract itself, so that a node which
 leaves out events is found as well as a database in which a row was changed.
 
-Not proven, because the chain knows nothing of them: what the biller tried (`attempts`) and who leads (`leases`).
+Not proven, because the chain knows nothing of them: what the merchant declared to be worth what (`pegs`, which the
+report names), what the biller tried (`attempts`) and who leads (`leases`).
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from tallystick.core.books import Books
 from tallystick.core.events import PlanCreated, Recorded
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
+from tallystick.core.pegs import DeclaredPeg, peg_history
 from tallystick.errors import CorruptionError, NodeRefused
-from tallystick.flows.ingest import Progress, Target, pegs_by_token, still_there
+from tallystick.flows.ingest import Progress, Target, still_there
 from tallystick.storage.database import reading
 from tallystick.storage.events import StoredEvent, read_events
 from tallystick.storage.invoices import last_numbers, read_invoices, stray_lines
 from tallystick.storage.journal import read_entries, stray_postings
+from tallystick.storage.pegs import read_pegs
 from tallystick.storage.pending import PendingHeader, pending_headers
 from tallystick.storage.sources import Source, find_source
 from tallystick.storage.subscriptions import read_plans, read_subscriptions
@@ -48,7 +51,11 @@ class Difference(NamedTuple):
 
 @dataclass
 class AuditReport:
-    """What was compared, up to which block, and every difference."""
+    """What was compared, up to which block, and every difference.
+
+    `pegs` are declarations of the merchant, ordered by token and block: values of invoices were derived with them as
+    they are recorded in the books, because the chain knows nothing of them.
+    """
 
     chain_id: int
     contract: str
@@ -60,6 +67,7 @@ class AuditReport:
     refunds_in_ledger: int = 0
     events: int = 0
     invoices: int = 0
+    pegs: list[DeclaredPeg] = field(default_factory=list)
     difference_count: int = 0
     differences: list[Difference] = field(default_factory=list)
 
@@ -100,8 +108,9 @@ def audit(
         node = LogReader(rpc, target.contract, target_logs=target.events_per_request)
         _compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)
-        pegs = pegs_by_token(tokens, target.pegs)
-        auditor = _Auditor(report, connection, source, Books(pegs, keep_all=True))
+        report.pegs = read_pegs(connection, source.source_id)
+        books = Books(peg_history(report.pegs, tokens), keep_all=True)
+        auditor = _Auditor(report, connection, source, books)
         for chunk in node.read(source.start_block, source.final_number):
             auditor.compare(chunk)
             on_progress(Progress(chunk.end.number, source.final_number, report.events))

@@ -16,10 +16,18 @@ from sqlalchemy import Engine
 from tallystick.chain.subscriptions import Subscriptions
 from tallystick.core.dunning import retry_at
 from tallystick.core.subscription import DeclineReason, Subscription, next_charge
-from tallystick.errors import CorruptionError, NodeInvalid, NodeRefused, RevertError, TransactionReverted
+from tallystick.errors import (
+    CorruptionError,
+    ForeignPlan,
+    NodeInvalid,
+    NodeRefused,
+    RevertError,
+    TransactionReverted,
+)
 from tallystick.flows.ingest import Target
 from tallystick.flows.lead import Lease, leading
 from tallystick.flows.pending import read_present
+from tallystick.flows.recognise import ANY_PLAN, OwnPlans
 from tallystick.storage.attempts import Attempt, add_attempts, last_attempts
 from tallystick.storage.database import reading, transaction
 from tallystick.storage.sources import Source, find_source
@@ -47,9 +55,12 @@ class Declined:
 
 @dataclass
 class BillReport:
-    """What one round of billing did."""
+    """What one round of billing did. `foreign_due` more were due of plans that are not the merchant's own; `foreign`
+    says of each such plan why."""
 
     due: int = 0
+    foreign_due: int = 0
+    foreign: list[ForeignPlan] = field(default_factory=list)
     waiting: int = 0
     charged: int = 0
     already_done: int = 0
@@ -77,19 +88,22 @@ def bill_once(
     *,
     max_gas: int,
     retry_after_s: Sequence[int],
+    own: OwnPlans = ANY_PLAN,
     lease: Lease | None = None,
 ) -> BillReport:
     """Charges everything that is due now, once, and returns when the transactions are mined.
 
-    Without a `lease` it takes the role for this round. Raises AnotherLeads where another process has it,
-    CorruptionError where the database mirrors nothing yet, and whatever stops a transaction; what was charged before
-    stays charged.
+    Of `own` plans alone: whose plans are charged, and who pays the gas for it, is the caller's to say. Without a
+    `lease` it takes the role for this round. Raises AnotherLeads where another process has it, CorruptionError where
+    the database mirrors nothing yet, and whatever stops a transaction; what was charged before stays charged.
     """
     if lease is None:
-        with leading(engine, bill_role(target), wait=False) as own:
-            return bill_once(engine, target, subscriptions, max_gas=max_gas, retry_after_s=retry_after_s, lease=own)
-    source, due, waiting = _find_due(engine, target, subscriptions.node.timestamp())
-    report = BillReport(due=len(due) + waiting, waiting=waiting)
+        with leading(engine, bill_role(target), wait=False) as taken:
+            return bill_once(
+                engine, target, subscriptions, max_gas=max_gas, retry_after_s=retry_after_s, own=own, lease=taken
+            )
+    report = BillReport()
+    source, due = _find_due(engine, target, subscriptions.node.timestamp(), own, report)
     round_ = _Round(engine, source, subscriptions, report, tuple(retry_after_s), max_gas)
     by_plan = sorted(due, key=lambda row: (row.subscription.plan_id, row.subscription.subscription_id))
     for start in range(0, len(by_plan), MOST_ROWS):
@@ -103,8 +117,8 @@ def bill_once(
     return report
 
 
-def _find_due(engine: Engine, target: Target, now: int) -> tuple[Source, list[_Due], int]:
-    """What is due and may be tried now, and how many due rows wait for their next retry."""
+def _find_due(engine: Engine, target: Target, now: int, own: OwnPlans, report: BillReport) -> tuple[Source, list[_Due]]:
+    """What is due of own plans and may be tried now; the report counts it, and what is due besides."""
     with reading(engine) as connection:
         source = find_source(connection, target.chain_id, target.contract)
         if source is None:
@@ -115,17 +129,25 @@ def _find_due(engine: Engine, target: Target, now: int) -> tuple[Source, list[_D
         ids = due_subscription_ids(connection, source.source_id, now)
         books = read_present(connection, source, {}, ids).books
         attempts = last_attempts(connection, source.source_id, sorted(books.subscriptions))
-    due, waiting = [], 0
+    due = []
+    foreign: dict[int, ForeignPlan] = {}
     for subscription in books.subscriptions.values():
         if not subscription.is_due(now):
             continue
-        start, _ = next_charge(subscription, books.plans[subscription.plan_id], now)
+        terms = books.plans[subscription.plan_id]
+        if objection := own.objection(subscription.plan_id, terms):
+            report.foreign_due += 1
+            foreign[subscription.plan_id] = objection
+            continue
+        report.due += 1
+        start, _ = next_charge(subscription, terms, now)
         last = attempts.get((subscription.subscription_id, start))
         if last is not None and (last.retry_at is None or last.retry_at > now):
-            waiting += 1
+            report.waiting += 1
         else:
             due.append(_Due(subscription, start, 1 if last is None else last.attempt + 1))
-    return source, due, waiting
+    report.foreign = [objection for _, objection in sorted(foreign.items())]
+    return source, due
 
 
 class _Round:

@@ -22,9 +22,10 @@ from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Books, touched
 from tallystick.core.events import PlanCreated, Recorded
-from tallystick.core.invoice import Invoice, Peg
+from tallystick.core.invoice import Invoice
 from tallystick.core.ledger import Entry
-from tallystick.core.money import Token, currency
+from tallystick.core.money import Token
+from tallystick.core.pegs import peg_history
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
@@ -35,6 +36,7 @@ from tallystick.storage.database import reading, transaction
 from tallystick.storage.events import StoredEvent, add_events, drop_events, read_events
 from tallystick.storage.invoices import add_invoices
 from tallystick.storage.journal import add_entries
+from tallystick.storage.pegs import check_pegs, declare_pegs
 from tallystick.storage.pending import (
     PendingHeader,
     add_headers,
@@ -43,7 +45,7 @@ from tallystick.storage.pending import (
     pending_header,
     pending_headers,
 )
-from tallystick.storage.sources import Source, add_source, advance_source, hold_source
+from tallystick.storage.sources import Source, add_source, advance_source, check_source, hold_source
 from tallystick.storage.subscriptions import add_plans, save_subscriptions
 from tallystick.storage.tokens import add_tokens, read_tokens
 
@@ -53,8 +55,12 @@ KEEP_SUBSCRIPTIONS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to mirror: a contract on a chain, from a block on. `pegs` gives currencies by token address, `finality` is
-    the node's word or a number of blocks behind the head, `events_per_request` how large an answer should be."""
+    """What to mirror: a contract on a chain, from a block on. `finality` is the node's word or a number of blocks
+    behind the head, `events_per_request` how large an answer should be.
+
+    `pegs` gives currencies by token address: what the merchant declares now. The mirror records it for the blocks that
+    are not final yet; whoever reads the books goes by what is recorded.
+    """
 
     chain_id: int
     contract: str
@@ -104,15 +110,6 @@ def ingest(
     return Ingested(source.final_number, head.number, count, pending, rolled_back)
 
 
-def pegs_by_token(tokens: dict[str, Token], currencies: dict[str, str]) -> dict[str, Peg]:
-    """The pegs of the known tokens, by token address."""
-    return {
-        address: Peg(token.symbol, token.decimals, code, currency(code).exponent)
-        for address, token in tokens.items()
-        if (code := currencies.get(address))
-    }
-
-
 def _heads(node: LogReader, finality: str | int) -> tuple[Header, Header]:
     head = node.header("latest")
     if head is None:
@@ -157,20 +154,24 @@ def _ingest_final(
     target: Target,
     on_progress: Callable[[Progress], None],
 ) -> tuple[Source, int]:
-    with reading(engine) as connection:
-        books = load_books(connection, source.source_id, pegs_by_token(tokens, target.pegs))
+    with transaction(engine) as connection:
+        hold_source(connection, source)
+        pegs = declare_pegs(connection, source, target.pegs)
+        books = load_books(connection, source.source_id, peg_history(pegs, tokens))
     count = 0
     for chunk in node.read(source.final_number + 1, last, parent=source.final_hash):
         new_tokens = _new_tokens(rpc, target.chain_id, tokens, chunk.logs)
         tokens.update(new_tokens)
-        books.pegs = pegs_by_token(tokens, target.pegs)
+        books.pegs = peg_history(pegs, tokens)
         _require_same_events(engine, rpc, source, chunk)
         with reading(engine) as connection:
+            check_source(connection, source)
             rows = _derive(connection, source, books, chunk)
         payees = payees_of(books, rows.subscriptions, rows.invoices)
         recount(rpc, target.contract, chunk.end.number, books, payees)
         with transaction(engine) as connection:
             hold_source(connection, source)
+            check_pegs(connection, source, pegs)
             add_tokens(connection, new_tokens.values())
             source = _write(connection, source, chunk, rows)
         count += len(chunk.logs)
@@ -272,24 +273,33 @@ def _ingest_pending(engine: Engine, rpc: Rpc, node: LogReader, source: Source, h
     logs = [log for chunk in chunks for log in chunk.logs]
     if any(hashes[log.origin.block_number] != log.origin.block_hash for log in logs):
         raise NodeInvalid("the node changed its branch while its latest blocks were read: read again")
-    _require_present(engine, rpc, source, stands_on.number, logs, head)
+    _require_present(engine, rpc, source, known, stands_on.number, logs, head)
     with transaction(engine) as connection:
         hold_source(connection, source)
-        if pending_headers(connection, source.source_id) != known:
-            raise AnotherLeads(f"another process mirrors {source.contract} into the same database: let it, or stop it")
+        _require_unchanged(connection, source, known)
         gone = drop_pending_after(connection, source.source_id, stands_on.number) if kept != known else None
         add_headers(connection, source.source_id, [PendingHeader(*header) for header in fresh])
         add_events(connection, source.source_id, _stored(logs))
     return len(kept) + len(fresh), gone
 
 
-def _require_present(engine: Engine, rpc: Rpc, source: Source, kept: int, logs: Sequence[LogEntry], head: int) -> None:
+def _require_present(
+    engine: Engine,
+    rpc: Rpc,
+    source: Source,
+    known: Sequence[PendingHeader],
+    kept: int,
+    logs: Sequence[LogEntry],
+    head: int,
+) -> None:
     """The pending events that are kept, up to block `kept`, and the new ones follow from the books and are complete.
 
     Where they are not, some that was read before may be wrong: the next attempt reads all of it again.
     """
     try:
         with reading(engine) as connection:
+            check_source(connection, source)
+            _require_unchanged(connection, source, known)
             pending = pending_events(connection, source, through=kept)
             pending += [Recorded(log.origin, log.event) for log in logs]
             books, changes = derive_present(connection, source, {}, pending)
@@ -300,6 +310,11 @@ def _require_present(engine: Engine, rpc: Rpc, source: Source, kept: int, logs: 
     except EventsInconsistent:
         _forget_pending(engine, source)
         raise
+
+
+def _require_unchanged(connection: Connection, source: Source, known: Sequence[PendingHeader]) -> None:
+    if pending_headers(connection, source.source_id) != known:
+        raise AnotherLeads(f"another process mirrors {source.contract} into the same database: let it, or stop it")
 
 
 def _forget_pending(engine: Engine, source: Source) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from tallystick.chain.decode import decode_event
 from tallystick.core.books import Books, Change, touched
 from tallystick.core.events import Recorded
-from tallystick.core.invoice import Peg
+from tallystick.core.pegs import PegHistory
 from tallystick.errors import CorruptionError, NodeInvalid
 from tallystick.storage.books import fill_books, load_books
 from tallystick.storage.events import read_events
@@ -25,7 +25,7 @@ class Present(NamedTuple):
 
 
 def read_present(
-    connection: Connection, source: Source, pegs: Mapping[str, Peg], subscription_ids: Sequence[int] = ()
+    connection: Connection, source: Source, pegs: PegHistory, subscription_ids: Sequence[int] = ()
 ) -> Present:
     """The present, with the subscriptions asked for and those that pending events touch."""
     return derive_present(connection, source, pegs, pending_events(connection, source), subscription_ids)
@@ -46,7 +46,7 @@ def pending_events(connection: Connection, source: Source, *, through: int | Non
 def derive_present(
     connection: Connection,
     source: Source,
-    pegs: Mapping[str, Peg],
+    pegs: PegHistory,
     pending: Sequence[Recorded],
     subscription_ids: Sequence[int] = (),
 ) -> Present:

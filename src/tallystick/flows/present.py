@@ -18,13 +18,14 @@ from sqlalchemy import Connection
 from tallystick.config import Config
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.money import Token
+from tallystick.core.pegs import peg_history
 from tallystick.errors import UnknownDocument
-from tallystick.flows.ingest import pegs_by_token
 from tallystick.flows.mirror import StoredBooks
 from tallystick.flows.pending import read_present
 from tallystick.render.document import InvoiceDocument, Issuer, Party, Status, invoice_document
 from tallystick.storage.database import reading
 from tallystick.storage.invoices import last_numbers, read_invoices
+from tallystick.storage.pegs import read_pegs
 from tallystick.storage.tokens import read_tokens
 
 NUMBERED = frozenset({Status.PAID, Status.PARTLY_REFUNDED, Status.REFUNDED})
@@ -69,7 +70,6 @@ class Presenter:
         )
         self._engine = books.engine
         self._source = books.source
-        self._currencies = {peg.token: peg.currency for peg in config.peg}
 
     def documents(self, selection: Selection = ALL) -> Iterator[InvoiceDocument]:
         """The documents of a selection: credit notes, then invoices, by payee and number; the pending ones last, in
@@ -174,7 +174,8 @@ class Presenter:
 
     def _pending(self, connection: Connection) -> list[Invoice]:
         """What the pending events would become, in their order on chain."""
-        pegs = pegs_by_token(read_tokens(connection, self._source.chain_id), self._currencies)
+        declared = read_pegs(connection, self._source.source_id)
+        pegs = peg_history(declared, read_tokens(connection, self._source.chain_id))
         changes = read_present(connection, self._source, pegs).changes
         return [change.invoice for _, change in changes if change.invoice is not None]
 

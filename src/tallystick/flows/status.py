@@ -9,6 +9,7 @@ from tallystick.core.subscription import Status
 from tallystick.errors import NodeError
 from tallystick.flows.mirror import Mirror
 from tallystick.flows.pending import read_present
+from tallystick.flows.recognise import ANY_PLAN, OwnPlans
 from tallystick.storage.attempts import count_attempts
 from tallystick.storage.database import reading
 from tallystick.storage.events import count_events
@@ -19,12 +20,15 @@ from tallystick.storage.subscriptions import read_subscriptions
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Heads are block numbers, `time` is the head's; what the mirror has not read yet is 0 or None."""
+    """Heads are block numbers, `time` is the head's; what the mirror has not read yet is 0 or None. `node_final` is
+    final as the configuration says (`finality`). `due` are subscriptions of the merchant's own plans, `due_to_others`
+    those of other plans on the same contract."""
 
     chain_id: int
     contract: str
     node_head: int
     node_final: int
+    finality: str | int
     time: int
     mirror_head: int | None
     mirror_final: int | None
@@ -32,17 +36,19 @@ class State:
     plans: int
     subscriptions: dict[str, int]
     due: int
+    due_to_others: int
     charges: int
     refunds: int
     declines_on_chain: int
     declines_before_sending: int
 
 
-def read_state(mirror: Mirror) -> State:
+def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
     """The state as of now. Raises NodeError or DatabaseError."""
     target = mirror.target
     node = LogReader(mirror.rpc, target.contract)
-    head, final = _known(node, "latest"), _known(node, "finalized")
+    head = _known(node, "latest")
+    final = _known(node, target.finality if isinstance(target.finality, str) else max(0, head.number - target.finality))
     with reading(mirror.engine) as connection:
         source = find_source(connection, target.chain_id, target.contract)
         counts: dict[str, int] = {}
@@ -55,6 +61,9 @@ def read_state(mirror: Mirror) -> State:
             all_ids = list(read_subscriptions(connection, source.source_id))
             books = read_present(connection, source, {}, all_ids).books
     subscriptions = [] if books is None else list(books.subscriptions.values())
+    due = [subscription for subscription in subscriptions if subscription.is_due(head.time)]
+    plans = {} if books is None else books.plans
+    due_own = sum(own.objection(found.plan_id, plans[found.plan_id]) is None for found in due)
     by_status = {
         status.name.lower(): sum(subscription.status == status for subscription in subscriptions) for status in Status
     }
@@ -63,13 +72,15 @@ def read_state(mirror: Mirror) -> State:
         contract=target.contract,
         node_head=head.number,
         node_final=final.number,
+        finality=target.finality,
         time=head.time,
         mirror_head=mirrored,
         mirror_final=source.final_number if source is not None and source.final_hash else None,
         lag_blocks=None if mirrored is None else max(0, head.number - mirrored),
-        plans=0 if books is None else len(books.plans),
+        plans=len(plans),
         subscriptions=by_status,
-        due=sum(subscription.is_due(head.time) for subscription in subscriptions),
+        due=due_own,
+        due_to_others=len(due) - due_own,
         charges=counts.get("Charged", 0),
         refunds=counts.get("Refunded", 0),
         declines_on_chain=counts.get("Declined", 0),
@@ -77,8 +88,8 @@ def read_state(mirror: Mirror) -> State:
     )
 
 
-def _known(node: LogReader, tag: str) -> Header:
-    header = node.header(tag)
+def _known(node: LogReader, block: str | int) -> Header:
+    header = node.header(block)
     if header is None:
-        raise NodeError(f"the node has no {tag} block: wait until it has synced, or use another")
+        raise NodeError(f"the node has no {block} block: wait until it has synced, or use another")
     return header

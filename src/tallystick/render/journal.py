@@ -20,7 +20,12 @@ from tallystick.errors import CorruptionError
 
 Tokens = Mapping[str, Token]
 
+KINDS = ("charge", "refund")
+ACCOUNT = re.compile("(?:Assets|Income)(?::[A-Z0-9][A-Za-z0-9-]*)+")
+"""The accounts of `core.ledger`, all of which beancount takes."""
 BEANCOUNT_UNITS = 10**28
+UINT256_UNITS = BEANCOUNT_UNITS**2
+"""The unit of the leading part: below 2^256 there are three."""
 BEANCOUNT_WORDS = {"TRUE", "FALSE", "NULL"}
 CSV_COLUMNS = (
     *("entry", "kind", "time", "account", "side", "amount", "units", "asset", "token"),
@@ -87,15 +92,20 @@ def journal_beancount(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]
     """A beancount file that `bean-check` accepts: every account opened on the day of its first posting, one transaction
     for each entry. Source: the Beancount Language Syntax, version 3.
 
-    Beancount adds up with 28 digits. An amount of more is written in two parts, each of which it can balance.
+    Beancount computes with 28 digits. An amount of more is written in parts, each of which it can balance. Raises
+    CorruptionError for an account or a kind of entry that no event gives.
     """
     commodities = _commodities(tokens)
     opened: set[str] = set()
     yield 'option "title" "Tallystick"\n'
     for entry in entries:
         day = _day(entry.origin.block_time)
+        if entry.kind not in KINDS:
+            raise _changed(entry, entry.kind, " or ".join(KINDS))
         for posting in entry.postings:
             if posting.account not in opened:
+                if not ACCOUNT.fullmatch(posting.account):
+                    raise _changed(entry, posting.account, "accounts such as Assets:Wallet:0x...")
                 opened.add(posting.account)
                 yield f"\n{day} open {posting.account}\n"
         yield f'\n{day} * "{entry.kind}"\n'
@@ -125,16 +135,21 @@ def _token(tokens: Tokens, address: str) -> Token:
     return found
 
 
+def _changed(entry: Entry, found: str, allowed: str) -> CorruptionError:
+    """What stands in the journal would be read as something else: it ends the export."""
+    return CorruptionError(
+        f"journal entry {entry.number} has {found!r}, allowed are {allowed}: somebody changed it. "
+        "Run `tallystick audit verify`, and build the books anew in another database"
+    )
+
+
 def _parts(postings: Sequence[Posting]) -> Iterator[list[Posting]]:
-    """The postings with the leading and the trailing digits of their units; balanced, each part is too."""
-    for high in (True, False):
-        part = []
-        for posting in postings:
-            low_units = posting.units % BEANCOUNT_UNITS
-            units = posting.units - low_units if high else low_units
-            if units:
-                part.append(posting._replace(units=units))
-        yield part
+    """The postings with 28 digits of their units at a time, the leading ones first; balanced, each part is too."""
+    unit = UINT256_UNITS
+    while unit:
+        parts = [(posting, posting.units // unit % BEANCOUNT_UNITS * unit) for posting in postings]
+        yield [posting._replace(units=units) for posting, units in parts if units]
+        unit //= BEANCOUNT_UNITS
 
 
 def _signed(posting: Posting, token: Token) -> str:

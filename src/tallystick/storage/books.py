@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
 from tallystick.core.books import Books
-from tallystick.core.invoice import Peg
+from tallystick.core.pegs import PegHistory
 from tallystick.storage.invoices import last_numbers, read_charge_invoices, read_refunded_units
 from tallystick.storage.journal import last_entry
 from tallystick.storage.subscriptions import last_subscription_id, read_plans, read_subscriptions
 
 
-def load_books(connection: Connection, source_id: int, pegs: Mapping[str, Peg]) -> Books:
+def load_books(connection: Connection, source_id: int, pegs: PegHistory) -> Books:
     """The books without any subscriptions and invoices; `fill_books` brings in those that are needed."""
     books = Books(pegs)
     books.plans = read_plans(connection, source_id)

@@ -1,4 +1,5 @@
-"""The tables. Everything in them but `attempts` and `leases` follows from the chain and the configuration alone.
+"""The tables. Everything in them but `attempts` and `leases` follows from the chain and from `pegs`, which the merchant
+declares.
 
 Amounts are digits in a STRICT table on SQLite and NUMERIC(78, 0) on PostgreSQL, because 64 bits end at ten tokens with
 18 decimals. Hashes are bytes, addresses are checksummed text, times are Unix seconds. Rows are found by what they are,
@@ -140,6 +141,15 @@ tokens = _table(
     Column("symbol", Text, nullable=False),
     Column("decimals", Integer, nullable=False),
     PrimaryKeyConstraint("chain_id", "address"),
+)
+
+pegs = _of_source(
+    "pegs",
+    # What the merchant declared, by the block from which on it holds; without a currency it ends an earlier one.
+    Column("token", Text, nullable=False),
+    Column("from_block", Long, nullable=False),
+    Column("currency", Text),
+    PrimaryKeyConstraint("source_id", "token", "from_block"),
 )
 
 plans = _of_source(

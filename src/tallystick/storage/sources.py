@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from tallystick.errors import AnotherLeads, CorruptionError
 from tallystick.storage.database import add_missing_rows
@@ -49,11 +49,20 @@ def add_source(connection: Connection, chain_id: int, contract: str, start_block
 
 
 def hold_source(connection: Connection, source: Source) -> None:
-    """Keeps everybody else from writing to a source until the transaction ends. Raises AnotherLeads where it does not
-    stand as `source` says any more: then another process has written, and what follows from `source` is out of date."""
+    """As `check_source`, and keeps everybody else from writing to the source until the transaction ends."""
     query = select(sources).where(sources.c.source_id == source.source_id).with_for_update()
-    now = connection.execute(query).one_or_none()
-    if now is None or Source(*now) != source:
+    _require_unchanged(source, connection.execute(query).one_or_none())
+
+
+def check_source(connection: Connection, source: Source) -> None:
+    """Raises AnotherLeads where a source does not stand as `source` says any more: then another process has written,
+    and what follows from `source` is out of date."""
+    query = select(sources).where(sources.c.source_id == source.source_id)
+    _require_unchanged(source, connection.execute(query).one_or_none())
+
+
+def _require_unchanged(source: Source, now: Row[Any] | None) -> None:
+    if now is None or Source._make(now) != source:
         raise AnotherLeads(
             f"another process mirrors {source.contract} into the same database, and is at block "
             f"{now.final_number if now else 'none'} where this one was at {source.final_number}: let it, or stop it"

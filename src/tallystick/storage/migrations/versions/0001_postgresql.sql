@@ -123,6 +123,15 @@ CREATE TABLE invoices (
 
 CREATE INDEX ix_invoices_source_id_subscription_id_charge_number_kind ON invoices (source_id, subscription_id, charge_number, kind);
 
+CREATE TABLE pegs (
+    source_id INTEGER NOT NULL,
+    token TEXT NOT NULL,
+    from_block BIGINT NOT NULL,
+    currency TEXT,
+    CONSTRAINT pk_pegs PRIMARY KEY (source_id, token, from_block),
+    CONSTRAINT fk_pegs_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
 CREATE TABLE plans (
     source_id INTEGER NOT NULL,
     plan_id BIGINT NOT NULL,
