@@ -211,7 +211,6 @@ class Scene:
         subscribe = calldata("subscribe(uint256,bytes32,uint256)", plan_id, self.terms_hash(plan_id), 0)
         return self.send_all([(payer, self.subscriptions, subscribe) for payer in payers])
 
-
     def charge(self, ids: Sequence[int]) -> int:
         """Anyone charges; the gas it used for each row."""
         return self.send(self.operator, self.subscriptions, calldata("charge(uint256[])", list(ids))) // len(ids)

@@ -7,13 +7,13 @@ import {ISubscriptionsTypes} from "./ISubscriptionsTypes.sol";
 /// @notice Consent, charge, cancel.
 interface ISubscriptionsCore is ISubscriptionsTypes {
     /// @notice The caller subscribes to a plan and pays the first period now, unless the plan begins with a trial.
-    /// @param termsHash `termsHash(planId)` as the payer saw it.
+    /// @param expectedTerms `termsHash(planId)` as the payer saw it.
     /// @param seats How many seats; 0 where the plan sells none.
-    function subscribe(uint256 planId, bytes32 termsHash, uint256 seats) external returns (uint256 subscriptionId);
+    function subscribe(uint256 planId, bytes32 expectedTerms, uint256 seats) external returns (uint256 subscriptionId);
 
     /// @notice Like `subscribe`, funded by an EIP-2612 permit of the caller. A permit that fails is ignored: the
     /// allowance decides.
-    function subscribeWithPermit(uint256 planId, bytes32 termsHash, uint256 seats, Permit calldata permit)
+    function subscribeWithPermit(uint256 planId, bytes32 expectedTerms, uint256 seats, Permit calldata permit)
         external
         returns (uint256 subscriptionId);
 

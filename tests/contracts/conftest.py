@@ -17,13 +17,20 @@ def pytest_configure() -> None:
     load_profile()
 
 
+def deploy(project: Any, deployer: Account) -> Contract:
+    """Both halves of the contract, by the interface of the whole."""
+    extension = project.SubscriptionsExtension.deploy(sender=deployer)
+    core = project.Subscriptions.deploy(extension, sender=deployer)
+    return project.ISubscriptions.at(core.address)
+
+
 @pytest.fixture(scope="session")
 def stage(chain: Any, project: Any, accounts: Any) -> Stage:
     """The contract, a token that behaves, a merchant who has approved refunds; one second from block to block."""
     chain.provider.make_request("anvil_setBlockTimestampInterval", [1])
     chain.pending_timestamp = START
     deployer, merchant, anyone = accounts[0], accounts[1], accounts[2]
-    subscriptions = project.Subscriptions.deploy(sender=deployer)
+    subscriptions = deploy(project, deployer)
     token = project.MockToken.deploy("Mock Dollar", "MUSD", 6, sender=deployer)
     stage = Stage(chain, subscriptions, token, merchant, anyone)
     token.approve(subscriptions, UNLIMITED, sender=merchant)

@@ -12,8 +12,9 @@ from tests.contracts.stage import UNLIMITED, Account, Contract, Stage
 
 UNIT_NAMES = ["second", "day", "week", "month", "year"]
 MANDATE_FIELDS = (
-    "address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 periodCount,"
-    "string periodUnit,uint256 missedPeriods,uint256 salt,uint256 validBefore"
+    "address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,"
+    "uint256 seats,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,"
+    "uint256 salt,uint256 validBefore"
 )
 PERMIT_FIELDS = "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline"
 DOMAIN_FIELDS = "string name,string version,uint256 chainId,address verifyingContract"
@@ -24,6 +25,7 @@ class Mandate(NamedTuple):
 
     payer: str
     plan_id: int
+    seats: int = 0
     salt: int = 0
     valid_before: int = UNLIMITED
 
@@ -68,9 +70,13 @@ def mandate_data(
         "payee": terms.payee,
         "token": terms.token,
         "pricePerPeriod": terms.price,
+        "pricePerSeat": terms.seatPrice,
+        "seats": mandate.seats,
         "periodCount": terms.every,
         "periodUnit": UNIT_NAMES[terms.unit],
         "missedPeriods": terms.catchUp,
+        "trialSeconds": terms.trial,
+        "terms": bytes(stage.subscriptions.termsHash(mandate.plan_id)),
         "salt": mandate.salt,
         "validBefore": mandate.valid_before,
     }

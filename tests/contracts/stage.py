@@ -24,6 +24,7 @@ PRICE = 9_990_000
 """9.99 of a token with 6 decimals."""
 FUNDS = 1_000 * PRICE
 UNLIMITED = 2**256 - 1
+NOBODY = "0x" + "0" * 40
 DAY = 86_400
 
 
@@ -105,18 +106,59 @@ class Stage:
         every: int = 1,
         unit: Unit = Unit.MONTH,
         catch_up: int = 0,
+        seat_price: int = 0,
+        trial: int = 0,
+        grace: int = 0,
+        min_charges: int = 0,
+        max_charges: int = 0,
+        fee_bps: int = 0,
+        family: int = 0,
+        fee_receiver: Account | None = None,
     ) -> int:
         """A plan, by default the merchant's monthly one in the usual token; its number."""
-        terms = (payee or self.merchant, price, token or self.token, every, unit, catch_up)
+        terms = (
+            payee or self.merchant,
+            price,
+            token or self.token,
+            every,
+            unit,
+            catch_up,
+            seat_price,
+            trial,
+            grace,
+            min_charges,
+            max_charges,
+            fee_bps,
+            family,
+            fee_receiver or NOBODY,
+        )
         self.subscriptions.createPlan(terms, sender=self.merchant)
         return int(self.subscriptions.planCount())
 
-    def subscribe(self, payer: Account, plan_id: int, *, at: int | None = None) -> int:
+    def subscribe(self, payer: Account, plan_id: int, *, seats: int = 0, at: int | None = None) -> int:
         """Subscribes a payer who has funds; the subscription's number."""
         if at is not None:
             self.at(at)
-        self.subscriptions.subscribe(plan_id, self.subscriptions.termsHash(plan_id), sender=payer)
-        return int(self.subscriptions.subscriptionCount())
+        terms = self.subscriptions.termsHash(plan_id)
+        receipt = self.subscriptions.subscribe(plan_id, terms, seats, sender=payer)
+        ((_, values),) = [event for event in self.events(receipt) if event[0] == "Subscribed"]
+        return int(values["subscriptionId"])
+
+    def change_plan(
+        self,
+        payer: Account,
+        subscription_id: int,
+        plan_id: int,
+        *,
+        seats: int = 0,
+        max_to_pay: int = UNLIMITED,
+        at: int | None = None,
+    ) -> Receipt:
+        """The payer changes plan or seats."""
+        if at is not None:
+            self.at(at)
+        terms = self.subscriptions.termsHash(plan_id)
+        return self.subscriptions.changePlan(subscription_id, plan_id, terms, seats, max_to_pay, sender=payer)
 
     def charge(self, *subscription_ids: int, at: int | None = None) -> list[DeclineReason]:
         """Anyone charges; what became of each row, in order, as the events tell it."""

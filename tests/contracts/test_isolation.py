@@ -27,7 +27,7 @@ def test_E01_a_balance_that_cannot_be_read_is_a_typed_failure(
     plan_id = stage.create_plan(token=hostile)
     play(hostile, "balanceOf", trick)
     with stage.nothing_changes(hostile), reverts("TokenRefused", token=hostile):
-        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), 0, sender=payer)
 
 
 def test_E01_a_token_that_lost_its_code_is_a_typed_failure(
@@ -36,7 +36,7 @@ def test_E01_a_token_that_lost_its_code_is_a_typed_failure(
     plan_id = stage.create_plan(token=hostile)
     stage.rpc("anvil_setCode", hostile.address, "0x")
     with reverts("TokenRefused", token=hostile):
-        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), 0, sender=payer)
 
 
 def test_E03_a_payer_cannot_spoil_the_charges_of_the_others(

@@ -57,7 +57,7 @@ def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -
     terms_hash = contract.termsHash(plan_id)
     return {
         "createPlan": contract.createPlan.encode_input(terms),
-        "subscribe": contract.subscribe.encode_input(plan_id, terms_hash),
+        "subscribe": contract.subscribe.encode_input(plan_id, terms_hash, 0),
         "subscribeWithPermit": contract.subscribeWithPermit.encode_input(plan_id, terms_hash, NO_PERMIT),
         "submitMandate": contract.submitMandate.encode_input(mandate, signature),
         "submitMandateWithPermit": contract.submitMandateWithPermit.encode_input(mandate, signature, NO_PERMIT),

@@ -27,7 +27,7 @@ def test_pays_the_first_period_at_once(
     stage: Stage, subscriptions: Contract, token: Contract, merchant: Account, payer: Account, monthly: int
 ) -> None:
     stage.at(SUBSCRIBED)
-    receipt = subscriptions.subscribe(monthly, subscriptions.termsHash(monthly), sender=payer)
+    receipt = subscriptions.subscribe(monthly, subscriptions.termsHash(monthly), 0, sender=payer)
     assert stage.events(receipt) == [
         ("Subscribed", {"subscriptionId": 1, "payer": payer, "planId": monthly, "firstDue": SUBSCRIBED}),
         (
@@ -81,7 +81,7 @@ def test_refuses_an_unknown_plan(
 ) -> None:
     assert monthly == 1
     with stage.nothing_changes(), reverts("UnknownPlan", planId=plan_id):
-        subscriptions.subscribe(plan_id, UNKNOWN_TERMS, sender=payer)
+        subscriptions.subscribe(plan_id, UNKNOWN_TERMS, 0, sender=payer)
 
 
 def test_refuses_other_terms_than_the_payer_saw(
@@ -89,7 +89,7 @@ def test_refuses_other_terms_than_the_payer_saw(
 ) -> None:
     found = subscriptions.termsHash(monthly)
     with stage.nothing_changes(), reverts("TermsChanged", found=found, expected=UNKNOWN_TERMS):
-        subscriptions.subscribe(monthly, UNKNOWN_TERMS, sender=payer)
+        subscriptions.subscribe(monthly, UNKNOWN_TERMS, 0, sender=payer)
 
 
 def test_a_reorganisation_that_renumbers_plans_takes_nobody_in(
@@ -101,7 +101,7 @@ def test_a_reorganisation_that_renumbers_plans_takes_nobody_in(
     dear = stage.create_plan(price=100 * PRICE)
     assert dear == cheap
     with reverts("TermsChanged", found=subscriptions.termsHash(dear), expected=seen):
-        subscriptions.subscribe(cheap, seen, sender=payer)
+        subscriptions.subscribe(cheap, seen, 0, sender=payer)
 
 
 def test_refuses_a_payer_who_would_pay_themselves(
@@ -109,7 +109,7 @@ def test_refuses_a_payer_who_would_pay_themselves(
 ) -> None:
     stage.fund(merchant)
     with reverts("PayerIsPayee", account=merchant):
-        subscriptions.subscribe(monthly, subscriptions.termsHash(monthly), sender=merchant)
+        subscriptions.subscribe(monthly, subscriptions.termsHash(monthly), 0, sender=merchant)
 
 
 @pytest.mark.parametrize("found", [0, PRICE - 1])
@@ -118,7 +118,7 @@ def test_refuses_too_low_an_allowance(
 ) -> None:
     token.approve(subscriptions, found, sender=payer)
     with stage.nothing_changes(), reverts("AllowanceTooLow", found=found, needed=PRICE):
-        subscriptions.subscribe(monthly, subscriptions.termsHash(monthly), sender=payer)
+        subscriptions.subscribe(monthly, subscriptions.termsHash(monthly), 0, sender=payer)
 
 
 def test_an_allowance_of_just_the_price_suffices(stage: Stage, token: Contract, payer: Account, monthly: int) -> None:
@@ -131,7 +131,7 @@ def test_refuses_too_low_a_balance(
 ) -> None:
     token.transfer(stage.anyone, FUNDS - PRICE + 1, sender=payer)
     with stage.nothing_changes(), reverts("BalanceTooLow", found=PRICE - 1, needed=PRICE):
-        subscriptions.subscribe(monthly, subscriptions.termsHash(monthly), sender=payer)
+        subscriptions.subscribe(monthly, subscriptions.termsHash(monthly), 0, sender=payer)
 
 
 def test_E01_a_token_that_returns_nothing_works(stage: Stage, usdt: Contract, payer: Account) -> None:
@@ -146,7 +146,7 @@ def test_E01_E06_refuses_when_the_token_does_not_say_true(
     plan_id = stage.create_plan(token=hostile)
     play(hostile, "transferFrom", trick)
     with stage.nothing_changes(hostile), reverts("TokenRefused", token=hostile):
-        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), 0, sender=payer)
 
 
 @pytest.mark.parametrize("trick", UNMOVED)
@@ -156,7 +156,7 @@ def test_E01_E02_refuses_when_the_token_says_true_and_moves_nothing(
     plan_id = stage.create_plan(token=hostile)
     play(hostile, "transferFrom", trick)
     with stage.nothing_changes(hostile), reverts("AmountMismatch", received=0, expected=PRICE):
-        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), 0, sender=payer)
 
 
 @pytest.mark.parametrize(("fee_bps", "maximum_fee", "received"), [(20, UNLIMITED, 9_970_020), (20, 1, PRICE - 1)])
@@ -172,7 +172,7 @@ def test_E02_refuses_to_receive_less_than_the_price(
     plan_id = stage.create_plan(token=usdt)
     usdt.setParams(fee_bps, maximum_fee, sender=stage.anyone)
     with stage.nothing_changes(usdt), reverts("AmountMismatch", received=received, expected=PRICE):
-        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), 0, sender=payer)
 
 
 def test_E05_refuses_while_the_token_is_paused(
@@ -181,11 +181,11 @@ def test_E05_refuses_while_the_token_is_paused(
     plan_id = stage.create_plan(token=usdc)
     usdc.pause(sender=stage.anyone)
     with stage.nothing_changes(usdc), reverts("TokenRefused", token=usdc):
-        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), 0, sender=payer)
 
 
 def test_E07_refuses_a_blocked_payer(stage: Stage, subscriptions: Contract, usdc: Contract, payer: Account) -> None:
     plan_id = stage.create_plan(token=usdc)
     usdc.blacklist(payer, sender=stage.anyone)
     with stage.nothing_changes(usdc), reverts("TokenRefused", token=usdc):
-        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), sender=payer)
+        subscriptions.subscribe(plan_id, subscriptions.termsHash(plan_id), 0, sender=payer)

@@ -17,7 +17,7 @@ def poor(token: Contract, payer: Account, stage: Stage) -> Account:
 
 
 def subscribe(stage: Stage, payer: Account, plan_id: int, permit: Permit) -> None:
-    stage.subscriptions.subscribeWithPermit(plan_id, stage.subscriptions.termsHash(plan_id), permit, sender=payer)
+    stage.subscriptions.subscribeWithPermit(plan_id, stage.subscriptions.termsHash(plan_id), 0, permit, sender=payer)
 
 
 def test_the_permit_pays(stage: Stage, token: Contract, poor: Account, monthly: int) -> None:
@@ -108,4 +108,4 @@ def test_refuses_other_terms_before_it_tries_the_permit(
     found, expected = stage.subscriptions.termsHash(monthly), b"\x01" * 32
     permit = signed_permit(stage, token, poor)
     with stage.nothing_changes(), reverts("TermsChanged", found=found, expected=expected):
-        stage.subscriptions.subscribeWithPermit(monthly, expected, permit, sender=poor)
+        stage.subscriptions.subscribeWithPermit(monthly, expected, 0, permit, sender=poor)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tallystick.core.period import Unit
+from tallystick.core.plan import PlanTerms
 from tallystick.core.subscription import DeclineReason
 
 
@@ -23,25 +23,43 @@ class Origin(NamedTuple):
     log_index: int
 
 
+class RegisterOpened(NamedTuple):
+    """A payee's first plan in a token. The register numbers its subscriptions from `register_id` x 10^9 + 1."""
+
+    register_id: int
+    payee: str
+    token: str
+
+
 class PlanCreated(NamedTuple):
     """A plan was created."""
 
     plan_id: int
-    payee: str
-    token: str
-    price_units: int
-    every: int
-    unit: Unit
-    catch_up: int
+    register_id: int
+    terms: PlanTerms
+
+
+class PlanArchived(NamedTuple):
+    """A plan takes no more subscriptions."""
+
+    plan_id: int
 
 
 class Subscribed(NamedTuple):
-    """A payer subscribed; the charge of the first period follows as an event of its own."""
+    """A payer subscribed. The charge of the first period follows as an event of its own, unless `first_due`, the end of a
+    trial, is later than now."""
 
     subscription_id: int
     payer: str
     plan_id: int
     first_due: int
+
+
+class SeatsSet(NamedTuple):
+    """A subscription began with so many seats."""
+
+    subscription_id: int
+    seats: int
 
 
 class MandateAccepted(NamedTuple):
@@ -68,6 +86,41 @@ class Charged(NamedTuple):
     period_start: int
     period_end: int
     amount_units: int
+
+
+class CreditUsed(NamedTuple):
+    """Credit paid a part of the charge that follows."""
+
+    subscription_id: int
+    charge_number: int
+    amount_units: int
+
+
+class Claimable(NamedTuple):
+    """An account could not receive its part of the charge that follows; the contract keeps it."""
+
+    account: str
+    token: str
+    subscription_id: int
+    amount_units: int
+
+
+class Claimed(NamedTuple):
+    """An account received everything that the contract kept for it in a token."""
+
+    account: str
+    token: str
+    amount_units: int
+
+
+class PlanChanged(NamedTuple):
+    """Another plan or number of seats, from now on. What it costs at once is a charge before it; `credit_units` is what
+    later charges take less."""
+
+    subscription_id: int
+    plan_id: int
+    seats: int
+    credit_units: int
 
 
 class Declined(NamedTuple):
@@ -114,11 +167,18 @@ class Refunded(NamedTuple):
 
 
 Event = (
-    PlanCreated
+    RegisterOpened
+    | PlanCreated
+    | PlanArchived
     | Subscribed
+    | SeatsSet
     | MandateAccepted
     | MandateRevoked
     | Charged
+    | CreditUsed
+    | Claimable
+    | Claimed
+    | PlanChanged
     | Declined
     | Cancelled
     | CancellationScheduled

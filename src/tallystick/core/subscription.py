@@ -37,7 +37,8 @@ MAX_CHARGES = 65_535
 
 class Subscription(NamedTuple):
     """One subscription. `next_due` is the start of the next period to be charged, or while it is paused the seconds
-    that were left to it; `charges` is how many were made."""
+    that were left to it; `charges` is how many were made. `credit_units` is what later charges take less. `shifted`: the
+    period being served was paused, so that it does not lie on the grid as it was paid for."""
 
     subscription_id: int
     payer: str
@@ -46,6 +47,9 @@ class Subscription(NamedTuple):
     charges: int
     status: Status
     anchor_day: int
+    seats: int = 0
+    credit_units: int = 0
+    shifted: bool = False
 
     def is_due(self, time: int) -> bool:
         """Whether a charge at `time` would be tried: [next_due, ...) of an active subscription."""
