@@ -17,7 +17,7 @@ from tallystick.chain.sender import Call, Sender
 from tallystick.chain.signer import KeySigner
 from tallystick.config import GasConfig
 from tallystick.errors import (
-    FeeTooHigh,
+    GasTooDear,
     FundsTooLow,
     NodeUnreachable,
     TransactionDropped,
@@ -299,7 +299,7 @@ def test_E72_a_node_that_is_away_while_waiting_is_waited_for(anvil: Anvil, proxy
 def test_nothing_is_sent_when_the_chain_asks_too_much(idle: Anvil, clock: Clock) -> None:
     idle.rpc("anvil_setNextBlockBaseFeePerGas", hex(90 * 10**9))
     idle.mine()
-    with pytest.raises(FeeTooHigh, match=r"asks [0-9.]+ gwei per gas, allowed are 20") as caught:
+    with pytest.raises(GasTooDear, match=r"asks [0-9.]+ gwei per gas, allowed are 20") as caught:
         sender_on(idle, clock, GasConfig(max_fee_gwei=Decimal(20))).send(gift(idle))
     assert caught.value.retryable
     assert pooled(idle) == []

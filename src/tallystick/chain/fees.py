@@ -7,7 +7,7 @@ from typing import Any
 
 from tallystick.chain.node import Node
 from tallystick.config import WEI_PER_GWEI, GasConfig
-from tallystick.errors import FeeTooHigh, NodeRefused
+from tallystick.errors import GasTooDear, NodeRefused
 
 BASE_FEE_ROOM = 2
 """The base fee can double in six full blocks; what it does not reach is not paid."""
@@ -32,7 +32,7 @@ class Fees:
 
 
 def suggested(node: Node, gas: GasConfig, *, capped: bool = False) -> Fees:
-    """Fees for the next blocks, within the limits. Raises FeeTooHigh when the chain asks more than the limits allow;
+    """Fees for the next blocks, within the limits. Raises GasTooDear when the chain asks more than the limits allow;
     `capped` gives the limits instead."""
     header: dict[str, Any] = node.request("eth_getBlockByNumber", ["latest", False])
     if header.get("baseFeePerGas") is None:
@@ -69,7 +69,7 @@ def _tip(node: Node) -> int:
 
 def _require_allowed(wei: int, gas: GasConfig, *, capped: bool) -> None:
     if wei > gas.max_fee_wei and not capped:
-        raise FeeTooHigh(
+        raise GasTooDear(
             f"the chain asks {_gwei(wei)} gwei per gas, allowed are {gas.max_fee_gwei}: wait until it asks less, or "
             "raise gas.max_fee_gwei"
         )

@@ -137,7 +137,7 @@ class Sender:
     def submit(self, call: Call) -> Submission:
         """Tries the call and sends it, without waiting.
 
-        Raises a RevertError, FeeTooHigh, FundsTooLow, TransactionRefused or a NodeError; nothing is sent then. A node
+        Raises a RevertError, GasTooDear, FundsTooLow, TransactionRefused or a NodeError; nothing is sent then. A node
         that fails while it is sent to may have taken the transaction all the same: that counts as sent, and `wait`
         finds out.
         """

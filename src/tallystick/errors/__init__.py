@@ -1,0 +1,267 @@
+"""Every error that Tallystick raises, as one tree.
+
+    TallystickError
+      InputError              a value from the caller that is not what it should be
+        AddressInvalid          too short, or mistyped by its checksum
+        PermitUnsupported       the token takes no EIP-2612 permits
+        ForeignPlan             a plan that is not the merchant's own
+      MoneyError
+        AmountInvalid           text or weights that are no amount
+        AssetMismatch           two assets in one sum
+      ConfigError             tallystick.toml, a TALLYSTICK_* variable or a flag
+      DatabaseError
+        DatabaseUnreachable     (retryable)
+        DatabaseTooNew          written by a newer Tallystick
+        AnotherLeads            (retryable) another process does the same work on the same database
+      NodeError               the JSON-RPC node
+        NodeUnreachable         (retryable) no connection, a timeout, a server error
+        NodeBusy                (retryable) 429: it wants fewer requests
+        NodeInvalid             (retryable) an answer that is not JSON-RPC, or truncated, or contradicts itself
+        NodeRefused             it understood, and answered with an error
+        RangeTooLarge           (retryable) with a smaller range of blocks
+        EventsInconsistent      (retryable) events that cannot follow those already mirrored
+        WrongChain              it serves another chain
+      ReorganizationTooDeep   finalized blocks were replaced
+      DocumentError           an invoice or a credit note on paper
+        UnknownDocument         no invoice or credit note has this number
+        DocumentInvalid         it contradicts itself, and is not shown
+        PdfUnavailable          typst is not installed
+        PdfFailed               typst cannot typeset it
+        PdfNotWritten           its file cannot be written
+      LedgerError
+        CorruptionError         stored rows contradict each other or the chain
+      DeploymentError
+        DeploymentMissing       no manifest, no code at its address, or no factory to create it with
+        DeploymentMismatch      another chain, another version or other code than this package was made for
+        ManifestInvalid         the manifest's file is not what it should be
+      SignerError
+        KeyMissing              nothing to sign with
+        KeyLocked               a keystore without its password, or with a wrong one
+        KeyInvalid              not a key, or not a keystore
+      TransactionError
+        FundsTooLow             the sender cannot pay the gas
+        GasTooDear              (retryable) the chain asks more than the configured limit
+        TransactionRefused      the node did not take it
+        TransactionStuck        (retryable) not mined in time, and not to be replaced any more
+        TransactionDropped      (retryable) another transaction with its nonce was mined
+        TransactionReverted     mined, without effect
+      RevertError             code on the chain refused a call
+        CallReverted            with a reason that is not one of our contracts'
+          TokenReverted           the token's words, or an ERC-6093 error
+        ContractError           ours did; one class per Solidity error, same name, its values as attributes
+          AllowanceTooLow, AmountMismatch, AnotherRegister, BalanceTooLow, ChargeDue, CreditTooHigh, FeeTooHigh,
+          FixedTerm, HistoryMismatch, InsufficientGas, InvalidShortString, InvalidSignature, MandateExpired,
+          MinimumTerm, NotAContract, NotActive, NotAuthorized, NotPaused, NothingToClaim, PayeeRefused, PayerIsPayee,
+          PeriodOutOfRange, PlanIsArchived, PlanNotStored, ReentrancyGuardReentrantCall, RefundTooHigh, RegisterFull,
+          SaltUsed, SeatsOutOfRange, SignatureExpired, StringTooLong, TermsChanged, TermsContradict, ToPayTooHigh,
+          TokenRefused, UnknownCharge, UnknownPlan, UnknownSubscription, ZeroAddress, ZeroAmount
+
+The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
+Each message says what was found, what was allowed, and what to do.
+"""
+
+from __future__ import annotations
+
+from tallystick.errors.base import (
+    OWN_PLAN_KEYS,
+    AddressInvalid,
+    AmountInvalid,
+    AssetMismatch,
+    ConfigError,
+    ForeignPlan,
+    InputError,
+    MoneyError,
+    PermitUnsupported,
+    TallystickError,
+)
+from tallystick.errors.books import (
+    AnotherLeads,
+    CorruptionError,
+    DatabaseError,
+    DatabaseTooNew,
+    DatabaseUnreachable,
+    DocumentError,
+    DocumentInvalid,
+    LedgerError,
+    PdfFailed,
+    PdfNotWritten,
+    PdfUnavailable,
+    ReorganizationTooDeep,
+    UnknownDocument,
+)
+from tallystick.errors.consent import (
+    InvalidShortString,
+    InvalidSignature,
+    MandateExpired,
+    PayerIsPayee,
+    SaltUsed,
+    SignatureExpired,
+    StringTooLong,
+)
+from tallystick.errors.deployment import (
+    DeploymentError,
+    DeploymentMismatch,
+    DeploymentMissing,
+    ManifestInvalid,
+)
+from tallystick.errors.money import (
+    AllowanceTooLow,
+    AmountMismatch,
+    BalanceTooLow,
+    InsufficientGas,
+    NothingToClaim,
+    ReentrancyGuardReentrantCall,
+    RefundTooHigh,
+    TokenRefused,
+    UnknownCharge,
+)
+from tallystick.errors.node import (
+    EventsInconsistent,
+    NodeBusy,
+    NodeError,
+    NodeInvalid,
+    NodeRefused,
+    NodeUnreachable,
+    RangeTooLarge,
+    WrongChain,
+)
+from tallystick.errors.plan import (
+    AnotherRegister,
+    FeeTooHigh,
+    FixedTerm,
+    NotAContract,
+    PayeeRefused,
+    PeriodOutOfRange,
+    PlanIsArchived,
+    PlanNotStored,
+    RegisterFull,
+    SeatsOutOfRange,
+    TermsChanged,
+    TermsContradict,
+    UnknownPlan,
+    ZeroAddress,
+    ZeroAmount,
+)
+from tallystick.errors.revert import (
+    CallReverted,
+    ContractError,
+    RevertError,
+    TokenReverted,
+)
+from tallystick.errors.subscription import (
+    ChargeDue,
+    CreditTooHigh,
+    HistoryMismatch,
+    MinimumTerm,
+    NotActive,
+    NotAuthorized,
+    NotPaused,
+    ToPayTooHigh,
+    UnknownSubscription,
+)
+from tallystick.errors.transaction import (
+    FundsTooLow,
+    GasTooDear,
+    KeyInvalid,
+    KeyLocked,
+    KeyMissing,
+    SignerError,
+    TransactionDropped,
+    TransactionError,
+    TransactionRefused,
+    TransactionReverted,
+    TransactionStuck,
+)
+
+__all__ = [
+    "OWN_PLAN_KEYS",
+    "AddressInvalid",
+    "AllowanceTooLow",
+    "AmountInvalid",
+    "AmountMismatch",
+    "AnotherLeads",
+    "AnotherRegister",
+    "AssetMismatch",
+    "BalanceTooLow",
+    "CallReverted",
+    "ChargeDue",
+    "ConfigError",
+    "ContractError",
+    "CorruptionError",
+    "CreditTooHigh",
+    "DatabaseError",
+    "DatabaseTooNew",
+    "DatabaseUnreachable",
+    "DeploymentError",
+    "DeploymentMismatch",
+    "DeploymentMissing",
+    "DocumentError",
+    "DocumentInvalid",
+    "EventsInconsistent",
+    "FeeTooHigh",
+    "FixedTerm",
+    "ForeignPlan",
+    "FundsTooLow",
+    "GasTooDear",
+    "HistoryMismatch",
+    "InputError",
+    "InsufficientGas",
+    "InvalidShortString",
+    "InvalidSignature",
+    "KeyInvalid",
+    "KeyLocked",
+    "KeyMissing",
+    "LedgerError",
+    "MandateExpired",
+    "ManifestInvalid",
+    "MinimumTerm",
+    "MoneyError",
+    "NodeBusy",
+    "NodeError",
+    "NodeInvalid",
+    "NodeRefused",
+    "NodeUnreachable",
+    "NotAContract",
+    "NotActive",
+    "NotAuthorized",
+    "NotPaused",
+    "NothingToClaim",
+    "PayeeRefused",
+    "PayerIsPayee",
+    "PdfFailed",
+    "PdfNotWritten",
+    "PdfUnavailable",
+    "PeriodOutOfRange",
+    "PermitUnsupported",
+    "PlanIsArchived",
+    "PlanNotStored",
+    "RangeTooLarge",
+    "ReentrancyGuardReentrantCall",
+    "RefundTooHigh",
+    "RegisterFull",
+    "ReorganizationTooDeep",
+    "RevertError",
+    "SaltUsed",
+    "SeatsOutOfRange",
+    "SignatureExpired",
+    "SignerError",
+    "StringTooLong",
+    "TallystickError",
+    "TermsChanged",
+    "TermsContradict",
+    "ToPayTooHigh",
+    "TokenRefused",
+    "TokenReverted",
+    "TransactionDropped",
+    "TransactionError",
+    "TransactionRefused",
+    "TransactionReverted",
+    "TransactionStuck",
+    "UnknownCharge",
+    "UnknownDocument",
+    "UnknownPlan",
+    "UnknownSubscription",
+    "WrongChain",
+    "ZeroAddress",
+    "ZeroAmount",
+]

@@ -1,0 +1,91 @@
+"""Consent that the contract refuses."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+
+from tallystick.errors.revert import ContractError, utc
+
+
+@dataclass(eq=False)
+class InvalidShortString(ContractError):
+    """OpenZeppelin's; cannot happen in a contract with a name of its own."""
+
+    def __str__(self) -> str:
+        return "the contract holds a name that cannot be read: it is not the one that this package ships"
+
+
+@dataclass(eq=False)
+class InvalidSignature(ContractError):
+    """Whose signature it should have been."""
+
+    signer: str
+
+    def __str__(self) -> str:
+        return (
+            f"the signature is not {self.signer}'s: sign the same mandate (plan, salt, time) with that account, for "
+            "this chain and this contract"
+        )
+
+
+@dataclass(eq=False)
+class MandateExpired(ContractError):
+    """Unix seconds: the end of the mandate's validity, and the block's time."""
+
+    valid_before: int
+    time: int
+
+    def __str__(self) -> str:
+        return (
+            f"the mandate could be submitted before {utc(self.valid_before)}, it is {utc(self.time)}: have the payer "
+            "sign a new one"
+        )
+
+
+@dataclass(eq=False)
+class PayerIsPayee(ContractError):
+    """The account that would pay itself."""
+
+    account: str
+
+    def __str__(self) -> str:
+        return f"{self.account} is the plan's payee and cannot subscribe to it: subscribe from another account"
+
+
+@dataclass(eq=False)
+class SaltUsed(ContractError):
+    """Whose salt, and which."""
+
+    payer: str
+    salt: int
+
+    def __str__(self) -> str:
+        return (
+            f"the mandate of {self.payer} with salt {self.salt} was submitted or revoked before, and is good only "
+            "once: look for its subscription, or have the payer sign a new one"
+        )
+
+
+@dataclass(eq=False)
+class StringTooLong(ContractError):
+    """OpenZeppelin's; `str` is its argument's name."""
+
+    str: builtins.str
+
+    def __str__(self) -> builtins.str:
+        return f"the name {self.str!r} is too long for the contract: at most 31 bytes"
+
+
+@dataclass(eq=False)
+class SignatureExpired(ContractError):
+    """Unix seconds: the end of the signature's validity, and the block's time."""
+
+    valid_before: int
+    time: int
+
+    def __str__(self) -> str:
+        return (
+            f"the cancellation could be submitted before {utc(self.valid_before)}, it is {utc(self.time)}: have the "
+            "payer sign a new one"
+        )

@@ -1,0 +1,184 @@
+"""Plans that the contract refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tallystick.errors.revert import ContractError
+
+
+@dataclass(eq=False)
+class NotAContract(ContractError):
+    """The address that should be a token."""
+
+    account: str
+
+    def __str__(self) -> str:
+        return f"there is no token at {self.account} on this chain: check the address and the chain"
+
+
+@dataclass(eq=False)
+class PayeeRefused(ContractError):
+    """Who was to be paid, as payee or by a fee: the contract itself."""
+
+    payee: str
+
+    def __str__(self) -> str:
+        return f"{self.payee} is the contract itself, out of which no money could come: name the merchant's account"
+
+
+@dataclass(eq=False)
+class PeriodOutOfRange(ContractError):
+    """Seconds that the period may last, and the most that is allowed."""
+
+    found_seconds: int
+    allowed_seconds: int
+
+    def __str__(self) -> str:
+        return (
+            f"the period lasts up to {self.found_seconds} seconds, allowed are 1 to {self.allowed_seconds} (100 "
+            "years): choose another `every` or `unit`"
+        )
+
+
+@dataclass(eq=False)
+class TermsChanged(ContractError):
+    """Hashes of the plan's terms: on the chain, and as the payer saw them."""
+
+    found: bytes
+    expected: bytes
+
+    def __str__(self) -> str:
+        return (
+            f"the plan's terms hash to 0x{self.found.hex()} on the chain, the payer agreed to 0x{self.expected.hex()}: "
+            "plans were renumbered by a reorganisation. Read the plan again, and subscribe if its terms are right"
+        )
+
+
+@dataclass(eq=False)
+class UnknownPlan(ContractError):
+    """Plans are numbered from 1."""
+
+    plan_id: int
+
+    def __str__(self) -> str:
+        return f"there is no plan {self.plan_id} on this chain: `tallystick plans list` shows those there are"
+
+
+@dataclass(eq=False)
+class ZeroAddress(ContractError):
+    """The payee is the zero address."""
+
+    def __str__(self) -> str:
+        return "the payee is the zero address, and what is paid to it is lost: name an account that you hold"
+
+
+@dataclass(eq=False)
+class ZeroAmount(ContractError):
+    """A plan without a price, or a refund of nothing."""
+
+    def __str__(self) -> str:
+        return "the amount is 0 units of the token, at least 1 is needed: name another price or refund"
+
+
+@dataclass(eq=False)
+class AnotherRegister(ContractError):
+    """Numbers of registers: the new plan's, and the subscription's."""
+
+    found: int
+    expected: int
+
+    def __str__(self) -> str:
+        return (
+            f"the plan belongs to register {self.found}, the subscription to register {self.expected}: a subscription "
+            "stays with its payee and token. Choose a plan of the same ones, or cancel and subscribe anew"
+        )
+
+
+@dataclass(eq=False)
+class FeeTooHigh(ContractError):
+    """Hundredths of a percent: the fee, and the most that is allowed."""
+
+    found: int
+    allowed: int
+
+    def __str__(self) -> str:
+        return (
+            f"a fee of {self.found} hundredths of a percent was asked for, allowed are at most {self.allowed}: the "
+            "payee must receive a part of each charge. Name a lower fee"
+        )
+
+
+@dataclass(eq=False)
+class FixedTerm(ContractError):
+    """The plan, and after how many charges it ends."""
+
+    plan_id: int
+    max_charges: int
+
+    def __str__(self) -> str:
+        return (
+            f"plan {self.plan_id} ends after {self.max_charges} charges, and subscriptions are changed neither to nor "
+            "from such a plan: cancel, and subscribe to the other one"
+        )
+
+
+@dataclass(eq=False)
+class PlanIsArchived(ContractError):
+    """The plan that takes no more subscriptions."""
+
+    plan_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"plan {self.plan_id} is archived and takes no more subscriptions: choose another, `tallystick plans list` "
+            "shows those there are"
+        )
+
+
+@dataclass(eq=False)
+class PlanNotStored(ContractError):
+    """The chain does not number accounts as Ethereum does."""
+
+    def __str__(self) -> str:
+        return (
+            "the plan could not be stored where the contract would look for it: this chain creates accounts in another "
+            "way than Ethereum. Use another chain"
+        )
+
+
+@dataclass(eq=False)
+class RegisterFull(ContractError):
+    """The register whose numbers are used up."""
+
+    register_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"register {self.register_id} has given out all of its subscription numbers, 999999999: create the plan "
+            "with another payee"
+        )
+
+
+@dataclass(eq=False)
+class SeatsOutOfRange(ContractError):
+    """How many seats were asked for, and the most that the plan sells; 0 where it sells none."""
+
+    found: int
+    allowed: int
+
+    def __str__(self) -> str:
+        if self.allowed == 0:
+            return f"{self.found} seats were asked for, the plan sells 0, none at all: leave the seats out"
+        return f"{self.found} seats were asked for, the plan sells 1 to {self.allowed}: name as many"
+
+
+@dataclass(eq=False)
+class TermsContradict(ContractError):
+    """The terms of a plan."""
+
+    def __str__(self) -> str:
+        return (
+            "the plan's terms contradict each other: a fee needs a receiver and a receiver a fee, and the least number "
+            "of charges may not be above the most. Change one of them"
+        )

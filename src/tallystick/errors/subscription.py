@@ -1,0 +1,128 @@
+"""What the contract refuses in the life of a subscription."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tallystick.errors.revert import ContractError, status_word, utc
+
+
+@dataclass(eq=False)
+class ChargeDue(ContractError):
+    """`due` in Unix seconds."""
+
+    subscription_id: int
+    due: int
+
+    def __str__(self) -> str:
+        return (
+            f"subscription {self.subscription_id} is due since {utc(self.due)}: it can be paused or changed within a "
+            "paid period, so have it charged first, or cancel it"
+        )
+
+
+@dataclass(eq=False)
+class NotActive(ContractError):
+    """`status`: 0 active, 1 ending, 2 cancelled, 3 paused."""
+
+    subscription_id: int
+    status: int
+
+    def __str__(self) -> str:
+        status = status_word(self.status)
+        advice = "resume it first" if status == "paused" else "nothing is left to do"
+        return f"subscription {self.subscription_id} is {status}, this needs an active one: {advice}"
+
+
+@dataclass(eq=False)
+class NotAuthorized(ContractError):
+    """Who called."""
+
+    caller: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, changed, paused, "
+            "resumed and stopped by its payer; a charge is refunded, a plan archived by its payee. Sign with that "
+            "account"
+        )
+
+
+@dataclass(eq=False)
+class NotPaused(ContractError):
+    """`status`: as in NotActive."""
+
+    subscription_id: int
+    status: int
+
+    def __str__(self) -> str:
+        return f"subscription {self.subscription_id} is {status_word(self.status)}, not paused: nothing to resume"
+
+
+@dataclass(eq=False)
+class UnknownSubscription(ContractError):
+    """Subscriptions are numbered from 1 in each register, behind the register's number: 3000000017."""
+
+    subscription_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"there is no subscription {self.subscription_id} on this chain: `tallystick subscriptions list` shows "
+            "those there are"
+        )
+
+
+@dataclass(eq=False)
+class CreditTooHigh(ContractError):
+    """Units of the token: what the subscription would be credited, and the most that it can hold."""
+
+    found: int
+    allowed: int
+
+    def __str__(self) -> str:
+        return (
+            f"the change would leave a credit of {self.found} units of the token, at most {self.allowed} can be kept: "
+            "have some of it used up by charges first"
+        )
+
+
+@dataclass(eq=False)
+class HistoryMismatch(ContractError):
+    """The subscription whose changes were told wrongly."""
+
+    subscription_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"subscription {self.subscription_id} was changed, and what its charges cost before was not told as it "
+            "happened: refund with `tallystick refunds create`, which reads it from the chain; if that was done, it "
+            "was changed just now, or the node left events out. Try again, or ask another node"
+        )
+
+
+@dataclass(eq=False)
+class MinimumTerm(ContractError):
+    """How many charges were made, and to how many the payer agreed."""
+
+    charges: int
+    agreed: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.charges} charges were made, and the payer agreed to {self.agreed} before cancelling or changing: "
+            "wait until then, or ask the payee to cancel; `stop` ends it in an emergency"
+        )
+
+
+@dataclass(eq=False)
+class ToPayTooHigh(ContractError):
+    """Units of the token: what the change costs now, and the most that the payer agreed to pay."""
+
+    found: int
+    allowed: int
+
+    def __str__(self) -> str:
+        return (
+            f"the change costs {self.found} units of the token now, agreed are at most {self.allowed}: ask for a new "
+            "quote, and agree to it if it is right"
+        )
