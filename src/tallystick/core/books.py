@@ -3,47 +3,66 @@
 `Books.apply` is the only way from an event to anything that is derived from it. The mirror applies each final event
 once and stores the change; readers apply the pending ones on top of what is stored; the audit applies them all again.
 
-Every event is checked against what came before it. Plans, subscriptions and the charges of a subscription are numbered
-without gaps by the contract, so that an event which a node left out is noticed at the next one.
+Every event is checked against what came before it. Plans and registers, the subscriptions of a register and the charges
+of a subscription are numbered without gaps by the contract, and every amount follows from the terms, so that an event
+which a node left out is noticed at the next one. Where one act makes several events, nothing is derived before the last
+of them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, NamedTuple
 
+from tallystick.core.act import Act, refuse
+from tallystick.core.change import Quote, changed, objection, quote
 from tallystick.core.events import (
     CancellationScheduled,
     Cancelled,
     Charged,
+    Claimable,
+    Claimed,
+    CreditUsed,
     Declined,
     Event,
-    MandateAccepted,
-    MandateRevoked,
     Paused,
+    PlanArchived,
+    PlanChanged,
     PlanCreated,
     Recorded,
     Refunded,
+    RegisterOpened,
     Resumed,
+    SeatsSet,
     Subscribed,
 )
 from tallystick.core.invoice import Invoice, Kind, credit_note_for, invoice_for
-from tallystick.core.ledger import GENESIS_HASH, Entry, entry_for
+from tallystick.core.ledger import GENESIS_HASH, NOTHING_KEPT, Entry, Kept, claim_entry, entry_for
+from tallystick.core.life import LifeEvent, lived, require_status
 from tallystick.core.pegs import PegHistory, peg_at
 from tallystick.core.period import anchor_day_of
-from tallystick.core.plan import Plan, PlanTerms
-from tallystick.core.subscription import Status, Subscription
-from tallystick.errors import EventsInconsistent
+from tallystick.core.plan import Plan
+from tallystick.core.subscription import Register, Status, Subscription, next_charge
+
+
+class ClaimableBalance(NamedTuple):
+    """What the contract keeps for an account in a token, in base units."""
+
+    account: str
+    token: str
+    units: int
 
 
 class Change(NamedTuple):
-    """What one event does. What it leaves alone is None."""
+    """What one event does: what it makes, and what stands differently after it. What it leaves alone is None."""
 
     plan: Plan | None = None
     subscription: Subscription | None = None
     entry: Entry | None = None
     invoice: Invoice | None = None
+    register: Register | None = None
+    claimables: tuple[ClaimableBalance, ...] = ()
 
 
 _NOTHING = Change()
@@ -61,14 +80,16 @@ class Books:
         self.pegs = pegs
         self.keep_all = keep_all
         self.refunded_charges: set[tuple[int, int]] = set()
-        self.plans: dict[int, PlanTerms] = {}
+        self.registers: dict[int, Register] = {}
+        self.plans: dict[int, Plan] = {}
         self.subscriptions: dict[int, Subscription] = {}
         self.charge_invoices: dict[tuple[int, int], Invoice] = {}
         self.refunded_units: defaultdict[tuple[int, int], int] = defaultdict(int)
-        self.subscription_count = 0
+        self.claimables: dict[tuple[str, str], int] = {}
         self.entry_number = 0
         self.entry_hash = GENESIS_HASH
         self.invoice_numbers: dict[tuple[Kind, str], int] = {}
+        self.act = Act()
 
     def apply(self, recorded: Recorded, *, final: bool = True) -> Change:
         """The change that an event makes; the books then stand after it.
@@ -76,94 +97,158 @@ class Books:
         Only a final event is journalled and gets an invoice number. Raises EventsInconsistent for an event that cannot
         follow the ones before it.
         """
+        if self.act:
+            self.act.require_continued(recorded)
         event = recorded.event
-        match event:
-            case Charged():
-                return self._charge(recorded, event, final)
-            case Refunded():
-                return self._refund(recorded, event, final)
-            case Subscribed():
-                return self._subscribe(recorded, event)
-            case Cancelled():
-                return self._cancel(recorded, event)
-            case CancellationScheduled():
-                return self._schedule_cancellation(recorded, event)
-            case Paused():
-                return self._pause(recorded, event)
-            case Resumed():
-                return self._resume(recorded, event)
-            case PlanCreated():
-                return self._create_plan(recorded, event)
-            case Declined() | MandateAccepted() | MandateRevoked():
-                return _NOTHING
+        apply = self._VERBS.get(type(event))
+        return _NOTHING if apply is None else apply(self, recorded, event, final)
 
-    def _create_plan(self, recorded: Recorded, event: PlanCreated) -> Change:
-        if event.plan_id != len(self.plans) + 1:
-            _refuse(recorded, f"plan {event.plan_id} follows plan {len(self.plans)}")
-        terms = PlanTerms(event.payee, event.price_units, event.token, event.every, event.unit, event.catch_up)
-        self.plans[event.plan_id] = terms
-        return Change(plan=Plan(event.plan_id, terms))
+    # --- registers and plans ---
 
-    def _subscribe(self, recorded: Recorded, event: Subscribed) -> Change:
-        if event.subscription_id != self.subscription_count + 1:
-            _refuse(recorded, f"subscription {event.subscription_id} follows {self.subscription_count}")
-        if event.plan_id not in self.plans:
-            _refuse(recorded, f"subscription {event.subscription_id} is to plan {event.plan_id}, which is unknown")
-        self.subscription_count += 1
-        return self._keep(
-            Subscription(
-                event.subscription_id,
-                event.payer,
-                event.plan_id,
-                event.first_due,
-                0,
-                Status.ACTIVE,
-                anchor_day_of(event.first_due),
-            )
+    def _open_register(self, recorded: Recorded, event: RegisterOpened, _final: bool) -> Change:
+        if event.register_id != len(self.registers):
+            refuse(recorded, f"register {event.register_id} is opened where {len(self.registers)} is the next")
+        register = Register(*event)
+        self.registers[register.register_id] = register
+        self.act.add(recorded)
+        return Change(register=register)
+
+    def _create_plan(self, recorded: Recorded, event: PlanCreated, _final: bool) -> Change:
+        plan_id, register_id, terms = event
+        if plan_id != len(self.plans) + 1:
+            refuse(recorded, f"plan {plan_id} follows plan {len(self.plans)}")
+        register = self.registers.get(register_id)
+        if register is None or (register.payee, register.token) != (terms.payee, terms.token):
+            refuse(recorded, f"it is of register {register_id}, which is not of {terms.payee} and {terms.token}")
+        self.act.end()
+        plan = Plan(plan_id, register_id, terms)
+        self.plans[plan_id] = plan
+        return Change(plan=plan)
+
+    def _archive_plan(self, recorded: Recorded, event: PlanArchived, _final: bool) -> Change:
+        plan = self._plan(recorded, event.plan_id)
+        if plan.archived:
+            refuse(recorded, f"plan {plan.plan_id} is archived already")
+        plan = Plan(plan.plan_id, plan.register_id, plan.terms, archived=True)
+        self.plans[plan.plan_id] = plan
+        return Change(plan=plan)
+
+    # --- a subscription's life ---
+
+    def _subscribe(self, recorded: Recorded, event: Subscribed, _final: bool) -> Change:
+        plan = self._plan(recorded, event.plan_id)
+        register = self.registers[plan.register_id]
+        if event.subscription_id != register.next_id:
+            refuse(recorded, f"subscription {event.subscription_id} is opened where {register.next_id} is the next")
+        if plan.archived:
+            refuse(recorded, f"plan {plan.plan_id} is archived")
+        trial, agreed = event.first_due - recorded.origin.block_time, plan.terms.trial
+        if trial not in (0, agreed):
+            refuse(recorded, f"it begins with a trial of {trial} seconds, the plan's is {agreed}")
+        if not trial or plan.terms.seat_price_units:
+            self.act.add(recorded)
+        register = register._replace(subscriptions=register.subscriptions + 1)
+        self.registers[register.register_id] = register
+        subscription = Subscription(
+            event.subscription_id,
+            event.payer,
+            event.plan_id,
+            event.first_due,
+            0,
+            Status.ACTIVE,
+            anchor_day_of(event.first_due),
         )
+        return self._keep(subscription)._replace(register=register)
 
-    def _schedule_cancellation(self, recorded: Recorded, event: CancellationScheduled) -> Change:
+    def _set_seats(self, recorded: Recorded, event: SeatsSet, _final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
-        _require_status(recorded, subscription, Status.ACTIVE)
-        if event.ends_at != subscription.next_due:
-            _refuse(recorded, f"it ends at {event.ends_at}, the paid period at {subscription.next_due}")
-        return self._keep(subscription._replace(status=Status.ENDING))
+        if not self.act:
+            refuse(recorded, f"subscription {event.subscription_id} was not opened just before")
+        fewest, most = self.plans[subscription.plan_id].terms.seats_allowed()
+        if not max(fewest, 1) <= event.seats <= most:
+            refuse(recorded, f"{event.seats} seats of a plan that has {fewest} to {most}")
+        self.act.end()
+        if subscription.next_due == recorded.origin.block_time:  # no trial: it is charged at once
+            self.act.add(recorded)
+        return self._keep(subscription._replace(seats=event.seats))
 
-    def _cancel(self, recorded: Recorded, event: Cancelled) -> Change:
-        subscription = self._subscription(recorded, event.subscription_id)
-        _require_status(recorded, subscription, Status.ACTIVE, Status.ENDING, Status.PAUSED)
-        due = subscription.next_due
-        if subscription.status == Status.PAUSED:  # what was left of the paid period is left from now
-            due += recorded.origin.block_time
-        return self._keep(subscription._replace(status=Status.CANCELLED, next_due=due))
+    def _live(self, recorded: Recorded, event: LifeEvent, _final: bool) -> Change:
+        return self._keep(lived(recorded, event, self._subscription(recorded, event.subscription_id)))
 
-    def _pause(self, recorded: Recorded, event: Paused) -> Change:
-        subscription = self._subscription(recorded, event.subscription_id)
-        _require_status(recorded, subscription, Status.ACTIVE)
-        left = subscription.next_due - recorded.origin.block_time
-        if event.left != left or left <= 0:
-            _refuse(recorded, f"{event.left} seconds left of a period that ends at {subscription.next_due}")
-        return self._keep(subscription._replace(status=Status.PAUSED, next_due=left))
-
-    def _resume(self, recorded: Recorded, event: Resumed) -> Change:
-        subscription = self._subscription(recorded, event.subscription_id)
-        _require_status(recorded, subscription, Status.PAUSED)
-        due = recorded.origin.block_time + subscription.next_due
-        if event.next_due != due:
-            _refuse(recorded, f"it is due at {event.next_due}, after {subscription.next_due} seconds left")
-        return self._keep(subscription._replace(status=Status.ACTIVE, next_due=due, anchor_day=anchor_day_of(due)))
+    # --- charges and changes ---
 
     def _charge(self, recorded: Recorded, event: Charged, final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
-        terms = self.plans[subscription.plan_id]
+        plan = self.plans[subscription.plan_id]
+        time = recorded.origin.block_time
         if event.charge_number != subscription.charges + 1:
-            _refuse(recorded, f"charge {event.charge_number} follows charge {subscription.charges}")
-        _require_status(recorded, subscription, Status.ACTIVE)
-        if event.period_start < subscription.next_due:
-            _refuse(recorded, f"its period starts at {event.period_start}, before {subscription.next_due}")
-        if event.amount_units != terms.price_units:
-            _refuse(recorded, f"it is {event.amount_units} units, the plan's price is {terms.price_units}")
-        change = self._keep(subscription._replace(next_due=event.period_end, charges=event.charge_number))
+            refuse(recorded, f"charge {event.charge_number} follows charge {subscription.charges}")
+        require_status(recorded, subscription, Status.ACTIVE)
+        if subscription.next_due > time:  # only a change of plan charges within a period, and it says itself what for
+            self.act.add(recorded)
+            return _NOTHING
+        if subscription.has_ended(plan.terms, time):
+            refuse(recorded, f"subscription {subscription.subscription_id} has ended")
+        expected = next_charge(subscription, plan.terms, time)
+        if event[2:] != expected[:3]:
+            refuse(recorded, f"it is {_said(*event[2:])}, expected {_said(*expected[:3])}")
+        kept: Kept = NOTHING_KEPT
+        claimables: tuple[ClaimableBalance, ...] = ()
+        if expected.credit_units or self.act:
+            self._require_credit(recorded, event.charge_number, expected.credit_units)
+            kept, claimables = self._take_claimables(recorded, event, plan)
+            self.act.end()
+        charged = subscription._replace(
+            next_due=event.period_end,
+            charges=event.charge_number,
+            credit_units=subscription.credit_units - expected.credit_units,
+            shifted=False,
+        )
+        self.subscriptions[event.subscription_id] = charged
+        invoice = self._invoice(recorded, event, charged, final, credit_units=expected.credit_units)
+        entry = self._journal(event, recorded, plan, kept) if final and event.amount_units else None
+        return Change(None, charged, entry, invoice, None, claimables)
+
+    def _change_plan(self, recorded: Recorded, event: PlanChanged, final: bool) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        plan, new_plan = self.plans[subscription.plan_id], self._plan(recorded, event.plan_id)
+        time = recorded.origin.block_time
+        if refused := objection(subscription, plan, new_plan, event.seats, time):
+            refuse(recorded, refused)
+        done = quote(subscription, plan.terms, new_plan.terms, event.seats, time)
+        if event.credit_units != done.credit_units:
+            refuse(recorded, f"{event.credit_units} units of credit are left, expected are {done.credit_units}")
+        after = changed(subscription, event.plan_id, event.seats, done)
+        change = self._keep(after)
+        parts = [CreditUsed] * (done.credit_used_units != 0) + [Charged] * (done.charged_units != 0)
+        if self.act.kinds() != parts:
+            found = ", ".join(kind.__name__ for kind in self.act.kinds()) or "nothing"
+            refuse(
+                recorded, f"it charges {done.charged_units} units, {done.credit_used_units} by credit; told was {found}"
+            )
+        if not parts:
+            return change
+        ((charged_at, charged),) = self.act.all(Charged)
+        self._require_credit(charged_at, charged.charge_number, done.credit_used_units)
+        wanted = (charged.subscription_id, after.charges, time, done.next_due, done.to_pay_units)
+        if charged != wanted:
+            refuse(charged_at, f"it is {_said(*charged[2:])}, of the change that made it {_said(*wanted[2:])}")
+        self.act.end()
+        invoice = self._invoice(charged_at, charged, after, final, credit_units=done.credit_used_units, change=done)
+        entry = self._journal(charged, charged_at, new_plan) if final and charged.amount_units else None
+        return change._replace(invoice=invoice, entry=entry)
+
+    def _invoice(
+        self,
+        recorded: Recorded,
+        event: Charged,
+        subscription: Subscription,
+        final: bool,
+        *,
+        credit_units: int = 0,
+        change: Quote | None = None,
+    ) -> Invoice:
+        terms = self.plans[subscription.plan_id].terms
         invoice = invoice_for(
             event,
             recorded.origin,
@@ -172,37 +257,88 @@ class Books:
             plan_id=subscription.plan_id,
             terms=terms,
             peg=peg_at(self.pegs, terms.token, recorded.origin.block_number),
+            seats=subscription.seats,
+            credit_units=credit_units,
+            change=change,
         )
         key = (event.subscription_id, event.charge_number)
         if self.keep_all or key in self.refunded_charges:
             self.charge_invoices[key] = invoice
-        entry = self._journal(event, recorded, subscription.plan_id) if final else None
-        return change._replace(invoice=invoice, entry=entry)
+        return invoice
+
+    def _require_credit(self, recorded: Recorded, charge_number: int, units: int) -> None:
+        """The credit that a charge was told to use is what it must use."""
+        told = [used[1:] for _, used in self.act.all(CreditUsed)]
+        if told != ([(charge_number, units)] if units else []):
+            refuse(recorded, f"it uses {units} units of credit, told were {told or 'none'}")
+
+    def _take_claimables(
+        self, recorded: Recorded, event: Charged, plan: Plan
+    ) -> tuple[Kept, tuple[ClaimableBalance, ...]]:
+        """What the contract keeps of a charge, out of the events before it."""
+        terms = plan.terms
+        fee = terms.fee(event.amount_units)
+        payee_part = (terms.payee, event.amount_units - fee)
+        parts = [payee_part, (terms.fee_receiver, fee)] if fee else [payee_part]
+        kept: list[int] = []
+        balances = []
+        for _, (account, token, _, units) in self.act.all(Claimable):
+            at = next((at for at, part in enumerate(parts) if part == (account, units) and at not in kept), None)
+            if at is None or token != terms.token or not units:
+                refuse(recorded, f"{units} units of {token} are kept for {account}, which are no part of it")
+            kept.append(at)
+            balances.append(self._claimable(account, token, units))
+        return Kept(0 in kept, 1 in kept), tuple(balances)
+
+    def _await_charge(self, recorded: Recorded, event: Claimable | CreditUsed, _final: bool) -> Change:
+        self._subscription(recorded, event.subscription_id)
+        self.act.add(recorded)
+        return _NOTHING
+
+    # --- refunds and claims ---
 
     def _refund(self, recorded: Recorded, event: Refunded, final: bool) -> Change:
-        subscription = self._subscription(recorded, event.subscription_id)
-        terms = self.plans[subscription.plan_id]
+        self._subscription(recorded, event.subscription_id)
         key = (event.subscription_id, event.charge_number)
         charge = self.charge_invoices.get(key)
         if charge is None:
-            _refuse(recorded, f"it refunds charge {event.charge_number}, which is unknown")
+            refuse(recorded, f"it refunds charge {event.charge_number}, which is unknown")
         self.refunded_units[key] += event.amount_units
-        if self.refunded_units[key] > charge.total_units:
-            _refuse(recorded, f"{self.refunded_units[key]} units refunded of a charge of {charge.total_units}")
+        if self.refunded_units[key] > charge.gross_units:
+            refuse(recorded, f"{self.refunded_units[key]} units refunded of a charge of {charge.gross_units}")
         credit_note = credit_note_for(
             event,
             recorded.origin,
             charge,
-            number=self._next_number(Kind.CREDIT_NOTE, terms.payee) if final else None,
+            number=self._next_number(Kind.CREDIT_NOTE, charge.payee) if final else None,
             # Valued as the invoice that it corrects, whatever was declared since.
-            peg=peg_at(self.pegs, terms.token, charge.origin.block_number),
+            peg=peg_at(self.pegs, charge.token, charge.origin.block_number),
         )
-        entry = self._journal(event, recorded, subscription.plan_id) if final else None
+        entry = self._journal(event, recorded, self.plans[charge.plan_id]) if final else None
         return Change(invoice=credit_note, entry=entry)
 
-    def _journal(self, event: Charged | Refunded, recorded: Recorded, plan_id: int) -> Entry:
+    def _claim(self, recorded: Recorded, event: Claimed, final: bool) -> Change:
+        found = self.claimables.get((event.account, event.token), 0)
+        if not event.amount_units or event.amount_units != found:
+            refuse(recorded, f"{event.amount_units} units are claimed, {found} are kept for {event.account}")
+        balance = self._claimable(event.account, event.token, -found)
+        entry = None
+        if final:
+            self.entry_number += 1
+            entry = claim_entry(self.entry_number, event, recorded.origin, self.entry_hash)
+            self.entry_hash = entry.hash
+        return Change(entry=entry, claimables=(balance,))
+
+    def _claimable(self, account: str, token: str, units: int) -> ClaimableBalance:
+        total = self.claimables.get((account, token), 0) + units
+        self.claimables[account, token] = total
+        return ClaimableBalance(account, token, total)
+
+    # --- parts ---
+
+    def _journal(self, event: Charged | Refunded, recorded: Recorded, plan: Plan, kept: Kept = NOTHING_KEPT) -> Entry:
         self.entry_number += 1
-        entry = entry_for(self.entry_number, event, recorded.origin, plan_id, self.plans[plan_id], self.entry_hash)
+        entry = entry_for(self.entry_number, event, recorded.origin, plan.plan_id, plan.terms, self.entry_hash, kept)
         self.entry_hash = entry.hash
         return entry
 
@@ -211,20 +347,40 @@ class Books:
         self.invoice_numbers[kind, payee] = number
         return number
 
+    def _plan(self, recorded: Recorded, plan_id: int) -> Plan:
+        found = self.plans.get(plan_id)
+        if found is None:
+            refuse(recorded, f"plan {plan_id} is unknown")
+        return found
+
     def _subscription(self, recorded: Recorded, subscription_id: int) -> Subscription:
         found = self.subscriptions.get(subscription_id)
         if found is None:
-            _refuse(recorded, f"subscription {subscription_id} is unknown")
+            refuse(recorded, f"subscription {subscription_id} is unknown")
         return found
 
     def _keep(self, subscription: Subscription) -> Change:
         self.subscriptions[subscription.subscription_id] = subscription
         return Change(subscription=subscription)
 
-
-def _require_status(recorded: Recorded, subscription: Subscription, *allowed: Status) -> None:
-    if subscription.status not in allowed:
-        _refuse(recorded, f"subscription {subscription.subscription_id} is {subscription.status.name.lower()}")
+    _VERBS: ClassVar[dict[type[Event], Callable[[Books, Recorded, Any, bool], Change]]] = {
+        Charged: _charge,
+        Refunded: _refund,
+        Subscribed: _subscribe,
+        SeatsSet: _set_seats,
+        Cancelled: _live,
+        CancellationScheduled: _live,
+        Paused: _live,
+        Resumed: _live,
+        PlanChanged: _change_plan,
+        CreditUsed: _await_charge,
+        Claimable: _await_charge,
+        Claimed: _claim,
+        RegisterOpened: _open_register,
+        PlanCreated: _create_plan,
+        PlanArchived: _archive_plan,
+    }
+    """What is done with each event. Of the others (declines, mandates) nothing follows."""
 
 
 def touched(events: Iterable[Event]) -> tuple[list[int], list[tuple[int, int]]]:
@@ -235,17 +391,15 @@ def touched(events: Iterable[Event]) -> tuple[list[int], list[tuple[int, int]]]:
     subscriptions: set[int] = set()
     charges: set[tuple[int, int]] = set()
     for event in events:
-        if isinstance(event, Declined | PlanCreated | MandateRevoked):
-            continue
-        subscriptions.add(event.subscription_id)
-        if isinstance(event, Refunded):
+        if isinstance(event, Charged):  # by far the most
+            subscriptions.add(event.subscription_id)
+        elif isinstance(event, Refunded):
+            subscriptions.add(event.subscription_id)
             charges.add((event.subscription_id, event.charge_number))
+        elif not isinstance(event, Declined) and (number := getattr(event, "subscription_id", None)) is not None:
+            subscriptions.add(number)
     return sorted(subscriptions), sorted(charges)
 
 
-def _refuse(recorded: Recorded, found: str) -> NoReturn:
-    origin = recorded.origin
-    raise EventsInconsistent(
-        f"{type(recorded.event).__name__} in block {origin.block_number}, log {origin.log_index}, cannot follow what "
-        f"is in the books: {found}. The node left events out, or is on another branch: ask another node"
-    )
+def _said(start: int, end: int, units: int) -> str:
+    return f"{units} units for [{start}, {end})"

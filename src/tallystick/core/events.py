@@ -46,8 +46,8 @@ class PlanArchived(NamedTuple):
 
 
 class Subscribed(NamedTuple):
-    """A payer subscribed. The charge of the first period follows as an event of its own, unless `first_due`, the end of a
-    trial, is later than now."""
+    """A payer subscribed. The charge of the first period follows as an event of its own, unless `first_due`, the end of
+    a trial, is later than now."""
 
     subscription_id: int
     payer: str

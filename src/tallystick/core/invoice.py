@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from tallystick.core.change import Quote
 from tallystick.core.events import Charged, Origin, Refunded
 from tallystick.core.period import Period
 from tallystick.core.plan import PlanTerms
@@ -24,7 +25,7 @@ class Kind(StrEnum):
 
 
 class Line(NamedTuple):
-    """One line: a whole quantity at a price in base units of the invoice's token."""
+    """One line: a whole quantity at a price in base units of the invoice's token. The line of a credit is negative."""
 
     description: str
     quantity: int
@@ -44,7 +45,8 @@ class Invoice(NamedTuple):
     """An invoice or a credit note. `number` is None while its block is not final.
 
     Amounts are base units of `token`, times Unix seconds, the period is [period_start, period_end). A credit note has
-    the period and charge number of the charge that it corrects, and that charge's invoice number in `corrects`.
+    the period and charge number of the charge that it corrects, and that charge's invoice number in `corrects`. The
+    lines add up to the total, which is what was paid: 0 where credit paid all of it.
     """
 
     kind: Kind
@@ -62,6 +64,11 @@ class Invoice(NamedTuple):
     fiat: FiatValue | None
     corrects: int | None
     origin: Origin
+
+    @property
+    def gross_units(self) -> int:
+        """What was charged before credit, which is the most that can be refunded: credit was paid for as well."""
+        return sum(line.amount_units for line in self.lines if line.amount_units > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +101,24 @@ def invoice_for(
     plan_id: int,
     terms: PlanTerms,
     peg: Peg | None,
+    seats: int = 0,
+    credit_units: int = 0,
+    change: Quote | None = None,
 ) -> Invoice:
-    """The invoice of a charge."""
+    """The invoice of a charge.
+
+    `credit_units` is what credit paid of it. `change` says so where it was made by a change of plan or seats, and
+    `plan_id`, `terms` and `seats` are then those it changed to.
+    """
     units = event.amount_units
-    line = Line(f"Plan {plan_id}, one {period_word(terms.period)}", 1, units, units)
+    if change and not change.restarts:
+        what = f"plan {plan_id} with {seats} seat{'s' if seats > 1 else ''}" if seats else f"plan {plan_id}"
+        charged = change.charged_units
+        lines: tuple[Line, ...] = (Line(f"Change to {what}, rest of the period", 1, charged, charged),)
+    else:
+        lines = _lines(plan_id, terms, seats, "Change to plan" if change else "Plan")
+    if credit_units:
+        lines += (Line("Credit from a change of plan", 1, -credit_units, -credit_units),)
     return Invoice(
         Kind.INVOICE,
         number,
@@ -110,11 +131,22 @@ def invoice_for(
         event.period_start,
         event.period_end,
         units,
-        (line,),
+        lines,
         peg.value(units) if peg else None,
         None,
         origin,
     )
+
+
+def _lines(plan_id: int, terms: PlanTerms, seats: int, plan: str) -> tuple[Line, ...]:
+    """A whole period: what the plan costs, then its seats."""
+    word, price, seat_price = period_word(terms.period), terms.price_units, terms.seat_price_units
+    if not seats:
+        return (Line(f"{plan} {plan_id}, one {word}", 1, price, price),)
+    seat_line = Line(f"{plan} {plan_id}, seats for one {word}", seats, seat_price, seats * seat_price)
+    if not price:
+        return (seat_line,)
+    return Line(f"{plan} {plan_id}, one {word}", 1, price, price), seat_line
 
 
 def credit_note_for(

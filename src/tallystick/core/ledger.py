@@ -4,11 +4,17 @@ Debits and credits of an entry balance per asset. An entry names its event by bl
 anyone can look it up on chain, and carries the hash of the entry before it, so that nothing can be changed, taken out
 or put in unseen.
 
-Chart of accounts (`<payee>` is the address that receives the money):
+Chart of accounts (`<payee>` is the address that is paid, `<receiver>` the one that gets a plan's fee):
 
-    Assets:Wallet:<payee>                       what the payee's wallet received and gave back through the contract
-    Income:Subscriptions:<payee>:Plan-<number>  charges of a plan
-    Income:Refunds:<payee>:Plan-<number>        refunds of a plan; a debit balance, it reduces income
+    Assets:Wallet:<account>                     what the account received and gave back through the contract
+    Assets:Claimable:<account>                  what the contract keeps for an account that could not receive it
+    Income:Subscriptions:<payee>:Plan-<number>  charges of a plan, fees included
+    Income:Refunds:<payee>:Plan-<number>        refunds of charges of a plan; a debit balance, it reduces income
+    Expenses:Fees:<payee>:Plan-<number>         the part of a plan's charges that went to the receiver of its fee
+    Income:Fees:<receiver>                      fees
+
+Credit from a change of plan is no money, and is in no entry: it makes later charges smaller. A charge that credit pays
+alone moves nothing and has no entry; its invoice says so.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from tallystick.core.events import Charged, Origin, Refunded
+from tallystick.core.events import Charged, Claimed, Origin, Refunded
 from tallystick.core.plan import PlanTerms
 
 Side = Literal["D", "C"]
@@ -57,27 +63,70 @@ class Balance(NamedTuple):
     credit_units: int
 
 
-def postings_for(event: Charged | Refunded, plan_id: int, terms: PlanTerms) -> tuple[Posting, ...]:
-    """The balanced postings of an event that moved money between payer and payee."""
-    wallet = f"Assets:Wallet:{terms.payee}"
-    if isinstance(event, Charged):
-        income = f"Income:Subscriptions:{terms.payee}:Plan-{plan_id}"
+class Kept(NamedTuple):
+    """Which parts of a charge the contract keeps because they could not be received: the payee's, and the fee."""
+
+    payee: bool = False
+    fee: bool = False
+
+
+NOTHING_KEPT = Kept()
+
+
+def postings_for(
+    event: Charged | Refunded, plan_id: int, terms: PlanTerms, kept: Kept = NOTHING_KEPT
+) -> tuple[Posting, ...]:
+    """The balanced postings of an event that moved money between payer and payee; none where nothing moved.
+
+    `plan_id` and `terms` are of the plan under which the charge was made.
+    """
+    payee, token, units = terms.payee, terms.token, event.amount_units
+    if isinstance(event, Refunded):
         return (
-            Posting(wallet, "D", terms.token, event.amount_units),
-            Posting(income, "C", terms.token, event.amount_units),
+            Posting(f"Income:Refunds:{payee}:Plan-{plan_id}", "D", token, units),
+            Posting(f"Assets:Wallet:{payee}", "C", token, units),
         )
+    if not units:
+        return ()
+    income = Posting(f"Income:Subscriptions:{payee}:Plan-{plan_id}", "C", token, units)
+    asset = f"Assets:Claimable:{payee}" if kept.payee else f"Assets:Wallet:{payee}"
+    fee = terms.fee(units) if terms.fee_bps else 0
+    if not fee:
+        return Posting(asset, "D", token, units), income
+    receiver = terms.fee_receiver
     return (
-        Posting(f"Income:Refunds:{terms.payee}:Plan-{plan_id}", "D", terms.token, event.amount_units),
-        Posting(wallet, "C", terms.token, event.amount_units),
+        Posting(asset, "D", token, units - fee),
+        Posting(f"Expenses:Fees:{payee}:Plan-{plan_id}", "D", token, fee),
+        income,
+        Posting(f"Assets:{'Claimable' if kept.fee else 'Wallet'}:{receiver}", "D", token, fee),
+        Posting(f"Income:Fees:{receiver}", "C", token, fee),
     )
 
 
 def entry_for(
-    number: int, event: Charged | Refunded, origin: Origin, plan_id: int, terms: PlanTerms, previous_hash: bytes
+    number: int,
+    event: Charged | Refunded,
+    origin: Origin,
+    plan_id: int,
+    terms: PlanTerms,
+    previous_hash: bytes,
+    kept: Kept = NOTHING_KEPT,
 ) -> Entry:
-    """The journal entry of an event, chained to the entry before it."""
+    """The journal entry of a charge or a refund that moved money, chained to the entry before it."""
     kind = "charge" if isinstance(event, Charged) else "refund"
-    postings = postings_for(event, plan_id, terms)
+    return _entry(number, kind, origin, postings_for(event, plan_id, terms, kept), previous_hash)
+
+
+def claim_entry(number: int, event: Claimed, origin: Origin, previous_hash: bytes) -> Entry:
+    """The journal entry of an account's claim, chained to the entry before it."""
+    postings = (
+        Posting(f"Assets:Wallet:{event.account}", "D", event.token, event.amount_units),
+        Posting(f"Assets:Claimable:{event.account}", "C", event.token, event.amount_units),
+    )
+    return _entry(number, "claim", origin, postings, previous_hash)
+
+
+def _entry(number: int, kind: str, origin: Origin, postings: tuple[Posting, ...], previous_hash: bytes) -> Entry:
     return Entry(
         number, kind, origin, postings, previous_hash, entry_hash(number, kind, origin, postings, previous_hash)
     )

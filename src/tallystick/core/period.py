@@ -6,6 +6,7 @@ that a short month never moves the grid: 31 January, 28 February, 31 March.
 
 from __future__ import annotations
 
+import functools
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,8 +42,19 @@ class Period:
     every: int
     unit: Unit
 
+    @property
+    def step(self) -> tuple[int, int]:
+        """Its seconds and calendar months, one of them 0. Periods of one step are the same: 7 days and a week."""
+        return self.every * _SECONDS.get(self.unit, 0), self.every * _MONTHS.get(self.unit, 0)
+
+    @property
+    def longest(self) -> int:
+        """The most seconds that it can last: years of 366 days, and 31 days for each month beyond them."""
+        seconds, months = self.step
+        return seconds + (months // 12 * 366 + months % 12 * 31) * DAY_S
+
     def later(self, due: int, periods: int, anchor_day: int) -> int:
-        """The grid point `periods` after the grid point `due`."""
+        """The grid point `periods` after the grid point `due`; before it where `periods` is negative."""
         if self.unit in _SECONDS:
             return due + periods * self.every * _SECONDS[self.unit]
         return _add_months(due, periods * self.every * _MONTHS[self.unit], anchor_day)
@@ -65,11 +77,16 @@ def anchor_day_of(timestamp: int) -> int:
 
 
 def _add_months(timestamp: int, months: int, anchor_day: int) -> int:
-    start = _date(timestamp)
+    return _moved_day(timestamp // DAY_S, months, anchor_day) * DAY_S + timestamp % DAY_S
+
+
+@functools.lru_cache(maxsize=65_536)
+def _moved_day(day: int, months: int, anchor_day: int) -> int:
+    """Days since 1970. Remembered, because the charges of a day are many."""
+    start = _date(day * DAY_S)
     year, month_index = divmod(start.year * 12 + start.month - 1 + months, 12)
-    day = min(anchor_day, monthrange(year, month_index + 1)[1])
-    days = (datetime(year, month_index + 1, day, tzinfo=UTC) - _EPOCH) // timedelta(days=1)
-    return days * DAY_S + timestamp % DAY_S
+    moved = min(anchor_day, monthrange(year, month_index + 1)[1])
+    return (datetime(year, month_index + 1, moved, tzinfo=UTC) - _EPOCH) // timedelta(days=1)
 
 
 def _months_apart(earlier: int, later: int) -> int:

@@ -8,6 +8,9 @@ from eth_utils.crypto import keccak
 
 from tallystick.core.period import Period, Unit
 
+MOST_SEATS = 2**24 - 1
+MOST_UNITS = 2**96 - 1
+"""The contract counts seats in 24 bits, and prices, rates and credit in 96."""
 
 _MORE = 1 << 240
 """The plan has more than a payee, a price and a period."""
@@ -49,6 +52,12 @@ class PlanTerms:
         """What a whole period costs with so many seats, in base units."""
         return self.price_units + self.seat_price_units * seats
 
+    def seats_allowed(self) -> tuple[int, int]:
+        """The fewest and the most seats that a payer may have: (0, 0) where the plan sells none."""
+        if not self.seat_price_units:
+            return 0, 0
+        return 1, min(MOST_SEATS, (MOST_UNITS - self.price_units) // self.seat_price_units)
+
     def fee(self, units: int) -> int:
         """The part of a charge that goes to the fee's receiver, rounded down."""
         return units * self.fee_bps // 10_000
@@ -68,11 +77,13 @@ class PlanTerms:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan as it stands on chain; plans are numbered from 1. `register_id` is that of its payee and token."""
+    """A plan as it stands on chain; plans are numbered from 1. `register_id` is that of its payee and token. One that
+    is archived takes no more subscriptions."""
 
     plan_id: int
     register_id: int
     terms: PlanTerms
+    archived: bool = False
 
     def terms_hash(self) -> bytes:
         """What a payer agrees to, see `PlanTerms.hash`."""

@@ -34,11 +34,28 @@ class DeclineReason(IntEnum):
 MAX_CHARGES = 65_535
 """How many charges one consent can carry; the contract counts them in 16 bits."""
 
+PER_REGISTER = 1_000_000_000
+"""Subscription numbers are the register's number, then nine digits: 3000000017 is number 17 in register 3."""
+
+
+class Register(NamedTuple):
+    """A payee's subscriptions in one token, which are numbered without gaps: `subscriptions` is how many there are."""
+
+    register_id: int
+    payee: str
+    token: str
+    subscriptions: int = 0
+
+    @property
+    def next_id(self) -> int:
+        """The number of its next subscription."""
+        return self.register_id * PER_REGISTER + self.subscriptions + 1
+
 
 class Subscription(NamedTuple):
     """One subscription. `next_due` is the start of the next period to be charged, or while it is paused the seconds
-    that were left to it; `charges` is how many were made. `credit_units` is what later charges take less. `shifted`: the
-    period being served was paused, so that it does not lie on the grid as it was paid for."""
+    that were left to it; `charges` is how many were made. `credit_units` is what later charges take less. `shifted`:
+    the period being served was paused, so that it does not lie on the grid as it was paid for."""
 
     subscription_id: int
     payer: str
@@ -51,19 +68,42 @@ class Subscription(NamedTuple):
     credit_units: int = 0
     shifted: bool = False
 
-    def is_due(self, time: int) -> bool:
-        """Whether a charge at `time` would be tried: [next_due, ...) of an active subscription."""
-        return self.status == Status.ACTIVE and self.next_due <= time and self.charges < MAX_CHARGES
+    def is_due(self, terms: PlanTerms, time: int) -> bool:
+        """Whether a charge at `time` would be tried: [next_due, next_due + grace) of an active subscription that has
+        charges left. `terms` are its plan's."""
+        return self.status == Status.ACTIVE and self.next_due <= time and not self.has_ended(terms, time)
+
+    def has_ended(self, terms: PlanTerms, time: int) -> bool:
+        """Whether an active subscription can never be charged again: it had all its charges, or one was not made within
+        the plan's grace."""
+        if self.charges >= (terms.max_charges or MAX_CHARGES):
+            return True
+        return terms.grace != 0 and time >= self.next_due + terms.grace
 
 
-def next_charge(subscription: Subscription, terms: PlanTerms, time: int) -> tuple[int, int]:
-    """The period [start, end) that a charge at `time` would pay; `time` is not before the subscription's next due time.
+class NextCharge(NamedTuple):
+    """What a charge is for and how much it takes: `amount_units` from the payer, `credit_units` from the credit."""
 
-    As the contract's: a charge that is late by more periods than the plan's `catch_up` forgives those beyond.
+    period_start: int
+    period_end: int
+    amount_units: int
+    credit_units: int
+
+
+def next_charge(subscription: Subscription, terms: PlanTerms, time: int) -> NextCharge:
+    """What a charge at `time` would be; `time` is not before the subscription's next due time.
+
+    As the contract's: a charge that is late by more periods than the plan's `catch_up` forgives those beyond, and
+    credit is used before the payer pays.
     """
     period, anchor_day = terms.period, subscription.anchor_day
     start = subscription.next_due
-    missed = period.whole_periods(start, time, anchor_day)
-    if missed > terms.catch_up:
-        start = period.later(start, missed - terms.catch_up, anchor_day)
-    return start, period.later(start, 1, anchor_day)
+    end = period.later(start, 1, anchor_day)
+    if end <= time:
+        missed = period.whole_periods(start, time, anchor_day)
+        if missed > terms.catch_up:
+            start = period.later(start, missed - terms.catch_up, anchor_day)
+            end = period.later(start, 1, anchor_day)
+    rate = terms.rate(subscription.seats)
+    used = min(subscription.credit_units, rate)
+    return NextCharge(start, end, rate - used, used)

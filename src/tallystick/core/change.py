@@ -1,0 +1,126 @@
+"""Changes of plan or seats: what they cost at once, what they credit, and what refunds need to know of them.
+
+The mirror image of the contract's `changePlan`, to the unit. Where the new plan's periods have the same length, the
+difference of what is left of the period moves: each rate's part is rounded down, and the payer pays, or is credited,
+one less the other. Where they have another length a new period begins now and is charged in full, and what is left of
+the old one is credited first. Whoever was not charged yet, in a trial, changes for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from eth_utils.crypto import keccak
+
+from tallystick.core.period import anchor_day_of
+from tallystick.core.plan import MOST_UNITS, Plan, PlanTerms
+from tallystick.core.subscription import MAX_CHARGES, Status, Subscription
+
+
+class Quote(NamedTuple):
+    """What a change does. `charged_units` is its price, of which credit pays `credit_used_units` and the payer the rest
+    at once; `credit_units` is what is left of the credit. `restarts`: a new period begins now."""
+
+    charged_units: int
+    credit_used_units: int
+    credit_units: int
+    next_due: int
+    anchor_day: int
+    restarts: bool
+
+    @property
+    def to_pay_units(self) -> int:
+        """What the payer pays at once."""
+        return self.charged_units - self.credit_used_units
+
+
+class Segment(NamedTuple):
+    """What charges cost before a change: those up to number `last_charge` `rate_units` each, and the next one, made by
+    the change itself within a period, `prorated_units`; 0 where it made none or began a new period."""
+
+    last_charge: int
+    rate_units: int
+    prorated_units: int
+
+
+def quote(subscription: Subscription, terms: PlanTerms, new_terms: PlanTerms, seats: int, time: int) -> Quote:
+    """What a change at `time` to a plan with `new_terms` and so many seats would do, as the contract's `quote`.
+
+    `terms` are those of the subscription's plan. Whether it may be made at all, `objection` says.
+    """
+    due, credit = subscription.next_due, subscription.credit_units
+    if not subscription.charges:
+        return Quote(0, 0, credit, due, subscription.anchor_day, restarts=False)
+    left, whole = _left(subscription, terms, time)
+    old_value = terms.rate(subscription.seats) * left // whole
+    new_rate, anchor_day = new_terms.rate(seats), subscription.anchor_day
+    restarts = terms.period.step != new_terms.period.step
+    if restarts:
+        charged = new_rate
+        credit += old_value
+        anchor_day = anchor_day_of(time)
+        due = new_terms.period.later(time, 1, anchor_day)
+    else:
+        difference = new_rate * left // whole - old_value
+        charged = max(difference, 0)
+        credit += max(-difference, 0)
+    used = min(credit, charged)
+    return Quote(charged, used, credit - used, due, anchor_day, restarts)
+
+
+def _left(subscription: Subscription, terms: PlanTerms, time: int) -> tuple[int, int]:
+    """The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on the grid
+    and counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it."""
+    due = subscription.next_due
+    if subscription.shifted:
+        return due - time, terms.period.longest
+    return due - time, due - terms.period.later(due, -1, subscription.anchor_day)
+
+
+def changed(subscription: Subscription, plan_id: int, seats: int, done: Quote) -> Subscription:
+    """The subscription after a change."""
+    return subscription._replace(
+        plan_id=plan_id,
+        next_due=done.next_due,
+        charges=subscription.charges + (done.charged_units != 0),
+        anchor_day=done.anchor_day,
+        seats=seats,
+        credit_units=done.credit_units,
+        shifted=subscription.shifted and not done.restarts,
+    )
+
+
+def commitment(history: Iterable[Segment]) -> int:
+    """What the contract keeps of a subscription's changes, oldest first: its `history` on chain; 0 for none."""
+    found = 0
+    for segment in history:
+        words = b"".join(value.to_bytes(32, "big") for value in (found, *segment))
+        found = int.from_bytes(keccak(words)[16:], "big") | 1
+    return found
+
+
+def objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int, time: int) -> str | None:
+    """Why a change at `time` is not allowed, as the contract judges; None where it is. `plan` is the subscription's."""
+    old, new = plan.terms, new_plan.terms
+    fewest, most = new.seats_allowed()
+    if subscription.status != Status.ACTIVE:
+        return f"subscription {subscription.subscription_id} is {subscription.status.name.lower()}"
+    if subscription.next_due <= time:
+        return f"a charge is due since {subscription.next_due}"
+    if new_plan.register_id != plan.register_id:
+        return (
+            f"plan {new_plan.plan_id} is of register {new_plan.register_id}, plan {plan.plan_id} of {plan.register_id}"
+        )
+    if old.max_charges or new.max_charges or subscription.charges == MAX_CHARGES:
+        return "plans that end after a number of charges are not changed"
+    if subscription.charges < old.min_charges:
+        return f"{subscription.charges} charges were made, {old.min_charges} were agreed to"
+    if new_plan.archived and new_plan.plan_id != plan.plan_id:
+        return f"plan {new_plan.plan_id} is archived"
+    if not fewest <= seats <= most:
+        return f"plan {new_plan.plan_id} has {fewest} to {most} seats, not {seats}"
+    credit = quote(subscription, old, new, seats, time).credit_units
+    if credit > MOST_UNITS:
+        return f"{credit} units of credit are left, at most {MOST_UNITS} can be"
+    return None
