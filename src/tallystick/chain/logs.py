@@ -36,6 +36,10 @@ _Word = Annotated[str, msgspec.Meta(min_length=66, max_length=66)]
 _Quantity = Annotated[str, msgspec.Meta(max_length=66)]
 
 
+Topic = str | list[str] | None
+"""A word that a log must have at a place, one of some, or any."""
+
+
 class _RawLog(msgspec.Struct, rename="camel", gc=False):
     address: str
     topics: tuple[_Word, ...]
@@ -82,11 +86,17 @@ class Chunk(NamedTuple):
 
 
 class LogReader:
-    """Reads the logs of one contract from one node. Raises NodeInvalid for whatever cannot be right."""
+    """Reads the logs of one contract from one node. Raises NodeInvalid for whatever cannot be right.
 
-    def __init__(self, rpc: Rpc, contract: str, *, target_logs: int = TARGET_LOGS) -> None:
+    `topics`: only those logs whose topics are these, place by place, as `eth_getLogs` takes them.
+    """
+
+    def __init__(
+        self, rpc: Rpc, contract: str, *, target_logs: int = TARGET_LOGS, topics: Sequence[Topic] = ()
+    ) -> None:
         self._rpc = rpc
         self._contract = contract.lower()
+        self._topics = list(topics)
         self._target = target_logs
         self._range = max(1, target_logs // FIRST_LOGS_PER_BLOCK)
         self._ceiling = LARGEST_RANGE
@@ -186,7 +196,9 @@ class LogReader:
             ) from error
 
     def _raw_logs(self, start: int, end: int) -> list[_RawLog]:
-        query = {"address": self._contract, "fromBlock": hex(start), "toBlock": hex(end)}
+        query: dict[str, object] = {"address": self._contract, "fromBlock": hex(start), "toBlock": hex(end)}
+        if self._topics:
+            query["topics"] = self._topics
         try:
             raws: list[_RawLog] = self._rpc.call(list[_RawLog], "eth_getLogs", query)
         except NodeError as error:

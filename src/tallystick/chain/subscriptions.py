@@ -7,24 +7,21 @@ seconds.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from eth_abi import abi as codec
-from eth_abi.exceptions import DecodingError, EncodingError
-from eth_utils.abi import function_signature_to_4byte_selector, get_abi_input_types, get_abi_output_types
 from eth_utils.address import to_checksum_address
 
+from tallystick.chain.calls import call_data, decoded
 from tallystick.chain.decode import decode_event, event_names
 from tallystick.chain.node import Node, hex_bytes
+from tallystick.chain.plans import read_plans, terms_values
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import NO_KEY
-from tallystick.contracts import load_artefact
+from tallystick.core.change import Segment
 from tallystick.core.events import Charged, Declined, Event
 from tallystick.core.mandate import Mandate
-from tallystick.core.period import Unit
 from tallystick.core.permit import SignedPermit
 from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import DeclineReason, Status, Subscription
@@ -34,12 +31,33 @@ E = TypeVar("E", bound=Event)
 
 
 class ControlTotals(NamedTuple):
-    """Count and sum of all charges and refunds that a payee ever had in one token."""
+    """How many subscriptions, and count and sum of all charges and refunds, a payee ever had in one token."""
 
+    subscriptions: int
     charge_count: int
     charged_units: int
     refund_count: int
     refunded_units: int
+
+
+class Quote(NamedTuple):
+    """What a change of plan or seats would do now: what the payer pays at once, the credit that is left for later
+    charges, and when the next one is due."""
+
+    to_pay_units: int
+    credit_units: int
+    next_due: int
+
+
+class Preview(NamedTuple):
+    """What a charge would do now: why it would decline (NONE: it would pay), the period [start, end) that it pays for
+    (0, 0 while paused), what the payer pays, and the credit that is used before."""
+
+    reason: DeclineReason
+    period_start: int
+    period_end: int
+    amount_units: int
+    credit_used_units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +110,50 @@ class Subscriptions:
 
     def plan(self, plan_id: int) -> Plan:
         """Raises UnknownPlan."""
-        return _plan(plan_id, self._read("plan", plan_id))
+        return self.plans([plan_id])[0]
 
     def plans(self, plan_ids: Iterable[int]) -> list[Plan]:
         """Many plans in few requests. Raises UnknownPlan."""
-        ids = list(plan_ids)
-        answers = self.node.request_many(
-            [
-                ("eth_call", [{"to": self.address, "data": "0x" + _data("plan", plan_id).hex()}, "latest"])
-                for plan_id in ids
-            ]
-        )
-        return [
-            _plan(plan_id, _decoded("plan", hex_bytes(answer))) for plan_id, answer in zip(ids, answers, strict=True)
-        ]
+        return read_plans(self.node, self.address, plan_ids)
 
-    def subscription_count(self) -> int:
-        """How many subscriptions there are; they are numbered from 1."""
-        return int(self._read("subscriptionCount"))
+    def register_count(self) -> int:
+        """How many registers there are, one for each payee and token; they are numbered from 0."""
+        return int(self._read("registerCount"))
+
+    def is_archived(self, plan_id: int) -> bool:
+        """Whether a plan takes no more subscriptions."""
+        return bool(self._read("isArchived", plan_id))
+
+    def is_trial_used(self, plan_id: int, payer: str) -> bool:
+        """Whether the payer had the trial of the plan's family. Raises UnknownPlan."""
+        return bool(self._read("isTrialUsed", plan_id, payer))
 
     def subscription(self, subscription_id: int) -> Subscription:
-        """Raises UnknownSubscription."""
-        payer, plan_id, next_due, charges, status, anchor_day = self._read("subscription", subscription_id)
-        return Subscription(
-            subscription_id, to_checksum_address(payer), plan_id, next_due, charges, Status(status), anchor_day
-        )
+        """As it stands; `shifted` is not told by the contract. Raises UnknownSubscription."""
+        return _subscription(subscription_id, self._read("subscription", subscription_id))
+
+    def commitment(self, subscription_id: int) -> int:
+        """What the contract remembers of a subscription's changes, a hash; 0 where plan and seats were never changed.
+
+        Raises UnknownSubscription.
+        """
+        return int(self._read("subscription", subscription_id)[-1])
+
+    def quote(self, subscription_id: int, plan_id: int, seats: int) -> Quote:
+        """What `change_plan` would do in the newest block. Raises what it would."""
+        return Quote(*self._read("quote", subscription_id, plan_id, seats))
+
+    def preview(self, subscription_id: int) -> Preview:
+        """What `charge` would do in the newest block, as far as allowance and balance tell.
+
+        Raises UnknownSubscription.
+        """
+        reason, start, end, amount, credit = self._read("preview", subscription_id)
+        return Preview(DeclineReason(reason), start, end, amount, credit)
+
+    def claimable(self, account: str, token: str) -> int:
+        """Units that the contract keeps for an account that could not receive them."""
+        return int(self._read("claimable", account, token))
 
     def refunded(self, subscription_id: int, charge_number: int) -> int:
         """Units that were given back of one charge."""
@@ -124,8 +161,8 @@ class Subscriptions:
 
     def control_totals(self, payee: str, token: str) -> ControlTotals:
         """What the contract counted for a payee in a token; zeros where it never charged."""
-        (charge_count, charged), (refund_count, refunded) = self._read("controlTotals", payee, token)
-        return ControlTotals(charge_count, charged, refund_count, refunded)
+        subscriptions, charges, refunds = self._read("controlTotals", payee, token)
+        return ControlTotals(subscriptions, *charges, *refunds)
 
     def is_salt_used(self, payer: str, salt: int) -> bool:
         """Whether the payer's mandate with this salt was submitted or revoked."""
@@ -138,21 +175,32 @@ class Subscriptions:
     # --- Plans and consent ---
 
     def create_plan(self, terms: PlanTerms) -> Sent:
-        """Event: PlanCreated. Raises ZeroAddress, ZeroAmount, NotAContract or PeriodOutOfRange."""
-        values = (terms.payee, terms.price_units, terms.token, terms.every, int(terms.unit), terms.catch_up)
-        return self._send("createPlan", values)
+        """Anyone creates a plan. Events: RegisterOpened for the first of a payee and token, PlanCreated.
 
-    def subscribe(self, plan: Plan, permit: SignedPermit | None = None) -> Sent:
-        """The sender subscribes on exactly these terms and pays the first period. Events: Subscribed, Charged.
+        The contract checks payee, token, price, period, fee and that the terms do not contradict each other. Raises
+        ZeroAddress, PayeeRefused, ZeroAmount, NotAContract, PeriodOutOfRange, FeeTooHigh or TermsContradict.
+        """
+        return self._send("createPlan", terms_values(terms))
 
-        Raises UnknownPlan, TermsChanged, PayerIsPayee, AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
+    def archive_plan(self, plan_id: int) -> Sent:
+        """The payee lets a plan take no more subscriptions; those that it has go on. Event: PlanArchived.
+
+        Raises UnknownPlan, NotAuthorized or PlanIsArchived.
+        """
+        return self._send("archivePlan", plan_id)
+
+    def subscribe(self, plan: Plan, seats: int = 0, permit: SignedPermit | None = None) -> Sent:
+        """The sender subscribes on exactly these terms, and pays the first period unless it begins with a trial.
+
+        Events: Subscribed, SeatsSet where there are seats, Charged. Raises UnknownPlan, TermsChanged, PlanIsArchived,
+        SeatsOutOfRange, PayerIsPayee, RegisterFull, AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
         """
         if permit is None:
-            return self._send("subscribe", plan.plan_id, plan.terms.hash())
-        return self._send("subscribeWithPermit", plan.plan_id, plan.terms.hash(), _permit(permit))
+            return self._send("subscribe", plan.plan_id, plan.terms_hash(), seats)
+        return self._send("subscribeWithPermit", plan.plan_id, plan.terms_hash(), seats, _permit(permit))
 
     def submit_mandate(self, mandate: Mandate, signature: bytes, permit: SignedPermit | None = None) -> Sent:
-        """Subscribes the mandate's payer, who pays the first period. Events: Subscribed, Charged, MandateAccepted.
+        """Subscribes the mandate's payer. Events: those of `subscribe`, then MandateAccepted.
 
         Raises what `subscribe` does, and MandateExpired, InvalidSignature or SaltUsed.
         """
@@ -164,34 +212,67 @@ class Subscriptions:
         """Makes the sender's mandate with this salt worthless. Event: MandateRevoked. Raises SaltUsed."""
         return self._send("revokeMandate", salt)
 
+    def revoke_mandate_by_signature(self, payer: str, salt: int, signature: bytes) -> Sent:
+        """The same, signed by the payer and sent by anyone. Event: MandateRevoked.
+
+        Raises InvalidSignature or SaltUsed.
+        """
+        return self._send("revokeMandateBySignature", payer, salt, signature)
+
     # --- Charges, cancellations, refunds ---
 
     def charge_dry_run(self, subscription_ids: Sequence[int]) -> list[DeclineReason]:
         """What `charge` would do in the next block: for each row why it would not be paid, NONE where it would be."""
         _require_rows(subscription_ids)
-        call = Call(self.address, _data("charge", list(subscription_ids)))
+        call = Call(self.address, call_data("charge", list(subscription_ids)))
         answer = (
             self.node.call(call.to, call.data, block="pending") if self._sender is None else self._sender.dry_run(call)
         )
-        return [DeclineReason(reason) for reason in _decoded("charge", answer)]
+        return [DeclineReason(reason) for reason in decoded("charge", answer)]
 
     def charge_gas(self, subscription_ids: Sequence[int]) -> int:
         """The gas that `charge` would need in the next block."""
         _require_rows(subscription_ids)
-        return self.sender.estimate(Call(self.address, _data("charge", list(subscription_ids))))
+        return self.sender.estimate(Call(self.address, call_data("charge", list(subscription_ids))))
 
     def charge(self, subscription_ids: Sequence[int]) -> Sent:
         """Charges what is due; `reasons` of the answer says how each row went. Events: Charged or Declined for each."""
         _require_rows(subscription_ids)
         return self._send("charge", list(subscription_ids))
 
+    def change_plan(self, subscription_id: int, plan: Plan, seats: int, max_to_pay_units: int) -> Sent:
+        """The payer changes plan, seats or both, within a paid period or a trial, and pays at most that much now.
+
+        Events: CreditUsed and Charged where the change charges, then PlanChanged. Raises UnknownSubscription,
+        NotAuthorized, UnknownPlan, TermsChanged, NotActive, ChargeDue, AnotherRegister, FixedTerm, MinimumTerm,
+        PlanIsArchived, SeatsOutOfRange, CreditTooHigh, ToPayTooHigh, AllowanceTooLow, BalanceTooLow, TokenRefused or
+        AmountMismatch.
+        """
+        values = (subscription_id, plan.plan_id, plan.terms_hash(), seats, max_to_pay_units)
+        return self._send("changePlan", *values)
+
     def cancel(self, subscription_id: int) -> Sent:
-        """Ends a subscription now. Event: Cancelled. Raises UnknownSubscription, NotAuthorized or NotActive."""
+        """Payer or payee end a subscription now; the payer only once the plan's minimum is charged. Event: Cancelled.
+
+        Raises UnknownSubscription, NotAuthorized, MinimumTerm or NotActive.
+        """
         return self._send("cancel", subscription_id)
 
     def cancel_at_period_end(self, subscription_id: int) -> Sent:
         """Ends a subscription when the paid period does. Event: CancellationScheduled. Raises as `cancel`."""
         return self._send("cancelAtPeriodEnd", subscription_id)
+
+    def cancel_by_signature(self, subscription_id: int, valid_before: int, signature: bytes) -> Sent:
+        """Ends a subscription now, signed by its payer and sent by anyone. Event: Cancelled.
+
+        Raises UnknownSubscription, SignatureExpired, InvalidSignature, MinimumTerm or NotActive.
+        """
+        return self._send("cancelBySignature", subscription_id, valid_before, signature)
+
+    def stop(self, subscription_ids: Sequence[int], salts: Sequence[int] = ()) -> Sent:
+        """The payer's emergency stop, whatever the plans' minimum: Cancelled for each subscription that had not ended,
+        MandateRevoked for each salt that was not used. Raises UnknownSubscription or NotAuthorized."""
+        return self._send("stop", list(subscription_ids), list(salts))
 
     def pause(self, subscription_id: int) -> Sent:
         """The payer stops the clock within a paid period. Event: Paused.
@@ -204,21 +285,33 @@ class Subscriptions:
         """The payer lets the clock go on. Event: Resumed. Raises UnknownSubscription, NotAuthorized or NotPaused."""
         return self._send("resume", subscription_id)
 
-    def refund(self, subscription_id: int, charge_number: int, amount_units: int) -> Sent:
+    def refund(
+        self, subscription_id: int, charge_number: int, amount_units: int, history: Sequence[Segment] = ()
+    ) -> Sent:
         """The sender, who is the payee, gives back a part or all of a charge, by its allowance. Event: Refunded.
 
-        Raises UnknownSubscription, UnknownCharge, NotAuthorized, ZeroAmount, RefundTooHigh, AllowanceTooLow,
-        BalanceTooLow or TokenRefused.
+        `history`: what charges cost before each change of plan or seats, oldest first. Raises UnknownSubscription,
+        HistoryMismatch, NotAuthorized, ZeroAmount, UnknownCharge, RefundTooHigh, AllowanceTooLow, BalanceTooLow or
+        TokenRefused.
         """
-        return self._send("refund", subscription_id, charge_number, amount_units)
+        if not history:
+            return self._send("refund", subscription_id, charge_number, amount_units)
+        return self._send("refundChanged", subscription_id, charge_number, amount_units, list(history))
+
+    def claim(self, account: str, token: str) -> Sent:
+        """Anyone has paid out what the contract keeps for an account. Event: Claimed.
+
+        Raises NothingToClaim, or TokenRefused where the account still cannot receive it.
+        """
+        return self._send("claim", account, token)
 
     # --- Parts ---
 
     def _read(self, name: str, *values: object) -> Any:
-        return _decoded(name, self.node.call(self.address, _data(name, *values)))
+        return decoded(name, self.node.call(self.address, call_data(name, *values)))
 
     def _send(self, name: str, *values: object) -> Sent:
-        receipt = self.sender.send(Call(self.address, _data(name, *values)))
+        receipt = self.sender.send(Call(self.address, call_data(name, *values)))
         return Sent(receipt, self._events(receipt))
 
     def _events(self, receipt: Receipt) -> tuple[Event, ...]:
@@ -236,55 +329,17 @@ def _require_rows(subscription_ids: Sequence[int]) -> None:
         raise InputError("found no subscription to charge, at least one is needed: name its number")
 
 
-def _plan(plan_id: int, values: Any) -> Plan:
-    payee, price_units, token, every, unit, catch_up = values
-    terms = PlanTerms(to_checksum_address(payee), price_units, to_checksum_address(token), every, Unit(unit), catch_up)
-    return Plan(plan_id, terms)
+def _subscription(subscription_id: int, values: Any) -> Subscription:
+    payer, plan_id, next_due, charges, status, anchor_day, seats, credit_units, _ = values
+    address = to_checksum_address(payer)
+    return Subscription(
+        subscription_id, address, plan_id, next_due, charges, Status(status), anchor_day, seats, credit_units
+    )
 
 
-def _tuple(mandate: Mandate) -> tuple[str, int, int, int]:
-    return mandate.payer, mandate.plan_id, mandate.salt, mandate.valid_before
+def _tuple(mandate: Mandate) -> tuple[str, int, int, int, int]:
+    return mandate.payer, mandate.plan_id, mandate.seats, mandate.salt, mandate.valid_before
 
 
 def _permit(permit: SignedPermit) -> tuple[int, int, int, bytes, bytes]:
     return permit.value_units, permit.deadline, permit.v, permit.r, permit.s
-
-
-# --- The ABI ----------------------------------------------------------------------------------------------------------
-
-
-class _Function(NamedTuple):
-    selector: bytes
-    inputs: list[str]
-    outputs: list[str]
-
-
-@functools.cache
-def _functions() -> dict[str, _Function]:
-    table = {}
-    for entry in load_artefact("Subscriptions").abi:
-        if entry["type"] == "function":
-            item: Any = entry  # the ABI is plain JSON
-            inputs = get_abi_input_types(item)
-            selector = function_signature_to_4byte_selector(f"{entry['name']}({','.join(inputs)})")
-            table[entry["name"]] = _Function(selector, inputs, get_abi_output_types(item))
-    return table
-
-
-def _data(name: str, *values: object) -> bytes:
-    function = _functions()[name]
-    try:
-        return function.selector + codec.encode(function.inputs, values)
-    except EncodingError as error:
-        raise InputError(f"found a value that {name}({', '.join(function.inputs)}) cannot hold: {error}") from error
-
-
-def _decoded(name: str, answer: bytes) -> Any:
-    try:
-        (value,) = codec.decode(_functions()[name].outputs, answer)
-    except DecodingError as error:
-        raise NodeInvalid(
-            f"{name} was answered by {len(answer)} bytes that it cannot answer ({error}): check the contract's address "
-            "and the chain, and ask another node"
-        ) from error
-    return value

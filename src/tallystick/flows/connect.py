@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tallystick.chain.history import HistoryReader
 from tallystick.chain.node import Node, connect
 from tallystick.chain.sender import Sender
 from tallystick.chain.signer import Signer, configured_signer
@@ -15,16 +16,22 @@ from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The contract on a chain, verified, and the account that uses it (None: reading alone)."""
+    """The contract on a chain, verified, and the account that uses it (None: reading alone). `start_block` is the first
+    that may hold the contract's events."""
 
     node: Node
     contract: Subscriptions
     signer: Signer | None
+    start_block: int
 
     @property
     def sender(self) -> Sender:
         """Who sends. Raises KeyMissing where there is no key."""
         return self.contract.sender
+
+    def history(self) -> HistoryReader:
+        """What the logs say, from the contract's first block on. Not to be shared by threads."""
+        return HistoryReader(self.node.url, self.contract.address, self.start_block)
 
     def token(self, address: str) -> TokenContract:
         """A token of this chain."""
@@ -45,4 +52,4 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
         manifest = read_manifest(manifest_path(DEFAULT_FOLDER, node.chain_id))
     found = verify(node.request, manifest, "Subscriptions")
     sender = Sender(node, signer, config.gas) if signer else None
-    return Connection(node, Subscriptions(node, found.address, sender), signer)
+    return Connection(node, Subscriptions(node, found.address, sender), signer, found.start_block)

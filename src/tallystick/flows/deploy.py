@@ -32,6 +32,8 @@ from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInv
 
 DEPLOYED_CONTRACTS = ("SubscriptionsExtension", "Subscriptions")
 """What a deployment consists of, in the order of creation."""
+EXTENSIONS = {"Subscriptions": "SubscriptionsExtension"}
+"""Contracts whose seldom used functions are the code of another one, whose address is a part of their own code."""
 DEFAULT_FOLDER = Path("deployments")
 FACTORY_TIMEOUT_S = 180
 FACTORY_POLL_S = 1
@@ -102,17 +104,31 @@ def create(request: Request, send: Send, artefact: Artefact) -> str | None:
 
 
 def verify(request: Request, manifest: Manifest, name: str) -> DeployedContract:
-    """The named contract, after its manifest and the code on the chain were compared with what this package ships.
+    """The named contract, after its manifest and the code on the chain were compared with what this package ships; its
+    extension's, too, because that code runs on the contract's storage.
 
-    Raises DeploymentMismatch (another chain, version or code), DeploymentMissing (no code) or ManifestInvalid.
+    Raises DeploymentMismatch (another chain, version or code, or an extension elsewhere than the contract calls it),
+    DeploymentMissing (no code) or ManifestInvalid.
     """
-    artefact = load_artefact(name)
-    contract = check_manifest(manifest, artefact, chain_id=int(request("eth_chainId", []), 16))
+    chain_id = int(request("eth_chainId", []), 16)
+    if extension := EXTENSIONS.get(name):
+        found = _verify_one(request, manifest, load_artefact(extension), chain_id)
+        called = load_artefact(extension).address
+        if found.address != called:
+            raise DeploymentMismatch(
+                f"the manifest has {extension} at {found.address}, {name} calls it at {called}: write the manifest "
+                "anew with `tallystick deploy`"
+            )
+    return _verify_one(request, manifest, load_artefact(name), chain_id)
+
+
+def _verify_one(request: Request, manifest: Manifest, artefact: Artefact, chain_id: int) -> DeployedContract:
+    contract = check_manifest(manifest, artefact, chain_id=chain_id)
     runtime = _code(request, contract.address)
     if not runtime:
         raise DeploymentMissing(
-            f"there is no {name} at {contract.address} on chain {manifest.chain_id}: deploy with `tallystick deploy`; "
-            "if it was deployed, the node is behind, or it is a test chain that was started anew"
+            f"there is no {artefact.contract_name} at {contract.address} on chain {manifest.chain_id}: deploy with "
+            "`tallystick deploy`; if it was deployed, the node is behind, or it is a test chain that was started anew"
         )
     check_code(artefact, contract.address, runtime)
     return contract

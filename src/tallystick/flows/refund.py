@@ -5,26 +5,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tallystick.chain.subscriptions import Sent
+from tallystick.core.change import Segment
 from tallystick.core.plan import PlanTerms
 from tallystick.errors import NotAuthorized, RefundTooHigh, UnknownCharge
 from tallystick.flows.connect import Connection
+from tallystick.flows.history import read_segments
 
 
 @dataclass(frozen=True, slots=True)
 class Refundable:
-    """A charge as far as it can be given back: the plan's terms, and the units that are left of it."""
+    """A charge as far as it can be given back: the plan's terms, the units that are left of it, and what charges cost
+    before each change of plan or seats (empty where there was none)."""
 
     terms: PlanTerms
     left_units: int
+    history: tuple[Segment, ...]
 
 
 def refundable(connection: Connection, subscription_id: int, charge_number: int) -> Refundable:
-    """What is left of a charge. Raises UnknownSubscription or UnknownCharge."""
+    """What is left of a charge: what it cost, credit and fee included, less what was given back.
+
+    Where plan or seats were changed the costs of old charges are read from the logs. Raises UnknownSubscription,
+    UnknownCharge or NodeErrors.
+    """
     subscription = connection.contract.subscription(subscription_id)
     if not 1 <= charge_number <= subscription.charges:
         raise UnknownCharge(subscription_id, charge_number, subscription.charges)
     terms = connection.contract.plan(subscription.plan_id).terms
-    return Refundable(terms, terms.price_units - connection.contract.refunded(subscription_id, charge_number))
+    history = tuple(read_segments(connection, subscription_id))
+    cost_units = cost_of(charge_number, history, terms.rate(subscription.seats))
+    left_units = cost_units - connection.contract.refunded(subscription_id, charge_number)
+    return Refundable(terms, left_units, history)
+
+
+def cost_of(charge_number: int, history: tuple[Segment, ...], rate_units: int) -> int:
+    """What a charge cost, as the contract counts it; `rate_units` is the rate after the last change."""
+    for segment in history:
+        if charge_number <= segment.last_charge:
+            return segment.rate_units
+        if charge_number == segment.last_charge + 1 and segment.prorated_units:
+            return segment.prorated_units
+    return rate_units
 
 
 def refund(connection: Connection, subscription_id: int, charge_number: int, amount_units: int | None = None) -> Sent:
@@ -43,4 +64,4 @@ def refund(connection: Connection, subscription_id: int, charge_number: int, amo
     token = connection.token(found.terms.token)
     if token.allowance(sender.address, connection.contract.address) < units:
         token.approve(sender, connection.contract.address, units)
-    return connection.contract.refund(subscription_id, charge_number, units)
+    return connection.contract.refund(subscription_id, charge_number, units, found.history)

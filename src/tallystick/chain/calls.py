@@ -1,0 +1,52 @@
+"""Calls of `Subscriptions` as bytes, and their answers, by the one ABI artefact."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+from eth_abi import abi as codec
+from eth_abi.exceptions import DecodingError, EncodingError
+from eth_utils.abi import function_signature_to_4byte_selector, get_abi_input_types, get_abi_output_types
+
+from tallystick.contracts import load_artefact
+from tallystick.errors import InputError, NodeInvalid
+
+
+class _Function(NamedTuple):
+    selector: bytes
+    inputs: list[str]
+    outputs: list[str]
+
+
+@functools.cache
+def _functions() -> dict[str, _Function]:
+    table = {}
+    for entry in load_artefact("Subscriptions").abi:
+        if entry["type"] == "function":
+            item: Any = entry  # the ABI is plain JSON
+            inputs = get_abi_input_types(item)
+            selector = function_signature_to_4byte_selector(f"{entry['name']}({','.join(inputs)})")
+            table[entry["name"]] = _Function(selector, inputs, get_abi_output_types(item))
+    return table
+
+
+def call_data(name: str, *values: object) -> bytes:
+    """A function's selector and arguments; structs are tuples. Raises InputError for values that it cannot hold."""
+    function = _functions()[name]
+    try:
+        return function.selector + codec.encode(function.inputs, values)
+    except EncodingError as error:
+        raise InputError(f"found a value that {name}({', '.join(function.inputs)}) cannot hold: {error}") from error
+
+
+def decoded(name: str, answer: bytes) -> Any:
+    """The one value that a function returns. Raises NodeInvalid for bytes that cannot be its answer."""
+    try:
+        (value,) = codec.decode(_functions()[name].outputs, answer)
+    except DecodingError as error:
+        raise NodeInvalid(
+            f"{name} was answered by {len(answer)} bytes that it cannot answer ({error}): check the contract's address "
+            "and the chain, and ask another node"
+        ) from error
+    return value

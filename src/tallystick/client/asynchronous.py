@@ -1,0 +1,101 @@
+"""`AsyncTallystick`: the methods of `Tallystick` for programs with an event loop.
+
+Each runs the method of the same name in a worker thread (`asyncio.to_thread`) and takes and gives the same. Reading the
+chain and waiting for a transaction is waiting for a node, for which a thread is as good; and there is one
+implementation. A cancelled call goes on in its thread: a transaction that is on its way cannot be called back. The
+loop's default executor bounds how many run at once (`loop.set_default_executor`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from eth_account.signers.local import LocalAccount
+
+from tallystick.chain.signer import Signer
+from tallystick.client.facade import Tallystick
+from tallystick.config import Config
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _threaded(
+    method: Callable[Concatenate[Tallystick, P], R],
+) -> Callable[Concatenate[AsyncTallystick, P], Awaitable[R]]:
+    async def run(self: AsyncTallystick, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.to_thread(method, self.sync, *args, **kwargs)
+
+    functools.update_wrapper(run, method)
+    return run
+
+
+class AsyncTallystick:
+    """Tallystick's contracts on one chain, used by one account. `sync` is the `Tallystick` that does the work."""
+
+    def __init__(self, sync: Tallystick) -> None:
+        self.sync = sync
+
+    @classmethod
+    async def connect(
+        cls,
+        config: Config | None = None,
+        *,
+        rpc_url: str | None = None,
+        deployment: Path | str | None = None,
+        signer: Signer | LocalAccount | None = None,
+    ) -> Self:
+        """As `Tallystick.connect`."""
+        return cls(
+            await asyncio.to_thread(Tallystick.connect, config, rpc_url=rpc_url, deployment=deployment, signer=signer)
+        )
+
+    @property
+    def chain_id(self) -> int:
+        """The chain."""
+        return self.sync.chain_id
+
+    @property
+    def address(self) -> str:
+        """The account that signs and sends. Raises KeyMissing."""
+        return self.sync.address
+
+    token = _threaded(Tallystick.token)
+
+    create_plan = _threaded(Tallystick.create_plan)
+    plan = _threaded(Tallystick.plan)
+    plans = _threaded(Tallystick.plans)
+    archive_plan = _threaded(Tallystick.archive_plan)
+
+    subscribe = _threaded(Tallystick.subscribe)
+    sign_mandate = _threaded(Tallystick.sign_mandate)
+    submit_mandate = _threaded(Tallystick.submit_mandate)
+    approve = _threaded(Tallystick.approve)
+    revoke_mandate = _threaded(Tallystick.revoke_mandate)
+    sign_revocation = _threaded(Tallystick.sign_revocation)
+    submit_revocation = _threaded(Tallystick.submit_revocation)
+
+    subscription = _threaded(Tallystick.subscription)
+    preview = _threaded(Tallystick.preview)
+    quote = _threaded(Tallystick.quote)
+    change_plan = _threaded(Tallystick.change_plan)
+    cancel = _threaded(Tallystick.cancel)
+    cancel_at_period_end = _threaded(Tallystick.cancel_at_period_end)
+    sign_cancellation = _threaded(Tallystick.sign_cancellation)
+    submit_cancellation = _threaded(Tallystick.submit_cancellation)
+    stop = _threaded(Tallystick.stop)
+    pause = _threaded(Tallystick.pause)
+    resume = _threaded(Tallystick.resume)
+
+    charge_dry_run = _threaded(Tallystick.charge_dry_run)
+    charge = _threaded(Tallystick.charge)
+    refund = _threaded(Tallystick.refund)
+    claimable = _threaded(Tallystick.claimable)
+    claims = _threaded(Tallystick.claims)
+    claim = _threaded(Tallystick.claim)
+    totals = _threaded(Tallystick.totals)
+    units = _threaded(Tallystick.units)

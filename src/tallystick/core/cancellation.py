@@ -1,0 +1,134 @@
+"""What a payer can end by a signature alone: a subscription, or a mandate that nobody has submitted yet.
+
+Both are EIP-712 typed data, as `ISubscriptions.cancelBySignature` and `revokeMandateBySignature` say, and are sent by
+anyone: a payer without coin for gas can end what they began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tallystick.core.address import parse_address
+from tallystick.core.mandate import DOMAIN_NAME, DOMAIN_VERSION, UINT256_MAX
+from tallystick.errors import AddressInvalid, InputError
+
+_DOMAIN = [
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "chainId", "type": "uint256"},
+    {"name": "verifyingContract", "type": "address"},
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """The payer ends a subscription, if this is submitted before `valid_before` (Unix seconds)."""
+
+    payer: str
+    subscription_id: int
+    valid_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The payer makes the mandate with this salt worthless, for ever."""
+
+    payer: str
+    salt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedEnd:
+    """A cancellation or a revocation with its signature; `chain_id` and `contract` say where it is good."""
+
+    chain_id: int
+    contract: str
+    end: Cancellation | Revocation
+    signature: bytes
+
+    def render(self) -> str:
+        """The text that a payer hands to whoever submits it: JSON, large numbers as text, bytes as hex."""
+        end, signature = self.end, "0x" + self.signature.hex()
+        document: _CancellationText | _RevocationText
+        if isinstance(end, Cancellation):
+            document = _CancellationText(
+                *(self.chain_id, self.contract, end.payer),
+                *(str(end.subscription_id), str(end.valid_before), signature),
+            )
+        else:
+            document = _RevocationText(self.chain_id, self.contract, end.payer, str(end.salt), signature)
+        return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def typed_data(end: Cancellation | Revocation, *, chain_id: int, contract: str) -> dict[str, Any]:
+    """The whole EIP-712 message, as `eth_signTypedData_v4` takes it."""
+    if isinstance(end, Cancellation):
+        name, values = "Cancellation", {"subscriptionId": end.subscription_id, "validBefore": end.valid_before}
+    else:
+        name, values = "Revocation", {"salt": end.salt}
+    numbers = [{"name": field, "type": "uint256"} for field in values]
+    return {
+        "types": {"EIP712Domain": _DOMAIN, name: [{"name": "payer", "type": "address"}, *numbers]},
+        "primaryType": name,
+        "domain": {
+            "name": DOMAIN_NAME,
+            "version": DOMAIN_VERSION,
+            "chainId": chain_id,
+            "verifyingContract": contract,
+        },
+        "message": {"payer": end.payer, **values},
+    }
+
+
+# --- The text form ----------------------------------------------------------------------------------------------------
+
+
+class _CancellationText(msgspec.Struct, forbid_unknown_fields=True, tag_field="ends", tag="subscription"):
+    chain_id: int
+    contract: str
+    payer: str
+    subscription_id: str
+    valid_before: str
+    signature: str
+
+
+class _RevocationText(msgspec.Struct, forbid_unknown_fields=True, tag_field="ends", tag="mandate"):
+    chain_id: int
+    contract: str
+    payer: str
+    salt: str
+    signature: str
+
+
+def parse_end(text: bytes | str) -> SignedEnd:
+    """What `SignedEnd.render` wrote. Raises InputError when it is not that, or a value is impossible."""
+    try:
+        found = msgspec.json.decode(text, type=_CancellationText | _RevocationText)
+        payer = parse_address(found.payer)
+        if isinstance(found, _CancellationText):
+            number, valid_before = _uint256(found.subscription_id), _uint256(found.valid_before)
+            end: Cancellation | Revocation = Cancellation(payer, number, valid_before)
+        else:
+            end = Revocation(payer, _uint256(found.salt))
+        return SignedEnd(found.chain_id, parse_address(found.contract), end, _bytes(found.signature))
+    except (msgspec.DecodeError, ValueError, AddressInvalid) as error:
+        raise InputError(
+            f"this is not a signed cancellation ({error}): have the payer write it anew with `tallystick subscriptions "
+            "sign-cancel`"
+        ) from error
+
+
+def _uint256(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= UINT256_MAX:
+        raise ValueError(f"{text} is not between 0 and 2^256 - 1")
+    return value
+
+
+def _bytes(text: str) -> bytes:
+    if not text.startswith("0x"):
+        raise ValueError(f"{text!r} does not begin with 0x")
+    return bytes.fromhex(text[2:])

@@ -1,0 +1,66 @@
+"""Ending what a payer began: by a signature that anyone sends, or everything at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tallystick.chain.subscriptions import Sent
+from tallystick.core.cancellation import Cancellation, Revocation, SignedEnd, typed_data
+from tallystick.core.subscription import Status
+from tallystick.errors import NotAuthorized
+from tallystick.flows.connect import Connection
+from tallystick.flows.subscribe import require_here
+
+CANCELLATION_VALID_S = 7 * 86_400
+
+
+def sign_cancellation(
+    connection: Connection, subscription_id: int, *, valid_s: int = CANCELLATION_VALID_S
+) -> SignedEnd:
+    """The signer, who is the payer, ends a subscription without sending anything; anyone may submit it within `valid_s`
+    seconds. Raises UnknownSubscription, NotAuthorized or KeyMissing."""
+    payer = connection.sender.address
+    if connection.contract.subscription(subscription_id).payer != payer:
+        raise NotAuthorized(payer)
+    return _signed(connection, Cancellation(payer, subscription_id, connection.node.timestamp() + valid_s))
+
+
+def sign_revocation(connection: Connection, salt: int) -> SignedEnd:
+    """The signer makes their mandate with this salt worthless once anyone submits this. Raises KeyMissing."""
+    return _signed(connection, Revocation(connection.sender.address, salt))
+
+
+def _signed(connection: Connection, end: Cancellation | Revocation) -> SignedEnd:
+    chain_id, contract = connection.node.chain_id, connection.contract.address
+    message = typed_data(end, chain_id=chain_id, contract=contract)
+    return SignedEnd(chain_id, contract, end, connection.sender.signer.sign_typed_data(message))
+
+
+def submit_end(connection: Connection, signed: SignedEnd) -> Sent:
+    """Submits a payer's cancellation or revocation; the signer here pays the gas.
+
+    Raises InputError for one for another chain or contract, and what `Subscriptions.cancel_by_signature` or
+    `revoke_mandate_by_signature` raises.
+    """
+    require_here(connection, "signature", signed.chain_id, signed.contract)
+    end, contract = signed.end, connection.contract
+    if isinstance(end, Cancellation):
+        return contract.cancel_by_signature(end.subscription_id, end.valid_before, signed.signature)
+    return contract.revoke_mandate_by_signature(end.payer, end.salt, signed.signature)
+
+
+def stop(
+    connection: Connection, subscription_ids: Sequence[int] | None = None, salts: Sequence[int] = ()
+) -> Sent | None:
+    """The signer's emergency stop, whatever the plans' minimum: ends these subscriptions, or all that they have opened
+    by the logs, and makes mandates with these salts worthless. None where nothing is left to stop.
+
+    Raises UnknownSubscription, NotAuthorized, NodeErrors or KeyMissing.
+    """
+    if subscription_ids is None:
+        opened = connection.history().subscriptions_of(connection.sender.address)
+        found = [connection.contract.subscription(number) for number in opened]
+        subscription_ids = [one.subscription_id for one in found if one.status is not Status.CANCELLED]
+    if not subscription_ids and not salts:
+        return None
+    return connection.contract.stop(subscription_ids, salts)
