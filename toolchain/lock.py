@@ -23,6 +23,9 @@ REQUIREMENTS = ROOT / "requirements.lock"
 BOOTSTRAP = ROOT / "toolchain" / "bootstrap.lock"
 BOOTSTRAP_PACKAGES = ("uv==0.13.9", "setuptools==84.2.1")
 """uv installs the locked packages, setuptools builds the one of them that has no wheel."""
+SLITHER = ROOT / "toolchain" / "slither.lock"
+SLITHER_PACKAGES = ("slither-analyzer==0.11.6",)
+"""In an environment of its own, see `check_slither.py`."""
 MARK = "# for requirements "
 
 
@@ -61,7 +64,11 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only check that the locks fit pyproject.toml")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions allowed")
     options = parser.parse_args()
-    locks = ((REQUIREMENTS, "pyproject.toml", project_requirements()), (BOOTSTRAP, "-", list(BOOTSTRAP_PACKAGES)))
+    locks = (
+        (REQUIREMENTS, "pyproject.toml", project_requirements()),
+        (BOOTSTRAP, "-", list(BOOTSTRAP_PACKAGES)),
+        (SLITHER, "-", list(SLITHER_PACKAGES)),
+    )
     if options.check:
         for path, _, requirements in locks:
             if stale(path, requirements):
