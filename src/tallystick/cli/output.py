@@ -4,6 +4,7 @@ A command returns a Table or a Record; `shown` prints it. Values keep their type
 
     Amount   "9.990000 USDC"             JSON {"units": "9990000", "amount": "9.990000", "asset": "USDC"}
     Time     "2026-01-31 00:00:00 UTC"   JSON "2026-01-31T00:00:00Z"
+    Span     "14 days"                   JSON 1209600
     IntEnum  "not due"                   JSON "not_due"
     bytes    "0x..."                     None "-", JSON null
 """
@@ -33,6 +34,18 @@ JSON_INTEGER_MAX = 2**53 - 1
 
 class Time(int):
     """Unix seconds, shown as a date."""
+
+
+class Span(int):
+    """Seconds, shown in the largest unit that they are whole of."""
+
+    @property
+    def words(self) -> str:
+        """Such as `14 days`."""
+        units = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+        length_s, unit = next((length_s, unit) for length_s, unit in units if self % length_s == 0)
+        count = self // length_s
+        return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +103,21 @@ def to_text(answer: Table | Record, *, pretty: bool = False) -> str:
 
 def _record_text(record: Record) -> str:
     width = max((len(key) for key in record.values), default=0)
-    lines = [f"{key.replace('_', ' '):<{width}}  {_text(value)}" for key, value in record.values.items()]
+    lines = []
+    for key, value in record.values.items():
+        name = key.replace("_", " ")
+        if isinstance(value, list) and value and isinstance(value[0], Mapping):
+            lines += [name, *_indented(value)]
+        else:
+            lines.append(f"{name:<{width}}  {_text(value)}")
     return "\n".join([*lines, *(["", record.note] if record.note else [])])
+
+
+def _indented(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    header = [key.replace("_", " ") for key in rows[0]]
+    cells = [[_text(value) for value in row.values()] for row in rows]
+    numeric = [_is_numeric(value) for value in rows[0].values()]
+    return ["  " + line for line in _aligned([header, *cells], numeric).splitlines()]
 
 
 def _aligned(rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
@@ -122,7 +148,7 @@ def _drawn(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequen
 
 
 def _is_numeric(value: object) -> bool:
-    return isinstance(value, (int, Amount)) and not isinstance(value, (IntEnum, Time, bool))
+    return isinstance(value, (int, Amount)) and not isinstance(value, (IntEnum, Time, Span, bool))
 
 
 def _text(value: object) -> str:
@@ -135,12 +161,14 @@ def _text(value: object) -> str:
             return value.name.lower().replace("_", " ")
         case Time():
             return _utc(value, "%Y-%m-%d %H:%M:%S UTC")
+        case Span():
+            return value.words
         case bytes():
             return "0x" + value.hex()
         case Token():
             return value.symbol
         case Mapping():
-            return ", ".join(f"{key} {_text(inner)}" for key, inner in value.items())
+            return ", ".join(f"{str(key).replace('_', ' ')} {_text(inner)}" for key, inner in value.items())
         case list() | tuple():
             return ", ".join(_text(inner) for inner in value) or "-"
     return str(value)

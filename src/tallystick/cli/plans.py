@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tallystick.cli import configured, examples, unlocked
-from tallystick.cli.output import Record, Table, shown
+from tallystick.cli.output import Record, Span, Table, shown
+from tallystick.cli.spans import SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount, Token
 
@@ -19,7 +20,7 @@ UNITS = ("second", "day", "week", "month", "year")
 
 @click.group()
 def plans() -> None:
-    """Create and show plans.
+    """Create, show and archive plans.
 
     A plan says who is paid how much in which token how often. It is never changed: other terms are another plan.
     """
@@ -29,9 +30,13 @@ def plans() -> None:
     epilog=examples(
         "tallystick plans create --price 9.99 --every 1 --unit month --token 0xA0b8...eB48",
         "tallystick plans create --price 99 --unit year --token 0xA0b8...eB48 --payee 0x7099...79C8 --catch-up 1",
+        "tallystick plans create --price 20 --seat-price 5 --token 0xA0b8...eB48      a team plan: 5 for each seat",
+        "tallystick plans create --price 9.99 --trial 14d --family 1 --token 0xA0b8...eB48",
+        "tallystick plans create --price 9.99 --fee-bps 250 --fee-receiver 0x3C44...93BC --token 0xA0b8...eB48",
+        "tallystick plans create --price 30 --min-charges 3 --max-charges 12 --grace 7d --token 0xA0b8...eB48",
     )
 )
-@click.option("--price", required=True, metavar="AMOUNT", help="Per period, as a decimal number of the token: 9.99.")
+@click.option("--price", default="0", metavar="AMOUNT", help="Per period, as a decimal number of the token: 9.99.")
 @click.option("--token", required=True, metavar="ADDRESS", help="The ERC-20 token in which it is paid.")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="How many units make a period.")
 @click.option("--unit", type=click.Choice(UNITS), default="month", show_default=True, help="Calendar months and years.")
@@ -43,9 +48,59 @@ def plans() -> None:
     show_default=True,
     help="Missed periods that stay collectible; with 0 a late charge pays the current period only.",
 )
+@click.option("--seat-price", default="0", metavar="AMOUNT", help="Per period for each seat, on top of the price.")
+@click.option(
+    "--trial", type=SPAN, default=0, metavar="SPAN", help="Before the first charge, once for each payer: 14d, 12h."
+)
+@click.option(
+    "--family",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    show_default=True,
+    help="Your own number for plans that share one trial: who had it in one has none in the others.",
+)
+@click.option(
+    "--grace",
+    type=SPAN,
+    default=0,
+    metavar="SPAN",
+    help="For how long a period can still be charged; then the subscription has ended.  [default: for ever]",
+)
+@click.option(
+    "--min-charges",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    help="Charges to which the payer agrees before cancelling or changing.",
+)
+@click.option(
+    "--max-charges", type=click.IntRange(0, 65_535), default=0, help="With the last of them the subscription ends."
+)
+@click.option(
+    "--fee-bps",
+    type=click.IntRange(0, 9_999),
+    default=0,
+    help="A platform's part of each charge in hundredths of a percent, rounded down: 250 is 2.5 %.",
+)
+@click.option("--fee-receiver", metavar="ADDRESS", help="Who receives the fee.")
 @configured
 @shown
-def create(config: Config, price: str, token: str, every: int, unit: str, payee: str | None, catch_up: int) -> Record:
+def create(
+    config: Config,
+    price: str,
+    token: str,
+    every: int,
+    unit: str,
+    payee: str | None,
+    catch_up: int,
+    seat_price: str,
+    trial: int,
+    family: int,
+    grace: int,
+    min_charges: int,
+    max_charges: int,
+    fee_bps: int,
+    fee_receiver: str | None,
+) -> Record:
     """Create a plan. It costs gas, and is final."""
     from tallystick.core.address import parse_address
     from tallystick.core.events import PlanCreated
@@ -55,6 +110,7 @@ def create(config: Config, price: str, token: str, every: int, unit: str, payee:
     from tallystick.flows.connect import open_contract
 
     token_address, payee_address = parse_address(token), parse_address(payee) if payee else None
+    receiver = parse_address(fee_receiver) if fee_receiver else None
     connection = open_contract(unlocked(config), signing=True)
     found = connection.token(token_address).describe()
     terms = PlanTerms(
@@ -64,9 +120,18 @@ def create(config: Config, price: str, token: str, every: int, unit: str, payee:
         every=every,
         unit=Unit[unit.upper()],
         catch_up=catch_up,
+        seat_price_units=parse_units(seat_price, found.decimals),
+        trial=trial,
+        grace=grace,
+        min_charges=min_charges,
+        max_charges=max_charges,
+        fee_bps=fee_bps,
+        family=family,
+        fee_receiver=receiver,
     )
     sent = connection.contract.create_plan(terms)
-    plan = Plan(sent.one(PlanCreated).plan_id, terms)
+    created = sent.one(PlanCreated)
+    plan = Plan(created.plan_id, created.register_id, terms)
     return Record(
         plan_values(plan, found) | {"transaction": sent.receipt.transaction},
         note=f"Next: a payer subscribes with `tallystick subscriptions subscribe {plan.plan_id}`",
@@ -78,7 +143,7 @@ def create(config: Config, price: str, token: str, every: int, unit: str, payee:
 @configured
 @shown
 def list_plans(config: Config, payee: str | None) -> Table:
-    """All plans of the contract, in their order."""
+    """All plans of the contract, in their order; archived ones too."""
     from tallystick.core.address import parse_address
     from tallystick.flows.connect import open_contract
 
@@ -87,15 +152,19 @@ def list_plans(config: Config, payee: str | None) -> Table:
     contract = connection.contract
     found = [plan for plan in contract.plans(range(1, contract.plan_count() + 1)) if wanted in {None, plan.terms.payee}]
     tokens = {address: connection.token(address).describe() for address in {plan.terms.token for plan in found}}
-    return Table([plan_values(plan, tokens[plan.terms.token]) for plan in found], empty="no plans yet")
+    rows = []
+    for plan in found:
+        values = plan_values(plan, tokens[plan.terms.token])
+        rows.append({key: values[key] for key in LISTED})
+    return Table(rows, empty="no plans yet")
 
 
-@plans.command(epilog=examples("tallystick plans show 1"))
+@plans.command(epilog=examples("tallystick plans show 1", "tallystick plans show 1 --json"))
 @click.argument("plan_id", type=int)
 @configured
 @shown
 def show(config: Config, plan_id: int) -> Record:
-    """One plan, with what its payee has taken in its token so far."""
+    """One plan with all its terms, and what its payee has taken in its token so far."""
     from tallystick.flows.connect import open_contract
 
     connection = open_contract(config)
@@ -105,7 +174,8 @@ def show(config: Config, plan_id: int) -> Record:
     return Record(
         plan_values(plan, token)
         | {
-            "terms_hash": plan.terms.hash(),
+            "terms_hash": plan.terms_hash(),
+            "payee_subscriptions": totals.subscriptions,
             "payee_charges": totals.charge_count,
             "payee_charged": Amount(totals.charged_units, token),
             "payee_refunds": totals.refund_count,
@@ -114,14 +184,40 @@ def show(config: Config, plan_id: int) -> Record:
     )
 
 
+@plans.command(epilog=examples("tallystick plans archive 1"))
+@click.argument("plan_id", type=int)
+@configured
+@shown
+def archive(config: Config, plan_id: int) -> Record:
+    """Let a plan take no more subscriptions. Those that it has go on. Its payee may; it is final."""
+    from tallystick.flows.connect import open_contract
+
+    sent = open_contract(unlocked(config), signing=True).contract.archive_plan(plan_id)
+    return Record({"plan_id": plan_id, "archived": True, "transaction": sent.receipt.transaction})
+
+
+LISTED = ("plan_id", "price", "seat_price", "period", "trial", "payee", "token", "catch_up", "archived")
+"""What a list shows of a plan."""
+
+
 def plan_values(plan: Plan, token: Token) -> dict[str, object]:
-    """A plan as commands show it."""
+    """A plan as commands show it; what is not part of it is None."""
     terms = plan.terms
     return {
         "plan_id": plan.plan_id,
+        "register_id": plan.register_id,
         "price": Amount(terms.price_units, token),
+        "seat_price": Amount(terms.seat_price_units, token) if terms.seat_price_units else None,
         "period": str(terms.period),
         "payee": terms.payee,
         "token": terms.token,
         "catch_up": terms.catch_up,
+        "trial": Span(terms.trial) if terms.trial else None,
+        "family": terms.family,
+        "grace": Span(terms.grace) if terms.grace else None,
+        "min_charges": terms.min_charges or None,
+        "max_charges": terms.max_charges or None,
+        "fee_bps": terms.fee_bps or None,
+        "fee_receiver": terms.fee_receiver,
+        "archived": plan.archived,
     }

@@ -2,194 +2,154 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
 from tallystick.cli import configured, examples, unlocked
-from tallystick.cli.output import Record, Table, Time, shown
+from tallystick.cli.consent import FUNDINGS, approve, revoke, sign, sign_revocation, submit, subscribe
+from tallystick.cli.endings import cancel, sign_cancellation, stop
+from tallystick.cli.output import Record, Span, Table, Time, shown
 from tallystick.config import Config
 from tallystick.core.money import Amount, Token
-from tallystick.core.subscription import Status, Subscription
+from tallystick.core.subscription import DeclineReason, Status, Subscription
 
 if TYPE_CHECKING:
-    from tallystick.chain.subscriptions import Sent
+    from tallystick.core.events import Recorded
+    from tallystick.flows.change import Offer
     from tallystick.flows.connect import Connection
+    from tallystick.flows.describe import SubscriptionState
 
-FUNDINGS = ("auto", "permit", "approve", "allowance")
 _STATUSES = tuple(status.name.lower() for status in Status)
-_periods = click.option(
-    "--periods",
-    type=click.IntRange(1),
-    default=12,
-    show_default=True,
-    help="For how many periods the contract may move the price; the first is paid at once.",
-)
+_TIMES = {"first_due", "period_start", "period_end", "due", "ends_at", "next_due"}
+"""Values of events that are times."""
+_seats = click.option("--seats", type=click.IntRange(0), help="How many.  [default: as many as now]")
 
 
 @click.group()
 def subscriptions() -> None:
-    """Subscribe, sign mandates, show, cancel.
+    """Subscribe, sign mandates, show, change, pause, cancel, stop.
 
     A payer subscribes directly, or signs a mandate that anyone submits: then the payer needs no coin for gas.
     """
 
 
-@subscriptions.command(
-    epilog=examples(
-        "TALLYSTICK_KEY=0x... tallystick subscriptions subscribe 1",
-        "tallystick subscriptions subscribe 1 --funding approve --periods 6",
-    )
-)
-@click.argument("plan_id", type=int)
-@click.option(
-    "--funding",
-    type=click.Choice(FUNDINGS),
-    default="auto",
-    show_default=True,
-    help="How the contract gets the right to move the tokens: by a permit, an approval, or an allowance that is there.",
-)
-@_periods
-@configured
-@shown
-def subscribe(config: Config, plan_id: int, funding: str, periods: int) -> Record:
-    """Subscribe the account that signs to a plan. It pays the first period now."""
-    from tallystick.flows.connect import open_contract
-    from tallystick.flows.subscribe import Funding
-    from tallystick.flows.subscribe import subscribe as subscribe_payer
-
-    connection = open_contract(unlocked(config), signing=True)
-    return _opened(connection, subscribe_payer(connection, plan_id, funding=Funding(funding), periods=periods))
+for _command in (subscribe, sign, submit, revoke, sign_revocation, approve, cancel, sign_cancellation, stop):
+    subscriptions.add_command(_command)
 
 
 @subscriptions.command(
     epilog=examples(
-        "TALLYSTICK_KEY=0x... tallystick subscriptions sign 1 --out mandate.json",
-        "tallystick subscriptions sign 1 --valid-hours 24 | ssh merchant tallystick subscriptions submit -",
+        "tallystick subscriptions show 118 --json",
+        "tallystick subscriptions show 118 --history          and everything that happened to it",
     )
 )
-@click.argument("plan_id", type=int)
-@click.option(
-    "--funding",
-    type=click.Choice([funding for funding in FUNDINGS if funding != "approve"]),
-    default="auto",
-    show_default=True,
-    help="With a permit where the token takes one, or from an allowance that is there.",
-)
-@_periods
-@click.option(
-    "--valid-hours", type=click.IntRange(1), default=168, show_default=True, help="How long it may be submitted."
-)
-@click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
-@configured
-def sign(config: Config, plan_id: int, funding: str, periods: int, valid_hours: int, out: TextIO) -> None:
-    """Sign a mandate: consent to a plan, for anyone to submit. Nothing is sent, and no gas is needed.
-
-    The mandate is JSON, on standard output or in a file. Whoever has it can subscribe the payer to this plan, once,
-    and to nothing else.
-    """
-    from tallystick.flows.connect import open_contract
-    from tallystick.flows.subscribe import Funding, sign_mandate
-
-    connection = open_contract(unlocked(config), signing=True)
-    signed = sign_mandate(connection, plan_id, funding=Funding(funding), periods=periods, valid_s=valid_hours * 3600)
-    out.write(signed.render())
-    click.echo(f"{signed.mandate.payer} agrees to plan {plan_id}, salt {signed.mandate.salt}", err=True)
-    if signed.permit is None:
-        click.echo(f"without a permit: first `tallystick subscriptions approve {plan_id}`", err=True)
-
-
-@subscriptions.command(
-    epilog=examples("tallystick subscriptions submit mandate.json", "tallystick subscriptions submit - < mandate.json")
-)
-@click.argument("file", type=click.File("rb"))
+@click.argument("subscription_id", type=int)
+@click.option("--history", is_flag=True, help="What happened so far, from the contract's logs; it may take a while.")
 @configured
 @shown
-def submit(config: Config, file: BinaryIO) -> Record:
-    """Submit a payer's signed mandate. The account that signs here pays the gas, the payer the first period."""
-    from tallystick.core.mandate import parse_mandate
+def show(config: Config, subscription_id: int, history: bool) -> Record:
+    """One subscription as it stands on the chain, what is charged next, and whether its payer could pay that now."""
     from tallystick.flows.connect import open_contract
-    from tallystick.flows.subscribe import submit_mandate
+    from tallystick.flows.describe import describe
 
-    signed = parse_mandate(file.read())
-    connection = open_contract(unlocked(config), signing=True)
-    return _opened(connection, submit_mandate(connection, signed))
+    connection = open_contract(config)
+    found = connection.contract.subscription(subscription_id)
+    return Record(_values(connection, describe(connection, found, history=history)))
 
 
-@subscriptions.command(
-    epilog=examples("tallystick subscriptions revoke 8123771     the salt, as it stands in the mandate")
-)
-@click.argument("salt", type=click.IntRange(0, 2**256 - 1))
+@subscriptions.command(epilog=examples("tallystick subscriptions preview 118"))
+@click.argument("subscription_id", type=int)
 @configured
 @shown
-def revoke(config: Config, salt: int) -> Record:
-    """Make the mandate with this SALT worthless before anybody submits it.
-
-    A subscription that it began already stays: cancel that.
-    """
+def preview(config: Config, subscription_id: int) -> Record:
+    """What a charge would do now, and why it would decline."""
     from tallystick.flows.connect import open_contract
 
-    connection = open_contract(unlocked(config), signing=True)
-    sent = connection.contract.revoke_mandate(salt)
-    return Record({"payer": connection.sender.address, "salt": salt, "transaction": sent.receipt.transaction})
-
-
-@subscriptions.command(epilog=examples("tallystick subscriptions approve 1 --periods 12"))
-@click.argument("plan_id", type=int)
-@_periods
-@configured
-@shown
-def approve(config: Config, plan_id: int, periods: int) -> Record:
-    """Let the contract move more of the signing account's tokens: PERIODS more periods of a plan."""
-    from tallystick.flows.connect import open_contract
-    from tallystick.flows.subscribe import approve as approve_periods
-
-    connection = open_contract(unlocked(config), signing=True)
-    terms = connection.contract.plan(plan_id).terms
-    receipts = approve_periods(connection, plan_id, periods)
-    token = connection.token(terms.token)
-    allowance_units = token.allowance(connection.sender.address, connection.contract.address)
+    connection = open_contract(config)
+    found = connection.contract.preview(subscription_id)
+    plan = connection.contract.plan(connection.contract.subscription(subscription_id).plan_id)
+    token = connection.token(plan.terms.token).describe()
     return Record(
         {
-            "payer": connection.sender.address,
-            "allowance": Amount(allowance_units, token.describe()),
-            "transactions": [receipt.transaction for receipt in receipts],
+            "subscription_id": subscription_id,
+            "would_decline": None if found.reason is DeclineReason.NONE else found.reason,
+            "amount": Amount(found.amount_units, token),
+            "credit_used": Amount(found.credit_used_units, token),
+            "period_start": Time(found.period_start) if found.period_end else None,
+            "period_end": Time(found.period_end) if found.period_end else None,
         }
     )
 
 
-@subscriptions.command(epilog=examples("tallystick subscriptions show 118 --json"))
+@subscriptions.command(
+    epilog=examples(
+        "tallystick subscriptions quote 118 2               to plan 2, with as many seats as now",
+        "tallystick subscriptions quote 118 1 --seats 7     to 7 seats of plan 1",
+    )
+)
 @click.argument("subscription_id", type=int)
+@click.argument("plan_id", type=int)
+@_seats
 @configured
 @shown
-def show(config: Config, subscription_id: int) -> Record:
-    """One subscription as it stands on the chain, and what its payer could pay now."""
+def quote(config: Config, subscription_id: int, plan_id: int, seats: int | None) -> Record:
+    """What `change` would do now. Sends nothing."""
+    from tallystick.flows.change import quote as quote_change
     from tallystick.flows.connect import open_contract
 
     connection = open_contract(config)
-    return Record(_values(connection, connection.contract.subscription(subscription_id)))
+    return Record(_offered(connection, subscription_id, quote_change(connection, subscription_id, plan_id, seats)))
 
 
 @subscriptions.command(
-    epilog=examples("tallystick subscriptions cancel 118 --at-period-end", "tallystick subscriptions cancel 118")
+    epilog=examples(
+        "tallystick subscriptions change 118 2              to plan 2, for what a quote says now",
+        "tallystick subscriptions change 118 1 --seats 7 --max-to-pay 12.50",
+    )
 )
 @click.argument("subscription_id", type=int)
-@click.option("--at-period-end", is_flag=True, help="Let the paid period run out first.")
+@click.argument("plan_id", type=int)
+@_seats
+@click.option("--max-to-pay", metavar="AMOUNT", help="The most to be paid now.  [default: what `quote` says at_most]")
+@click.option(
+    "--funding",
+    type=click.Choice([funding for funding in FUNDINGS if funding != "permit"]),
+    default="auto",
+    show_default=True,
+    help="Where the allowance is too low: approve more, or take what is there.",
+)
 @configured
 @shown
-def cancel(config: Config, subscription_id: int, at_period_end: bool) -> Record:
-    """End a subscription, now or with its paid period. Its payer and its payee may."""
+def change(
+    config: Config, subscription_id: int, plan_id: int, seats: int | None, max_to_pay: str | None, funding: str
+) -> Record:
+    """Change to another plan of the same payee and token, to other seats, or to both. Its payer may.
+
+    Where the period stays the same the difference for the rest of it is paid now, or credited to later charges. Another
+    period begins now: it is paid, less what was left of the old one.
+    """
+    from tallystick.core.events import Charged, PlanChanged
+    from tallystick.core.money import parse_units
+    from tallystick.flows.change import change_plan
     from tallystick.flows.connect import open_contract
+    from tallystick.flows.subscribe import Funding
 
     connection = open_contract(unlocked(config), signing=True)
-    contract = connection.contract
-    sent = contract.cancel_at_period_end(subscription_id) if at_period_end else contract.cancel(subscription_id)
-    found = contract.subscription(subscription_id)
+    plan = connection.contract.plan(plan_id)
+    token = connection.token(plan.terms.token).describe()
+    bound = parse_units(max_to_pay, token.decimals) if max_to_pay else None
+    sent = change_plan(connection, subscription_id, plan, seats=seats, max_to_pay_units=bound, funding=Funding(funding))
+    changed = sent.one(PlanChanged)
+    paid = next((event.amount_units for event in sent.events if isinstance(event, Charged)), 0)
     return Record(
         {
             "subscription_id": subscription_id,
-            "status": found.status,
-            "paid_until": Time(found.next_due),
+            "plan_id": changed.plan_id,
+            "seats": changed.seats,
+            "paid": Amount(paid, token),
+            "credit": Amount(changed.credit_units, token),
+            "next_due": Time(connection.contract.subscription(subscription_id).next_due),
             "transaction": sent.receipt.transaction,
         }
     )
@@ -261,7 +221,9 @@ def list_subscriptions(config: Config, payer: str | None, plan_id: int | None, s
     rows = []
     for subscription, terms, known in found:
         token = known or Token(chain_id, terms.token, f"units of {terms.token}", 0)
-        rows.append(_row(subscription) | {"price": Amount(terms.price_units, token), "period": str(terms.period)})
+        rows.append(
+            _row(subscription) | {"price": Amount(terms.rate(subscription.seats), token), "period": str(terms.period)}
+        )
     return Table(rows, empty="no such subscriptions in the mirror: `tallystick index --once` brings it up to date")
 
 
@@ -271,39 +233,71 @@ def _row(subscription: Subscription) -> dict[str, object]:
         "status": subscription.status,
         "payer": subscription.payer,
         "plan_id": subscription.plan_id,
+        "seats": subscription.seats or None,
         "charges": subscription.charges,
         "next_due": Time(subscription.next_due) if subscription.status is Status.ACTIVE else None,
     }
 
 
-def _values(connection: Connection, subscription: Subscription) -> dict[str, object]:
-    """A subscription with its plan, and whether the payer's next charge would find money."""
-    terms = connection.contract.plan(subscription.plan_id).terms
+def _values(connection: Connection, state: SubscriptionState) -> dict[str, object]:
+    """A subscription with its plan, its next charge, and what its payer has and allows."""
+    subscription, terms, coming = state.subscription, state.plan.terms, state.next_charge
     contract = connection.token(terms.token)
     token = contract.describe()
-    return _row(subscription) | {
-        "price": Amount(terms.price_units, token),
+    values = _row(subscription) | {
+        "price": Amount(state.rate_units, token),
         "period": str(terms.period),
         "payee": terms.payee,
+        "credit": Amount(state.credit_units, token),
         "paid_until": None if subscription.status is Status.PAUSED else Time(subscription.next_due),
+        "next_charge": coming
+        and {
+            "amount": Amount(coming.amount_units, token),
+            "credit_used": Amount(coming.credit_units, token),
+            "period_start": Time(coming.period_start),
+            "period_end": Time(coming.period_end),
+            "would_decline": None if coming.decline is DeclineReason.NONE else coming.decline,
+            "missing": None if coming.missing is DeclineReason.NONE else coming.missing,
+        },
         "payer_balance": Amount(contract.balance(subscription.payer), token),
         "payer_allowance": Amount(contract.allowance(subscription.payer, connection.contract.address), token),
     }
+    if state.history is not None:
+        values["history"] = [_happened(recorded, token) for recorded in state.history]
+    return values
 
 
-def _opened(connection: Connection, sent: Sent) -> Record:
-    from tallystick.core.events import Charged, Subscribed
+def _happened(recorded: Recorded, token: Token) -> dict[str, object]:
+    """An event as people and programs read it."""
+    name = type(recorded.event).__name__
+    values: dict[str, object] = {}
+    for field, value in recorded.event._asdict().items():
+        if field == "subscription_id":
+            continue
+        if field.endswith("_units"):
+            values[field.removesuffix("_units")] = Amount(value, token)
+        elif field == "left":
+            values[field] = Span(value)
+        else:
+            values[field] = Time(value) if field in _TIMES else value
+    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
+    return {
+        "time": Time(recorded.origin.block_time),
+        "block": recorded.origin.block_number,
+        "event": words,
+        "values": values,
+        "transaction": recorded.origin.transaction_hash,
+    }
 
-    opened, charged = sent.one(Subscribed), sent.one(Charged)
-    token = connection.token(connection.contract.plan(opened.plan_id).terms.token).describe()
-    return Record(
-        {
-            "subscription_id": opened.subscription_id,
-            "payer": opened.payer,
-            "plan_id": opened.plan_id,
-            "paid": Amount(charged.amount_units, token),
-            "paid_until": Time(charged.period_end),
-            "transaction": sent.receipt.transaction,
-        },
-        note="Next: tallystick index --once brings it into the books",
-    )
+
+def _offered(connection: Connection, subscription_id: int, offer: Offer) -> dict[str, object]:
+    token = connection.token(offer.plan.terms.token).describe()
+    return {
+        "subscription_id": subscription_id,
+        "plan_id": offer.plan.plan_id,
+        "seats": offer.seats,
+        "to_pay": Amount(offer.to_pay_units, token),
+        "credit": Amount(offer.credit_units, token),
+        "next_due": Time(offer.next_due),
+        "at_most": Amount(offer.max_to_pay_units, token),
+    }
