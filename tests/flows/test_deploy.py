@@ -7,16 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from eth_account import Account
 
 from tallystick.contracts import load_artefact
-from tallystick.core.deployment import FACTORY, SALT, create2_address, parse_manifest
+from tallystick.core.deployment import (
+    FACTORY,
+    SALT,
+    DeployedContract,
+    Manifest,
+    create2_address,
+    parse_manifest,
+)
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
 from tallystick.flows.deploy import create, deploy, manifest_path, read_manifest, verify, write_manifest
 from tallystick.testing import Anvil, AnvilError, start_anvil
 
 SUBSCRIPTIONS = load_artefact("Subscriptions")
+EXTENSION = load_artefact("SubscriptionsExtension")
+BOTH = ("SubscriptionsExtension", "Subscriptions")
 
 
 class Deployer:
@@ -55,28 +65,34 @@ def test_deploys_once_and_verifies_afterwards(anvil: Anvil, tmp_path: Path) -> N
     deployer = Deployer(anvil)
     anvil.mine(3)
     first = deploy(deployer.request, deployer.send, tmp_path)
-    assert first.created == ("Subscriptions",)
+    assert first.created == BOTH
     assert first.path == tmp_path / "31337.json"
     contract = first.manifest.contract("Subscriptions")
-    assert (contract.address, contract.start_block) == (SUBSCRIPTIONS.address, 4)
-    assert contract.deploy_transaction == deployer.sent[0]
+    assert (contract.address, contract.start_block) == (SUBSCRIPTIONS.address, 5)
+    assert contract.deploy_transaction == deployer.sent[1]
     assert verify(deployer.request, read_manifest(first.path), "Subscriptions") == contract
 
     text = first.path.read_text()
     second = deploy(deployer.request, deployer.send, tmp_path)
     assert second.created == ()
-    assert (len(deployer.sent), first.path.read_text()) == (1, text)
+    assert (len(deployer.sent), first.path.read_text()) == (2, text)
     assert json.loads(text) == {
         "manifestVersion": 1,
         "chainId": 31337,
         "abiVersion": SUBSCRIPTIONS.abi_version,
         "contracts": {
+            "SubscriptionsExtension": {
+                "address": EXTENSION.address,
+                "codeHash": EXTENSION.code_hash,
+                "startBlock": 4,
+                "deployTransaction": deployer.sent[0],
+            },
             "Subscriptions": {
                 "address": SUBSCRIPTIONS.address,
                 "codeHash": SUBSCRIPTIONS.code_hash,
-                "startBlock": 4,
-                "deployTransaction": deployer.sent[0],
-            }
+                "startBlock": 5,
+                "deployTransaction": deployer.sent[1],
+            },
         },
     }
 
@@ -97,8 +113,8 @@ def test_a_stale_manifest_of_a_test_chain_is_renewed(tmp_path: Path) -> None:
     with start_anvil() as anvil:
         deployer = Deployer(anvil, index=1)
         new = deploy(deployer.request, deployer.send, tmp_path)
-        assert new.created == ("Subscriptions",)
-        assert new.manifest.contract("Subscriptions").start_block == 1
+        assert new.created == BOTH
+        assert [new.manifest.contract(name).start_block for name in BOTH] == [1, 2]
         assert new.path == old.path
 
         again = deploy(deployer.request, deployer.send, tmp_path / "other")
@@ -124,7 +140,7 @@ def test_two_deployers_at_once_end_with_one_contract(anvil: Anvil, tmp_path: Pat
 
     done = deploy(slow.request, overtaken, tmp_path / "slow")
     assert done.manifest == read_manifest(tmp_path / "quick" / "31337.json")
-    assert done.manifest.contract("Subscriptions").deploy_transaction == quick.sent[0]
+    assert done.manifest.contract("Subscriptions").deploy_transaction == quick.sent[1]
 
 
 def test_factory_is_created_where_it_is_missing_and_only_when_asked(tmp_path: Path) -> None:
@@ -158,6 +174,56 @@ def test_one_changed_byte_of_code_is_found_and_immutables_are_not(anvil: Anvil, 
     code[100] ^= 1
     anvil.rpc("anvil_setCode", SUBSCRIPTIONS.address, "0x" + code.hex())
     with pytest.raises(DeploymentMismatch, match="is not Subscriptions's"):
+        verify(deployer.request, manifest, "Subscriptions")
+
+
+def test_a_missing_half_is_created_and_the_other_one_verified(anvil: Anvil, tmp_path: Path) -> None:
+    deployer = Deployer(anvil)
+    create(deployer.request, deployer.send, EXTENSION)
+    done = deploy(deployer.request, deployer.send, tmp_path)
+    assert done.created == ("Subscriptions",)
+    assert [done.manifest.contract(name).start_block for name in BOTH] == [1, 2]
+
+
+def test_the_contract_calls_the_extension_that_the_package_ships(anvil: Anvil, tmp_path: Path) -> None:
+    """Its address is a part of the code that is compared: a contract that calls another one is refused."""
+    deployer = Deployer(anvil)
+    manifest = deploy(deployer.request, deployer.send, tmp_path).manifest
+    code = anvil.rpc("eth_getCode", SUBSCRIPTIONS.address, "latest")
+    called = EXTENSION.address[2:].lower()
+    assert code.count(called) == 1
+    anvil.rpc("anvil_setCode", SUBSCRIPTIONS.address, code.replace(called, deployer.account.address[2:].lower()))
+    with pytest.raises(DeploymentMismatch, match="is not Subscriptions's"):
+        verify(deployer.request, manifest, "Subscriptions")
+
+
+def test_a_manifest_that_names_a_wrong_extension_is_refused(anvil: Anvil, tmp_path: Path) -> None:
+    deployer = Deployer(anvil)
+    manifest = deploy(deployer.request, deployer.send, tmp_path).manifest
+    right = manifest.contract("SubscriptionsExtension")
+
+    def naming(extension: DeployedContract | None) -> Manifest:
+        others = {name: contract for name, contract in manifest.contracts.items() if contract is not right}
+        named = {} if extension is None else {"SubscriptionsExtension": extension}
+        return msgspec.structs.replace(manifest, contracts=named | others)
+
+    elsewhere = "0x" + "12" * 20
+    anvil.rpc("anvil_setCode", elsewhere, anvil.rpc("eth_getCode", EXTENSION.address, "latest"))
+    copied = msgspec.structs.replace(right, address=elsewhere)
+    with pytest.raises(
+        DeploymentMismatch, match=f"has SubscriptionsExtension at {elsewhere}, Subscriptions calls it at"
+    ):
+        verify(deployer.request, naming(copied), "Subscriptions")
+    empty = msgspec.structs.replace(right, address="0x" + "34" * 20)
+    with pytest.raises(DeploymentMissing, match="there is no SubscriptionsExtension at 0x3434"):
+        verify(deployer.request, naming(empty), "Subscriptions")
+    other = msgspec.structs.replace(right, code_hash="0x" + "00" * 32)
+    with pytest.raises(DeploymentMismatch, match="the manifest's SubscriptionsExtension has code hash 0x0000"):
+        verify(deployer.request, naming(other), "Subscriptions")
+    with pytest.raises(ManifestInvalid, match="names no SubscriptionsExtension"):
+        verify(deployer.request, naming(None), "Subscriptions")
+    anvil.rpc("anvil_setCode", EXTENSION.address, "0x60016002")
+    with pytest.raises(DeploymentMismatch, match="is not SubscriptionsExtension's: send nothing to it"):
         verify(deployer.request, manifest, "Subscriptions")
 
 

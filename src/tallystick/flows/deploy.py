@@ -70,7 +70,12 @@ def deploy(request: Request, send: Send, folder: Path = DEFAULT_FOLDER, *, with_
     path = manifest_path(folder, chain_id)
     known = _known_contracts(path, chain_id)
     artefacts = [load_artefact(name) for name in DEPLOYED_CONTRACTS]
-    missing = [artefact for artefact in artefacts if not _code(request, artefact.address)]
+    missing = []
+    for artefact in artefacts:  # all of them are looked at before anything is sent
+        if found := _code(request, artefact.address):
+            check_code(artefact, artefact.address, found)
+        else:
+            missing.append(artefact)
     if missing:
         _require_factory(request, send, chain_id, with_factory=with_factory)
     contracts = {}
