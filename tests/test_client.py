@@ -48,6 +48,8 @@ from tests.chain.mocks import created
 
 MERCHANT, PAYER, BILLER = 1, 2, 3
 MONTH_S = 32 * 86_400
+OTHER_REGISTER = 1_000_000_001
+"""The first subscription of the second pair of payee and token."""
 Connect = Callable[[int], Tallystick]
 
 
@@ -73,14 +75,14 @@ def as_account(business: Business, manifest: Path) -> Connect:
 
 @pytest.fixture
 def plan(business: Business, as_account: Connect) -> Plan:
-    return as_account(MERCHANT).plans.create(price="9.99", token=business.token)
+    return as_account(MERCHANT).create_plan(price="9.99", token=business.token)
 
 
 def test_sell_subscribe_charge_refund_cancel(business: Business, as_account: Connect, plan: Plan) -> None:
     merchant, payer, biller = as_account(MERCHANT), as_account(PAYER), as_account(BILLER)
     business.mint(payer.address, 100_000_000)
     assert (plan.plan_id, plan.terms.price_units, str(plan.terms.period)) == (1, 9_990_000, "month")
-    assert payer.plans.get(1) == plan
+    assert payer.plan(1) == plan
 
     subscription = payer.subscribe(plan.plan_id)
     assert (subscription.payer, subscription.charges, subscription.status) == (payer.address, 1, Status.ACTIVE)
@@ -96,9 +98,9 @@ def test_sell_subscribe_charge_refund_cancel(business: Business, as_account: Con
     assert merchant.refund(1, 2).one(Refunded).amount_units == 4_000_000
     with pytest.raises(RefundTooHigh):
         merchant.refund(1, 2)
-    assert merchant.totals(merchant.address, business.token) == ControlTotals(2, 19_980_000, 3, 9_990_000)
+    assert merchant.totals(merchant.address, business.token) == ControlTotals(1, 2, 19_980_000, 3, 9_990_000)
 
-    assert payer.cancel(1, at_period_end=True).status is Status.ENDING
+    assert payer.cancel_at_period_end(1).status is Status.ENDING
     assert merchant.cancel(1).status is Status.CANCELLED
 
 
@@ -193,7 +195,7 @@ def test_E08_a_token_without_permits_is_approved_in_two_steps(business: Business
     payer = as_account(PAYER)
     tether = created(business, "MockUSDT")
     business.send(business.operator, tether, "0x40c10f19" + payer.address[2:].rjust(64, "0").lower() + f"{10**9:064x}")
-    plan = as_account(MERCHANT).plans.create(price="5", token=tether, unit=Unit.WEEK)
+    plan = as_account(MERCHANT).create_plan(price="5", token=tether, unit=Unit.WEEK)
     with pytest.raises(PermitUnsupported):
         payer.subscribe(plan.plan_id, funding=Funding.PERMIT)
     payer.subscribe(plan.plan_id, periods=1)
@@ -227,14 +229,14 @@ def test_plans_are_created_from_what_people_write_and_listed(
     merchant = as_account(MERCHANT)
     dollar = merchant.token(business.token)
     assert dollar == Token(31337, business.token, "USDC", 6)
-    other = as_account(BILLER).plans.create(
+    other = as_account(BILLER).create_plan(
         price=Amount(5, dollar), token=business.token.lower(), every=30, unit="second", payee=business.payee, catch_up=2
     )
     assert (other.terms.payee, other.terms.price_units, other.terms.unit) == (business.payee, 5, Unit.SECOND)
-    assert merchant.plans.list() == [plan, other]
-    assert merchant.plans.list(payee=merchant.address.lower()) == [plan]
+    assert merchant.plans() == [plan, other]
+    assert merchant.plans(payee=merchant.address.lower()) == [plan]
     before = business.anvil.block_number
-    create, usdc = merchant.plans.create, business.token
+    create, usdc = merchant.create_plan, business.token
     wrong: list[tuple[type[TallystickError], Callable[[], Plan]]] = [
         (AmountInvalid, lambda: create(price="9.9999999", token=usdc)),
         (AmountInvalid, lambda: create(price="ten", token=usdc)),
@@ -273,8 +275,8 @@ def test_a_merchant_reads_subscriptions_of_named_plans_only(
 ) -> None:
     merchant, payer, biller = as_account(MERCHANT), as_account(PAYER), as_account(BILLER)
     business.mint(payer.address, 10**9)
-    cheap = payer.plans.create(price=1, token=business.token, payee=merchant.address)
-    other = biller.plans.create(price="9.99", token=business.token)
+    cheap = payer.create_plan(price=1, token=business.token, payee=merchant.address)
+    other = biller.create_plan(price="9.99", token=business.token)
     for bought in (plan, cheap, other):
         payer.subscribe(bought.plan_id)
 
@@ -285,12 +287,12 @@ def test_a_merchant_reads_subscriptions_of_named_plans_only(
     copy = pickle.loads(pickle.dumps(caught.value))
     assert (str(copy), vars(copy)) == (str(caught.value), vars(caught.value))
     with pytest.raises(ForeignPlan, match=f"pays {biller.address}, allowed are {merchant.address}"):
-        merchant.subscription(3, plans=[1, 3])
+        merchant.subscription(OTHER_REGISTER, plans=[1, 3])
     with pytest.raises(InputError, match=r"nothing says which plans are the merchant's.*plans=\[\.\.\.\], or set"):
         merchant.subscription(1)
     with pytest.raises(InputError, match="found no plans, at least one number is needed"):
         merchant.subscription(1, plans=[])
-    assert [payer.subscription(number).plan_id for number in (1, 2, 3)] == [1, 2, 3]  # their own
+    assert [payer.subscription(number).plan_id for number in (1, 2, OTHER_REGISTER)] == [1, 2, 3]  # their own
     with pytest.raises(ForeignPlan):
         payer.subscription(2, plans=[1])
     assert merchant.contract.subscription(2).plan_id == 2
@@ -303,7 +305,7 @@ def test_a_reader_without_a_key_recognises_what_the_configuration_names(
     business.mint(payer.address, 10**9)
     worthless = created(business, "MockToken", ["string", "string", "uint8"], "Worthless", "USDC", 6)
     business.send(payer.address, worthless, calldata("MockUSDC", "mint", payer.address, 10**9))
-    fake = payer.plans.create(price="9.99", token=worthless, payee=merchant.address)
+    fake = payer.create_plan(price="9.99", token=worthless, payee=merchant.address)
     for bought in (plan, fake):
         payer.subscribe(bought.plan_id)
 
@@ -314,7 +316,7 @@ def test_a_reader_without_a_key_recognises_what_the_configuration_names(
     server = reader(payees=[merchant.address], tokens=[business.token], plans=[1, 2])
     assert server.subscription(1).plan_id == 1
     with pytest.raises(ForeignPlan, match=rf"is paid in {worthless}, allowed are {business.token}.*merchant\.tokens"):
-        server.subscription(2)
+        server.subscription(OTHER_REGISTER)
     assert reader(plans=[1]).subscription(1).charges == 1
     with pytest.raises(ForeignPlan, match=rf"pays {merchant.address}.*merchant\.payees"):
         reader(payees=[business.payee], plans=[1]).subscription(1)
@@ -323,7 +325,7 @@ def test_a_reader_without_a_key_recognises_what_the_configuration_names(
 def test_a_mandate_for_a_foreign_plan_is_not_submitted(business: Business, as_account: Connect, plan: Plan) -> None:
     merchant, payer = as_account(MERCHANT), as_account(PAYER)
     business.mint(payer.address, 10**9)
-    cheap = payer.plans.create(price=1, token=business.token, payee=merchant.address)
+    cheap = payer.create_plan(price=1, token=business.token, payee=merchant.address)
     own, foreign = (payer.sign_mandate(bought.plan_id) for bought in (plan, cheap))
     before = business.anvil.block_number
     with pytest.raises(ForeignPlan, match="has the number 2"):
@@ -350,7 +352,7 @@ def test_a_wrong_chain_is_refused(manifest: Path) -> None:
 def test_a_missing_deployment_is_refused(anvil: Anvil, manifest: Path, tmp_path: Path) -> None:
     with pytest.raises(DeploymentMissing, match="there is no deployment manifest"):
         Tallystick.connect(Config(), rpc_url=anvil.url, deployment=tmp_path / "no.json")
-    with start_anvil() as empty, pytest.raises(DeploymentMissing, match="there is no Subscriptions at"):
+    with start_anvil() as empty, pytest.raises(DeploymentMissing, match="there is no SubscriptionsExtension at"):
         Tallystick.connect(Config(), rpc_url=empty.url, deployment=manifest)
 
 
@@ -358,11 +360,11 @@ def test_E73_without_a_key_it_reads_and_with_a_locked_one_it_does_nothing(
     business: Business, manifest: Path, plan: Plan, tmp_path: Path
 ) -> None:
     reader = Tallystick.connect(Config(), rpc_url=business.anvil.url, deployment=manifest)
-    assert reader.plans.get(plan.plan_id) == plan
+    assert reader.plan(plan.plan_id) == plan
     with pytest.raises(KeyMissing, match="set TALLYSTICK_KEY"):
         reader.subscribe(plan.plan_id)
     with pytest.raises(UnknownPlan):
-        reader.plans.get(2)
+        reader.plan(2)
     keystore = tmp_path / "key.json"
     keystore.write_text("{}")
     locked = Config(rpc_url="http://127.0.0.1:1", deployment=manifest, signer=SignerConfig(keystore=keystore))

@@ -13,6 +13,7 @@ from eth_account import Account
 
 from tallystick.cli.init import NO_DEFAULTS, TEMPLATE
 from tallystick.config import KEYS, Config, load_config
+from tallystick.contracts import load_artefact
 from tallystick.flows.deploy import write_manifest
 from tallystick.testing import Anvil, start_anvil
 from tests.business import Business
@@ -97,7 +98,8 @@ def test_deploy_once_then_verify_without_a_key(run: Run, anvil: Anvil) -> None:
     assert missing.stderr.startswith("error: there is no key to sign with: set TALLYSTICK_KEY")
     assert (anvil.block_number, list(Path().iterdir())) == (0, [])
     first = json.loads(run("deploy", "--rpc", anvil.url, "--json", env={"TALLYSTICK_KEY": anvil.key(0)}).stdout)
-    assert (first["chain_id"], first["created"], len(first["transactions"])) == (31337, True, 1)
+    assert (first["chain_id"], first["created"], len(first["transactions"])) == (31337, True, 2)
+    assert first["extension"] == load_artefact("SubscriptionsExtension").address
     assert first["manifest"] == "deployments/31337.json"
     again = json.loads(run("deploy", "--rpc", anvil.url, "--json").stdout)
     assert again == first | {"created": False, "transactions": []}
@@ -111,11 +113,21 @@ def test_deploy_once_then_verify_without_a_key(run: Run, anvil: Anvil) -> None:
 def test_plans_are_created_listed_and_shown(say: Say, run: Run, business: Business, plan: dict[str, Any]) -> None:
     assert plan == {
         "plan_id": 1,
+        "register_id": 0,
         "price": units("9.990000"),
+        "seat_price": None,
         "period": "month",
         "payee": business.anvil.address(MERCHANT),
         "token": business.token,
         "catch_up": 0,
+        "trial": None,
+        "family": 0,
+        "grace": None,
+        "min_charges": None,
+        "max_charges": None,
+        "fee_bps": None,
+        "fee_receiver": None,
+        "archived": False,
         "transaction": plan["transaction"],
     }
     other = say(
@@ -141,8 +153,8 @@ def test_plans_are_created_listed_and_shown(say: Say, run: Run, business: Busine
     assert [row["plan_id"] for row in say(None, "plans", "list", "--payee", business.payee)] == [2]
     assert say(None, "plans", "show", 1)["payee_charged"] == units("0.000000")
     text = run("plans", "list").stdout.splitlines()
-    assert text[0].split() == ["plan", "id", "price", "period", "payee", "token", "catch", "up"]
-    assert text[1].split()[:4] == ["1", "9.990000", "USDC", "month"]
+    assert text[0].split() == "plan id price seat price period trial payee token catch up archived".split()
+    assert text[1].split()[:5] == ["1", "9.990000", "USDC", "-", "month"]
 
 
 def test_subscribe_show_cancel(say: Say, business: Business, plan: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from tallystick.core.plan import Plan, PlanTerms
 from tallystick.errors import NodeInvalid
 
 _SHORT = 0x80
-_REGISTER = slice(34, 38)
+_REGISTER = slice(35, 39)
 """Behind the STOP, a word, and the 16 highest bits of the second one."""
 
 

@@ -27,7 +27,7 @@ R = TypeVar("R")
 def _threaded(
     method: Callable[Concatenate[Tallystick, P], R],
 ) -> Callable[Concatenate[AsyncTallystick, P], Awaitable[R]]:
-    async def run(self: AsyncTallystick, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run(self: AsyncTallystick, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.to_thread(method, self.sync, *args, **kwargs)
 
     functools.update_wrapper(run, method)
