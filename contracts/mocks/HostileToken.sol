@@ -22,6 +22,10 @@ contract HostileToken is MockToken {
     uint256 private constant BOMB_BYTES = 320_000;
 
     mapping(bytes4 selector => Trick) public trickOf;
+    /// @notice How `transferFrom` misbehaves towards one receiver.
+    mapping(address receiver => Trick) public trickTo;
+    /// @notice Nothing moves to this account.
+    address public blocked;
 
     constructor() MockToken("Hostile Token", "HOST", 6) {}
 
@@ -29,9 +33,29 @@ contract HostileToken is MockToken {
         trickOf[selector] = trick;
     }
 
+    /// @notice Refuses to move anything to one account from now on; zero: to nobody.
+    function blockAccount(address account) external {
+        blocked = account;
+    }
+
+    function transfer(address to, uint256 value) public override returns (bool) {
+        _misbehave();
+        return super.transfer(to, value);
+    }
+
+    function playTo(address receiver, Trick trick) external {
+        trickTo[receiver] = trick;
+    }
+
     function transferFrom(address from, address to, uint256 value) public override returns (bool) {
+        _play(trickTo[to]);
         _misbehave();
         return super.transferFrom(from, to, value);
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        require(blocked == address(0) || to != blocked, "blocked");
+        super._update(from, to, value);
     }
 
     function balanceOf(address account) public view override returns (uint256) {
@@ -52,9 +76,12 @@ contract HostileToken is MockToken {
         super.permit(owner, spender, value, deadline, v, r, s);
     }
 
-    /// @dev Every trick ends the call.
     function _misbehave() private view {
-        Trick trick = trickOf[msg.sig];
+        _play(trickOf[msg.sig]);
+    }
+
+    /// @dev Every trick ends the call.
+    function _play(Trick trick) private view {
         if (trick == Trick.None) return;
         if (trick == Trick.ReturnFalse) _return(0, 32);
         if (trick == Trick.ReturnTrue) _return(1, 32);

@@ -1,218 +1,158 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ISubscriptions} from "../../contracts/interfaces/ISubscriptions.sol";
-import {Model} from "./Model.sol";
+import {Lives} from "./Lives.sol";
 
 /// @notice Does at random what people do, and expects that what nobody may do fails.
-contract Handler is Model {
-    uint256 private constant PLANS = 8;
-    uint256 private constant SUBSCRIPTIONS = 24;
-    uint256 private constant SALTS = 6;
-
-    /// @dev How often each action succeeded: a campaign in which nothing happens proves nothing.
-    mapping(string what => uint256) public done;
+contract Handler is Lives {
+    uint256 private constant ROWS = 6;
 
     constructor() clocked {
         vm.recordLogs();
-        createPlan(0, 0, 9_990_000, 1, 3, 0);
-        createPlan(1, 1, 5_000_000, 1, 3, 2);
-        createPlan(0, 2, 1, 7, 1, 0);
+        // One register of an honest token with everything to change between.
+        _sell(0, HONEST, 9_990_000, 0, Unit.Month, 1, 0);
+        _sell(0, HONEST, 1_000_000, 250_001, Unit.Month, 1, 250);
+        _sell(0, HONEST, 3_000_001, 0, Unit.Week, 2, 0);
+        _sell(0, HONEST, 0, 777_777, Unit.Day, 14, 9_999);
+        _sellTrial();
+        _sell(1, HOSTILE, 5_000_000, 0, Unit.Month, 1, 0);
+        _sell(1, HOSTILE, 5_000_000, 1, Unit.Week, 1, 5_000);
+        _sell(0, USDT, 1_000_000, 0, Unit.Second, 1_000_000, 9_990);
+        _sell(1, USDC, 20_000_000, 0, Unit.Year, 1, 3_000);
+        _sell(1, USDC, 70_003, 0, Unit.Day, 1, 0);
         for (uint256 i = 0; i < PAYERS; ++i) {
-            subscribe(i, i);
+            subscribe(i, i, 0, 1);
+            subscribe(i, i + 4, 1, 1);
         }
     }
 
-    // -------------------------------------------------------- plans, consent
-
-    function createPlan(uint256 payee, uint256 token, uint256 price, uint256 every, uint256 unit, uint256 catchUp)
-        public
-        clocked
-    {
-        if (plans.length == PLANS) return;
-        ISubscriptions.PlanTerms memory terms = ISubscriptions.PlanTerms({
-            payee: payees[payee % PAYEES],
-            price: uint96(bound(price, 1, 1e8)),
-            token: tokens[token % TOKENS],
-            every: uint32(bound(every, 1, 5)),
-            unit: ISubscriptions.Unit(bound(unit, 0, 4)),
-            catchUp: uint8(bound(catchUp, 0, 3))
-        });
-        plans.push(terms);
-        vm.assertEq(subscriptions.createPlan(terms), plans.length, "plans are numbered without gaps");
-        _follow();
+    function _sell(
+        uint256 payee,
+        uint256 token,
+        uint96 price,
+        uint96 seatPrice,
+        Unit unit,
+        uint32 every,
+        uint16 feeBps
+    ) private {
+        PlanTerms memory terms;
+        (terms.payee, terms.token, terms.price, terms.seatPrice) = (payees[payee], tokens[token], price, seatPrice);
+        (terms.unit, terms.every, terms.feeBps, terms.catchUp) = (unit, every, feeBps, uint8(plans.length % 3));
+        if (feeBps > 0) terms.feeReceiver = collectors[plans.length % 2];
+        _create(terms);
     }
 
-    function subscribe(uint256 payerSeed, uint256 planSeed) public clocked {
-        if (rows.length == SUBSCRIPTIONS) return;
-        (address payer, uint256 planId) = (payers[payerSeed % PAYERS], planSeed % plans.length + 1);
-        bytes32 terms = subscriptions.termsHash(planId);
-        ++consents[payer][planId];
-        vm.prank(payer);
-        try subscriptions.subscribe(planId, terms) {
-            _follow();
-            ++done["subscribed"];
-        } catch {
-            _forget();
-            --consents[payer][planId];
-        }
-    }
-
-    /// @dev `forged`: another payer's key signs.
-    function submitMandate(uint256 payerSeed, uint256 planSeed, uint256 salt, bool forged) external clocked {
-        if (rows.length == SUBSCRIPTIONS) return;
-        uint256 payerIndex = payerSeed % PAYERS;
-        address payer = payers[payerIndex];
-        ISubscriptions.Mandate memory mandate =
-            ISubscriptions.Mandate(payer, planSeed % plans.length + 1, salt % SALTS, type(uint256).max);
-        uint256 key = _keyOf(forged ? (payerIndex + 1) % PAYERS : payerIndex);
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, subscriptions.mandateHash(mandate));
-        bool allowed = !forged && !subscriptions.isSaltUsed(payer, mandate.salt);
-        if (allowed) ++consents[payer][mandate.planId];
-        try subscriptions.submitMandate(mandate, abi.encodePacked(r, s, v)) {
-            vm.assertTrue(allowed, "Inv-1: a forged, used or revoked mandate");
-            _follow();
-            ++done["mandates"];
-        } catch {
-            _forget();
-            if (allowed) --consents[payer][mandate.planId];
-        }
-    }
-
-    function revokeMandate(uint256 payerSeed, uint256 salt) external clocked {
-        address payer = payers[payerSeed % PAYERS];
-        bool used = subscriptions.isSaltUsed(payer, salt % SALTS);
-        vm.prank(payer);
-        try subscriptions.revokeMandate(salt % SALTS) {
-            vm.assertTrue(!used, "revoked twice");
-        } catch {
-            vm.assertTrue(used, "revocable");
-        }
-        _forget();
-        vm.assertTrue(subscriptions.isSaltUsed(payer, salt % SALTS), "revoked");
+    function _sellTrial() private {
+        PlanTerms memory terms;
+        (terms.payee, terms.token, terms.price, terms.unit, terms.every) =
+            (payees[0], tokens[HONEST], 4_321_000, Unit.Week, 2);
+        (terms.trial, terms.grace, terms.family) = (20 days, 10 days, 1);
+        _create(terms);
     }
 
     // ----------------------------------------------------------------- charge
 
-    /// @dev Several rows, some of them twice, some unknown.
-    function charge(uint256[6] calldata seeds, uint256 size) public clocked {
-        uint256[] memory ids = new uint256[](bound(size, 2, 6));
-        for (uint256 i = 0; i < ids.length; ++i) {
-            ids[i] = bound(seeds[i], 0, rows.length + 1);
-        }
-        bytes memory reasons = subscriptions.charge(ids);
-        _followCharge(ids, reasons);
-        for (uint256 i = 0; i < ids.length; ++i) {
-            if (reasons[i] == 0) ++done["paid"];
-            else ++done["declined"];
+    /// @dev Several rows, some of them twice, some unknown; half of the batches are of one plan.
+    function charge(uint256[6] calldata seeds, uint256 size) external clocked {
+        _charge(_rows(seeds, bound(size, 2, ROWS)));
+    }
+
+    /// @dev One row: it may revert, but only for what it received. The preview is what happens.
+    function chargeOne(uint256 seed) external clocked {
+        uint256[] memory one = new uint256[](1);
+        one[0] = _anyId(seed);
+        Subscription memory before = rows[one[0]];
+        uint256 paidBefore = paidFor[one[0]];
+        PlanTerms storage terms = _termsOf(before.planId);
+        bool honest = _isHonest(terms.token, before.payer) && _isMutual(one[0]);
+        Preview memory preview;
+        if (honest) preview = subscriptions.preview(one[0]);
+        try subscriptions.charge(one) returns (bytes memory reasons) {
+            _followCharge(one, reasons);
+            if (reasons[0] == 0) ++done["paid alone"];
+            if (honest) _assertPreviewed(one[0], before, paidBefore, preview, uint8(reasons[0]));
+        } catch (bytes memory failure) {
+            _forget();
+            vm.assertTrue(!honest && bytes4(failure) == AmountMismatch.selector, "AmountMismatch");
+            ++done["undone"];
         }
     }
 
-    /// @dev One row: it may revert, but only for what it received.
-    function chargeOne(uint256 seed) external clocked {
-        uint256[] memory ids = new uint256[](1);
-        ids[0] = bound(seed, 1, rows.length);
-        try subscriptions.charge(ids) returns (bytes memory reasons) {
-            _followCharge(ids, reasons);
-        } catch (bytes memory failure) {
-            _forget();
-            vm.assertTrue(bytes4(failure) == ISubscriptions.AmountMismatch.selector, "AmountMismatch");
-        }
+    function _assertPreviewed(
+        uint256 id,
+        Subscription memory before,
+        uint256 paidBefore,
+        Preview memory preview,
+        uint256 reason
+    ) private {
+        vm.assertEq(uint256(preview.reason), reason, "Inv-16: the preview, reason");
+        ++done["previewed"];
+        if (reason > 0) return;
+        vm.assertEq(paidFor[id] - paidBefore, preview.amount, "Inv-16: the preview, amount");
+        vm.assertEq(before.credit - rows[id].credit, preview.creditUsed, "Inv-16: the preview, credit");
+        vm.assertEq(periodStart[id], preview.periodStart, "Inv-16: the preview, start");
+        vm.assertEq(rows[id].nextDue, preview.periodEnd, "Inv-16: the preview, end");
     }
 
     /// @dev E06: with any gas a batch either reverts as a whole or does what it does with plenty.
-    function chargeStarved(uint256[4] calldata seeds, uint256 gasLimit) external clocked {
-        uint256[] memory ids = new uint256[](seeds.length);
-        for (uint256 i = 0; i < ids.length; ++i) {
-            ids[i] = bound(seeds[i], 1, rows.length);
-        }
+    function chargeStarved(uint256[6] calldata seeds, uint256 gasLimit) external clocked {
+        uint256[] memory batch = _rows(seeds, 4);
         uint256 before = vm.snapshotState();
-        bytes memory reasons = subscriptions.charge(ids);
+        bytes memory reasons = subscriptions.charge(batch);
         vm.revertToState(before);
         _forget();
-        try subscriptions.charge{gas: bound(gasLimit, 30_000, 1_500_000)}(ids) returns (bytes memory found) {
+        try subscriptions.charge{gas: bound(gasLimit, 30_000, 1_500_000)}(batch) returns (bytes memory found) {
             vm.assertEq(keccak256(found), keccak256(reasons), "Inv-7: no decline is faked");
-            _followCharge(ids, found);
+            _followCharge(batch, found);
             ++done["starved"];
         } catch {
             _forget();
         }
     }
 
-    // -------------------------------------------------- cancel, pause, refund
-
-    function cancel(uint256 seed, uint256 caller, bool atPeriodEnd) external clocked {
-        uint256 id = bound(seed, 1, rows.length);
-        Row storage row = rows[id - 1];
-        address sender = _anybody(caller);
-        bool allowed = (sender == row.payer || sender == plans[row.planId - 1].payee)
-            && (atPeriodEnd
-                    ? row.status == ISubscriptions.Status.Active
-                    : row.status != ISubscriptions.Status.Cancelled);
-        bytes memory data = atPeriodEnd
-            ? abi.encodeCall(subscriptions.cancelAtPeriodEnd, (id))
-            : abi.encodeCall(subscriptions.cancel, (id));
-        vm.prank(sender);
-        (bool ok,) = address(subscriptions).call(data);
-        vm.assertTrue(ok == allowed, "who may cancel");
-        _follow();
-        if (ok) ++done["cancelled"];
-    }
-
-    /// @dev Two thirds by the payer.
-    function pause(uint256 seed, uint256 caller) external clocked {
-        uint256 id = bound(seed, 1, rows.length);
-        Row storage row = rows[id - 1];
-        address sender = caller % 3 == 0 ? _anybody(caller / 3) : row.payer;
-        bool allowed = sender == row.payer && row.status == ISubscriptions.Status.Active && row.nextDue > _now();
-        vm.prank(sender);
-        (bool ok,) = address(subscriptions).call(abi.encodeCall(subscriptions.pause, (id)));
-        vm.assertTrue(ok == allowed, "who may pause, and when");
-        _follow();
-        if (ok) ++done["paused"];
-    }
-
-    function resume(uint256 seed, uint256 caller) external clocked {
-        uint256 id = bound(seed, 1, rows.length);
-        Row storage row = rows[id - 1];
-        address sender = caller % 3 == 0 ? _anybody(caller / 3) : row.payer;
-        bool allowed = sender == row.payer && row.status == ISubscriptions.Status.Paused;
-        vm.prank(sender);
-        (bool ok,) = address(subscriptions).call(abi.encodeCall(subscriptions.resume, (id)));
-        vm.assertTrue(ok == allowed, "who may resume, and when");
-        _follow();
-        if (ok) ++done["resumed"];
-    }
-
-    function refund(uint256 seed, uint256 chargeSeed, uint256 amount, uint256 caller) external clocked {
-        uint256 id = bound(seed, 1, rows.length);
-        ISubscriptions.PlanTerms memory terms = plans[rows[id - 1].planId - 1];
-        address sender = caller % 3 == 0 ? _anybody(caller / 3) : terms.payee;
-        uint256 chargeNumber = bound(chargeSeed, 0, rows[id - 1].charges + 1);
-        amount = bound(amount, 0, uint256(terms.price) + 1);
-        vm.prank(sender);
-        try subscriptions.refund(id, chargeNumber, amount) {
-            vm.assertEq(sender, terms.payee, "only the payee refunds");
-            vm.assertTrue(amount > 0, "something");
-            _follow();
-            ++done["refunded"];
-        } catch {
-            _forget();
+    function _charge(uint256[] memory batch) private {
+        bytes memory reasons = subscriptions.charge(batch);
+        _followCharge(batch, reasons);
+        for (uint256 i = 0; i < batch.length; ++i) {
+            if (reasons[i] == 0) ++done["paid"];
+            else ++done["declined"];
         }
+    }
+
+    function _rows(uint256[6] calldata seeds, uint256 size) private view returns (uint256[] memory batch) {
+        batch = new uint256[](size);
+        for (uint256 i = 0; i < size; ++i) {
+            uint256 seed = seeds[i] % (ids.length + 1);
+            if (seed < ids.length) batch[i] = ids[seed];
+            else batch[i] = rows[seeds[i]].payer == address(0) ? seeds[i] : 0;
+            if (i == 0 || seeds[0] % 2 == 0) continue;
+            for (uint256 j = 0; j < ids.length && rows[batch[i]].planId != rows[batch[0]].planId; ++j) {
+                batch[i] = ids[(seed + j) % ids.length];
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------ claim
+
+    /// @dev Mostly for somebody for whom something is kept.
+    function claim(uint256 accountSeed, uint256 tokenSeed) external clocked {
+        (address account, address token) = (accounts[accountSeed % accounts.length], tokens[tokenSeed % TOKENS]);
+        for (uint256 i = 0; i < accounts.length * TOKENS && claimables[account][token] == 0; ++i) {
+            account = accounts[i / TOKENS];
+            token = tokens[i % TOKENS];
+        }
+        bool allowed = claimables[account][token] > 0;
+        _does("claimed", address(0xc0ffee), abi.encodeCall(subscriptions.claim, (account, token)), allowed);
     }
 
     // ------------------------------------------------------------- invariants
 
     function assertInvariants() external {
         _assertMoney();
+        _assertKept();
         _assertStateIsThatOfTheEvents();
         _assertPlansNeverChange();
+        _assertTrials();
         _assertControlTotalsAreTheEvents();
-    }
-
-    function _anybody(uint256 seed) private view returns (address) {
-        seed %= PAYERS + PAYEES + 1;
-        if (seed < PAYERS) return payers[seed];
-        return seed < PAYERS + PAYEES ? payees[seed - PAYERS] : address(0xc0ffee);
     }
 }

@@ -2,28 +2,43 @@
 pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {ISubscriptions} from "../../contracts/interfaces/ISubscriptions.sol";
+import {ISubscriptionsTypes} from "../../contracts/interfaces/ISubscriptionsTypes.sol";
 import {HostileToken} from "../../contracts/mocks/HostileToken.sol";
 import {MockToken} from "../../contracts/mocks/MockToken.sol";
+import {MockUSDC} from "../../contracts/mocks/MockUSDC.sol";
 import {MockUSDT} from "../../contracts/mocks/MockUSDT.sol";
 import {Forge} from "./Forge.sol";
 
-/// @notice Everybody who meets at the contract: payers with keys, payees, tokens good and bad; and what each must own if
-/// money moves only as the contract's events say.
-abstract contract Market is Forge {
+/// @notice Everybody who meets at the contract: payers with keys, payees, receivers of fees, tokens good and bad; and what
+/// each must own if money moves only as the contract's events say.
+abstract contract Market is Forge, ISubscriptionsTypes {
     uint256 internal constant PAYERS = 4;
     uint256 internal constant PAYEES = 2;
-    uint256 internal constant TOKENS = 3;
+    uint256 internal constant TOKENS = 4;
+    uint256 internal constant HONEST = 0;
+    uint256 internal constant HOSTILE = 1;
+    uint256 internal constant USDT = 2;
+    uint256 internal constant USDC = 3;
     uint256 private constant START = 1_801_389_600; // 31 January 2027, 10:00
 
-    ISubscriptions internal immutable subscriptions = ISubscriptions(_deploy("Subscriptions"));
+    ISubscriptions internal immutable subscriptions = ISubscriptions(_deployBoth());
     HostileToken private immutable _hostile = new HostileToken();
     MockUSDT private immutable _usdt = new MockUSDT();
+    MockUSDC private immutable _usdc = new MockUSDC();
     address[] internal tokens;
     address[] internal payers;
     address[] internal payees = [address(0xa11ce), address(0xb0b)];
+    /// @dev Receivers of fees: two who do nothing else, a payee, a payer.
+    address[] internal collectors = [address(0xfee1), address(0xfee2)];
+    /// @dev Whoever can come to own something of it.
+    address[] internal accounts;
 
-    mapping(address token => mapping(address account => uint256)) private _owned;
+    /// @dev How often each action succeeded: a campaign in which nothing happens proves nothing.
+    mapping(string what => uint256) public done;
+
+    mapping(address token => mapping(address account => uint256)) internal owned;
     uint256 private _time = START;
 
     /// @dev Forge sets the clock back after each action.
@@ -33,10 +48,20 @@ abstract contract Market is Forge {
     }
 
     constructor() clocked {
-        tokens = [address(new MockToken("Mock Dollar", "MUSD", 6)), address(_hostile), address(_usdt)];
+        tokens = [address(new MockToken("Mock Dollar", "MUSD", 6)), address(_hostile), address(_usdt), address(_usdc)];
         for (uint256 i = 0; i < PAYERS; ++i) {
             payers.push(vm.addr(_keyOf(i)));
         }
+        collectors.push(payees[1]);
+        collectors.push(payers[0]);
+        for (uint256 i = 0; i < PAYERS; ++i) {
+            accounts.push(payers[i]);
+        }
+        for (uint256 i = 0; i < PAYEES; ++i) {
+            accounts.push(payees[i]);
+            accounts.push(collectors[i]);
+        }
+        accounts.push(address(subscriptions));
         for (uint256 t = 0; t < TOKENS; ++t) {
             for (uint256 i = 0; i < PAYERS; ++i) {
                 mint(i, t, 1e12);
@@ -51,38 +76,64 @@ abstract contract Market is Forge {
     // ---------------------------------------------------------------- actions
 
     function pass(uint256 time) external {
-        _time += bound(time, 0, time % 3 == 0 ? 2 days : 90 days);
+        _time += bound(time, 0, time % 4 == 0 ? 90 days : time % 4 == 1 ? 2 days : 20 days);
     }
 
     function mint(uint256 payer, uint256 token, uint256 amount) public {
         (address to, address asset) = (payers[payer % PAYERS], tokens[token % TOKENS]);
+        if (_usdc.isBlacklisted(to) || _hostile.blocked() == to) return;
         amount = bound(amount, 0, 1e12);
         MockToken(asset).mint(to, amount);
-        _owned[asset][to] += amount;
+        owned[asset][to] += amount;
     }
 
     /// @dev A payer spends elsewhere, often all of it.
     function spend(uint256 payer, uint256 token, uint256 amount) external {
         (address from, address asset) = (payers[payer % PAYERS], tokens[token % TOKENS]);
-        amount = amount % 2 == 0 ? _owned[asset][from] : bound(amount, 0, _owned[asset][from]);
+        if (_usdc.isBlacklisted(from) || _hostile.trickOf(IERC20.transfer.selector) != HostileToken.Trick.None) return;
+        amount = amount % 2 == 0 ? owned[asset][from] : bound(amount, 0, owned[asset][from]);
         _call(from, asset, abi.encodeCall(IERC20.transfer, (address(0xdead), amount)));
-        _owned[asset][from] -= amount;
+        owned[asset][from] -= amount;
     }
 
     function approve(uint256 payer, uint256 token, uint256 amount) external {
+        if (_usdc.isBlacklisted(payers[payer % PAYERS]) || _usdc.isBlacklisted(address(subscriptions))) return;
         if (amount % 4 == 0) amount = 0;
         if (amount % 4 == 1) amount = type(uint256).max;
         _approve(payers[payer % PAYERS], tokens[token % TOKENS], amount);
     }
 
-    /// @dev The hostile token plays a trick in one of its functions; an even seed makes it behave.
+    /// @dev The hostile token plays a trick in one of its functions; an even seed makes it behave. In `transfer`, which
+    /// pays out what was kept, it does no more than to refuse: whoever is paid by a lie is paid by nobody.
     function misbehave(uint256 seed) external {
-        bytes4[3] memory functions =
-            [IERC20.transferFrom.selector, IERC20.balanceOf.selector, IERC20.allowance.selector];
-        for (uint256 i = 0; i < 3; ++i) {
+        bytes4[5] memory functions = [
+            IERC20.transferFrom.selector,
+            IERC20.balanceOf.selector,
+            IERC20.allowance.selector,
+            IERC20Permit.permit.selector,
+            IERC20.transfer.selector
+        ];
+        for (uint256 i = 0; i < functions.length; ++i) {
             _hostile.play(functions[i], HostileToken.Trick.None);
         }
-        if (seed % 2 == 1) _hostile.play(functions[seed / 2 % 3], HostileToken.Trick(seed / 6 % 10));
+        if (seed % 2 == 0) return;
+        uint256 place = seed / 2 % functions.length;
+        _hostile.play(functions[place], place == 4 ? HostileToken.Trick.Refuse : HostileToken.Trick(seed / 10 % 10));
+    }
+
+    /// @dev E07: the hostile token or USDC moves nothing to an account any more, USDC nothing from it either; before, it
+    /// lets go of the last one. A third of the seeds leaves it at that, a third blocks the payee of most of it.
+    function blockAccount(uint256 seed, uint256 account) external {
+        address blocked = seed % 3 == 0 ? address(0) : accounts[account % accounts.length];
+        if (seed % 3 == 1) blocked = payees[1];
+        if (seed % 2 == 0) {
+            _hostile.blockAccount(blocked);
+            return;
+        }
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            _usdc.unBlacklist(accounts[i]);
+        }
+        if (blocked != address(0)) _usdc.blacklist(blocked);
     }
 
     /// @dev USDT's fee goes on or off.
@@ -92,13 +143,22 @@ abstract contract Market is Forge {
 
     // ------------------------------------------------------------------ parts
 
-    /// @dev As Ape compiled it: the code that is shipped, and nothing for Forge to compile.
-    function _deploy(string memory name) private returns (address deployed) {
+    /// @dev As Ape compiled them: the code that is shipped, and nothing for Forge to compile.
+    function _deployBoth() private returns (address) {
+        address extension = _deploy(_built("SubscriptionsExtension"));
+        return _deploy(bytes.concat(_built("Subscriptions"), abi.encode(extension)));
+    }
+
+    function _built(string memory name) private view returns (bytes memory) {
         string memory key = string.concat(".contractTypes.", name, ".deploymentBytecode.bytecode");
-        bytes memory code = vm.parseJsonBytes(vm.readFile(".build/__local__.json"), key);
+        return vm.parseJsonBytes(vm.readFile(".build/__local__.json"), key);
+    }
+
+    function _deploy(bytes memory code) private returns (address deployed) {
         assembly ("memory-safe") {
             deployed := create(0, add(code, 0x20), mload(code))
         }
+        vm.assertTrue(deployed != address(0), "deployed");
     }
 
     function _keyOf(uint256 payer) internal pure returns (uint256) {
@@ -113,30 +173,28 @@ abstract contract Market is Forge {
         return _time;
     }
 
-    /// @dev An event of the contract says that money moved: nothing else may move it.
-    function _moved(address token, address from, address to, uint256 amount) internal {
-        _owned[token][from] -= amount;
-        _owned[token][to] += amount;
+    /// @dev Whether a token does for this payer what it says: then the contract may blame nothing but their money.
+    function _isHonest(address token, address payer) internal view returns (bool) {
+        if (token == tokens[HONEST]) return true;
+        return token == tokens[USDC] && !_usdc.isBlacklisted(payer) && !_usdc.isBlacklisted(address(subscriptions));
     }
 
-    /// @dev What left payers arrived at payees, to the unit, and nothing stayed in between.
+    /// @dev An event of the contract says that money moved: nothing else may move it.
+    function _moved(address token, address from, address to, uint256 amount) internal {
+        owned[token][from] -= amount;
+        owned[token][to] += amount;
+    }
+
+    /// @dev Inv-3: what left payers arrived at payees, receivers of fees or in the contract's keeping, to the unit.
     function _assertMoney() internal {
         HostileToken.Trick trick = _hostile.trickOf(IERC20.balanceOf.selector);
         _hostile.play(IERC20.balanceOf.selector, HostileToken.Trick.None);
         for (uint256 t = 0; t < TOKENS; ++t) {
-            for (uint256 i = 0; i < PAYERS; ++i) {
-                _assertOwns(tokens[t], payers[i], "a payer's balance");
+            for (uint256 i = 0; i < accounts.length; ++i) {
+                vm.assertEq(IERC20(tokens[t]).balanceOf(accounts[i]), owned[tokens[t]][accounts[i]], "Inv-3: a balance");
             }
-            for (uint256 i = 0; i < PAYEES; ++i) {
-                _assertOwns(tokens[t], payees[i], "a payee's balance");
-            }
-            _assertOwns(tokens[t], address(subscriptions), "the contract's balance");
         }
         _hostile.play(IERC20.balanceOf.selector, trick);
-    }
-
-    function _assertOwns(address token, address account, string memory what) private view {
-        vm.assertEq(IERC20(token).balanceOf(account), _owned[token][account], what);
     }
 
     /// @dev USDT wants a zero in between, and answers nothing.

@@ -1,78 +1,75 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ISubscriptions} from "../../contracts/interfaces/ISubscriptions.sol";
-import {Calendar} from "../../contracts/libraries/Calendar.sol";
-import {Schedule, Step} from "../../contracts/libraries/Schedule.sol";
 import {Vm} from "./Forge.sol";
-import {Market} from "./Market.sol";
+import {Changes} from "./Changes.sol";
 
 /// @notice The contract's state rebuilt from its events alone, as an indexer would; every event is judged on the way.
-abstract contract Model is Market {
-    struct Row {
-        address payer;
-        uint256 planId;
-        uint256 nextDue;
-        uint256 charges;
-        ISubscriptions.Status status;
-        uint256 anchorDay;
-    }
-
-    ISubscriptions.PlanTerms[] internal plans; // plan n at n - 1
-    Row[] internal rows; // subscription n at n - 1
-    mapping(address payer => mapping(uint256 planId => uint256)) internal consents;
-    /// @dev E25, counted by the clock alone: the end of the last charged period, moved on by the time of each pause.
-    mapping(uint256 subscriptionId => uint256) private _paidUntil;
-    mapping(uint256 subscriptionId => uint256) private _pausedAt;
-    mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) private _refunded;
-    mapping(address payee => mapping(address token => ISubscriptions.ControlTotals)) private _totals;
-
-    // ------------------------------------------------------------------- time
-
-    /// @dev To a boundary of a subscription's periods, or to the second before or after it.
-    function passToBoundary(uint256 seed, uint256 periods, uint256 offset) external {
-        Row storage row = rows[bound(seed, 1, rows.length) - 1];
-        Step step = _stepOf(plans[row.planId - 1]);
-        // Of a paused one: where its period would end if it went on now.
-        uint256 due = row.status == ISubscriptions.Status.Paused ? _now() + row.nextDue : row.nextDue;
-        _passTo(step.later(due, bound(periods, 0, 3), row.anchorDay) + bound(offset, 0, 2) - 1);
-    }
+abstract contract Model is Changes {
+    /// @dev Payer, plan and seats, hashed.
+    mapping(bytes32 what => uint256) internal consents;
+    mapping(address payer => mapping(uint256 salt => bool)) internal saltUsed;
 
     // ----------------------------------------------------------------- events
 
     /// @dev Takes in what a call that succeeded has emitted.
     function _follow() internal {
         Vm.Log[] memory logs = _ownLogs();
+        if (logs.length > 0 && logs[logs.length - 1].topics[0] == PlanChanged.selector) {
+            _onChange(logs);
+            return;
+        }
         for (uint256 i = 0; i < logs.length; ++i) {
-            _take(logs[i]);
+            if (logs[i].topics[0] == Subscribed.selector) _onSubscribed(logs, i);
+            else _take(logs[i]);
         }
     }
 
     /// @dev Forge also records what a frame emitted that was undone later. Looking back from the end, the first event that
-    /// tells what became of a row is the one that counts.
-    function _followCharge(uint256[] memory ids, bytes memory reasons) internal {
-        vm.assertEq(reasons.length, ids.length, "a reason for each row");
+    /// tells what became of a row is the one that counts, with what was told of it right before.
+    function _followCharge(uint256[] memory charged, bytes memory reasons) internal {
+        vm.assertEq(reasons.length, charged.length, "a reason for each row");
         Vm.Log[] memory logs = _ownLogs();
-        Vm.Log[] memory told = new Vm.Log[](ids.length);
+        uint256[] memory told = new uint256[](charged.length);
         uint256 left = logs.length;
-        uint256 row = ids.length;
+        uint256 row = charged.length;
         while (row > 0) {
             --row;
             do {
                 vm.assertTrue(left > 0, "an event for each row");
-                told[row] = logs[--left];
-            } while (!_tells(told[row], ids[row], uint8(reasons[row])));
+                told[row] = --left;
+            } while (!_tells(logs[left], charged[row], uint8(reasons[row])));
         }
-        for (; row < ids.length; ++row) {
-            _take(told[row]);
+        for (; row < charged.length; ++row) {
+            uint256 first = reasons[row] == 0 ? _firstOf(logs, told[row], charged[row]) : told[row];
+            for (uint256 i = first; i <= told[row]; ++i) {
+                _take(logs[i]);
+            }
         }
     }
 
     function _tells(Vm.Log memory log, uint256 id, uint8 reason) private pure returns (bool) {
+        bytes32 kind = log.topics[0];
+        if (kind != Charged.selector && kind != Declined.selector) return false;
         if (uint256(log.topics[1]) != id) return false;
-        if (log.topics[0] == ISubscriptions.Charged.selector) return reason == 0;
+        if (kind == Charged.selector) return reason == 0;
         (, uint8 found) = abi.decode(log.data, (uint256, uint8));
-        return log.topics[0] == ISubscriptions.Declined.selector && found == reason;
+        return found == reason;
+    }
+
+    /// @dev What is told of a charge before its `Charged`: what was kept for the payee, for the fee's receiver, and the
+    /// credit that was used.
+    function _firstOf(Vm.Log[] memory logs, uint256 last, uint256 id) private view returns (uint256) {
+        if (last > 0 && logs[last - 1].topics[0] == CreditUsed.selector && uint256(logs[last - 1].topics[1]) == id) --last;
+        PlanTerms storage terms = _termsOf(rows[id].planId);
+        if (last > 0 && terms.feeBps > 0 && _isKept(logs[last - 1], id, terms.feeReceiver)) --last;
+        if (last > 0 && _isKept(logs[last - 1], id, terms.payee)) --last;
+        return last;
+    }
+
+    function _isKept(Vm.Log memory log, uint256 id, address account) private pure returns (bool) {
+        if (log.topics[0] != Claimable.selector) return false;
+        return uint256(log.topics[3]) == id && _account(log.topics[1]) == account;
     }
 
     /// @dev The call failed: nothing that it emitted happened.
@@ -83,14 +80,23 @@ abstract contract Model is Market {
     function _take(Vm.Log memory log) private {
         bytes32 kind = log.topics[0];
         uint256 id = uint256(log.topics[1]);
-        if (kind == ISubscriptions.Subscribed.selector) _onSubscribed(id, log);
-        if (kind == ISubscriptions.Charged.selector) _onCharged(id, log.data);
-        if (kind == ISubscriptions.Declined.selector) _onDeclined(id, log.data);
-        if (kind == ISubscriptions.Cancelled.selector) _onCancelled(rows[id - 1]);
-        if (kind == ISubscriptions.CancellationScheduled.selector) rows[id - 1].status = ISubscriptions.Status.Ending;
-        if (kind == ISubscriptions.Paused.selector) _onPaused(id, log.data);
-        if (kind == ISubscriptions.Resumed.selector) _onResumed(id, log.data);
-        if (kind == ISubscriptions.Refunded.selector) _onRefunded(id, log.data);
+        if (kind == RegisterOpened.selector) _onRegisterOpened(log);
+        else if (kind == PlanCreated.selector) _onPlanCreated(log);
+        else if (kind == PlanArchived.selector) _onArchived(id);
+        else if (kind == SeatsSet.selector) vm.assertEq(abi.decode(log.data, (uint256)), rows[id].seats, "seats");
+        else if (kind == MandateAccepted.selector) _onSalt(_account(log.topics[2]), abi.decode(log.data, (uint256)));
+        else if (kind == MandateRevoked.selector) _onSalt(_account(log.topics[1]), abi.decode(log.data, (uint256)));
+        else if (kind == Charged.selector) _onCharged(id, log.data);
+        else if (kind == CreditUsed.selector) _onCreditUsed(id, log.data);
+        else if (kind == Claimable.selector) _onClaimable(log);
+        else if (kind == Claimed.selector) _onClaimed(log);
+        else if (kind == Declined.selector) _onDeclined(id, log.data);
+        else if (kind == Cancelled.selector) _onCancelled(id);
+        else if (kind == CancellationScheduled.selector) _onEnding(id, log.data);
+        else if (kind == Paused.selector) _onPaused(id, log.data);
+        else if (kind == Resumed.selector) _onResumed(id, log.data);
+        else if (kind == Refunded.selector) _onRefunded(id, log.data);
+        else vm.assertTrue(false, "an event that nobody expects");
     }
 
     function _ownLogs() private returns (Vm.Log[] memory logs) {
@@ -104,146 +110,64 @@ abstract contract Model is Market {
         }
     }
 
-    function _onSubscribed(uint256 id, Vm.Log memory log) private {
-        vm.assertEq(id, rows.length + 1, "subscriptions are numbered without gaps");
-        address payer = address(uint160(uint256(log.topics[2])));
-        uint256 planId = uint256(log.topics[3]);
-        // Inv-1: nothing begins without the payer's consent to this plan.
-        vm.assertTrue(consents[payer][planId] > 0, "consent");
-        --consents[payer][planId];
-        vm.assertEq(abi.decode(log.data, (uint256)), _now(), "first due now");
-        rows.push(Row(payer, planId, _now(), 0, ISubscriptions.Status.Active, Calendar.dayOfMonth(_now())));
+    /// @dev Inv-1: nothing begins without the payer's consent to this plan and these seats.
+    function _onSubscribed(Vm.Log[] memory logs, uint256 first) private {
+        (address payer, uint256 planId) = (_account(logs[first].topics[2]), uint256(logs[first].topics[3]));
+        uint256 seats;
+        if (first + 1 < logs.length && logs[first + 1].topics[0] == SeatsSet.selector) {
+            seats = abi.decode(logs[first + 1].data, (uint256));
+        }
+        bytes32 consent = _consent(payer, planId, seats);
+        vm.assertTrue(consents[consent] > 0, "Inv-1: consent");
+        --consents[consent];
+        uint256 firstDue = abi.decode(logs[first].data, (uint256));
+        _opens(uint256(logs[first].topics[1]), payer, planId, seats, firstDue);
+        bool charged;
+        for (uint256 i = first + 1; i < logs.length; ++i) {
+            charged = charged || logs[i].topics[0] == Charged.selector;
+        }
+        vm.assertTrue(charged == (firstDue == _now()), "the first period is paid first once, or there is a trial");
+    }
+
+    function _consent(address payer, uint256 planId, uint256 seats) internal pure returns (bytes32) {
+        return keccak256(abi.encode(payer, planId, seats));
+    }
+
+    function _onSalt(address payer, uint256 salt) private {
+        vm.assertTrue(!saltUsed[payer][salt], "Inv-1: a salt is good for one subscription");
+        saltUsed[payer][salt] = true;
     }
 
     function _onCharged(uint256 id, bytes memory data) private {
         (uint256 chargeNumber, uint256 start, uint256 end, uint256 amount) =
             abi.decode(data, (uint256, uint256, uint256, uint256));
-        Row storage row = rows[id - 1];
-        ISubscriptions.PlanTerms memory terms = plans[row.planId - 1];
-        vm.assertEq(amount, terms.price, "Inv-1: the price agreed to");
-        vm.assertEq(uint256(row.status), uint256(ISubscriptions.Status.Active), "Inv-6: neither cancelled nor paused");
-        vm.assertEq(chargeNumber, row.charges + 1, "charges are numbered without gaps");
-        _judgePeriod(row, terms, start, end);
-        vm.assertLe(_paidUntil[id], start, "Inv-13: what was paid is served first, whatever was paused");
-
-        (row.charges, row.nextDue) = (chargeNumber, end);
-        _paidUntil[id] = end;
-        ISubscriptions.Total storage total = _totals[terms.payee][terms.token].charges;
-        (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
-        _moved(terms.token, row.payer, terms.payee, amount);
-    }
-
-    function _judgePeriod(Row storage row, ISubscriptions.PlanTerms memory terms, uint256 start, uint256 end)
-        private
-        view
-    {
-        Step step = _stepOf(terms);
-        vm.assertLe(row.nextDue, start, "Inv-2: no period is charged twice");
-        vm.assertLe(start, _now(), "Inv-1: no period is charged before it begins");
-        uint256 skipped = step.wholePeriods(row.nextDue, start, row.anchorDay);
-        vm.assertEq(step.later(row.nextDue, skipped, row.anchorDay), start, "Inv-5: periods start on the grid");
-        vm.assertEq(step.later(start, 1, row.anchorDay), end, "Inv-5: periods end on the grid");
-        uint256 missed = step.wholePeriods(start, _now(), row.anchorDay);
-        vm.assertLe(missed, terms.catchUp, "Inv-1: no more missed periods than agreed");
-        if (skipped > 0) vm.assertEq(missed, terms.catchUp, "no more periods skipped than needed");
-    }
-
-    /// @dev Cancelled while paused: what was left of the paid period is left from now.
-    function _onCancelled(Row storage row) private {
-        if (row.status == ISubscriptions.Status.Paused) row.nextDue += _now();
-        row.status = ISubscriptions.Status.Cancelled;
-    }
-
-    function _onPaused(uint256 id, bytes memory data) private {
-        Row storage row = rows[id - 1];
-        uint256 left = abi.decode(data, (uint256));
-        vm.assertEq(uint256(row.status), uint256(ISubscriptions.Status.Active), "Inv-13: only an active one is paused");
-        vm.assertTrue(row.nextDue > _now(), "Inv-13: no pause is a way around a charge that is due");
-        vm.assertEq(left, row.nextDue - _now(), "Inv-13: what is left is kept");
-        (row.status, row.nextDue, _pausedAt[id]) = (ISubscriptions.Status.Paused, left, _now());
-    }
-
-    function _onResumed(uint256 id, bytes memory data) private {
-        Row storage row = rows[id - 1];
-        uint256 due = abi.decode(data, (uint256));
-        vm.assertEq(uint256(row.status), uint256(ISubscriptions.Status.Paused), "Inv-13: only a paused one goes on");
-        vm.assertEq(due, _now() + row.nextDue, "Inv-13: it goes on where it stopped");
-        _paidUntil[id] += _now() - _pausedAt[id];
-        vm.assertEq(due, _paidUntil[id], "Inv-13: as much later as it was paused");
-        (row.status, row.nextDue) = (ISubscriptions.Status.Active, due);
-        row.anchorDay = Calendar.dayOfMonth(due);
+        uint256 rate = _rateOf(rows[id].planId, rows[id].seats);
+        _serves(id, start, end);
+        _pays(id, chargeNumber, amount, rate);
+        _buys(id, end - start, rate);
     }
 
     function _onDeclined(uint256 id, bytes memory data) private view {
-        (uint256 due, ISubscriptions.DeclineReason reason) = abi.decode(data, (uint256, ISubscriptions.DeclineReason));
-        if (reason == ISubscriptions.DeclineReason.Unknown) {
-            vm.assertTrue(id == 0 || id > rows.length, "unknown");
-            return;
-        }
-        Row storage row = rows[id - 1];
-        vm.assertEq(due, row.nextDue, "what was due");
-        bool early = reason == ISubscriptions.DeclineReason.NotDue;
-        bool active = row.status == ISubscriptions.Status.Active;
-        if (active) vm.assertTrue(early == (_now() < row.nextDue), "not due");
-        bool paused = row.status == ISubscriptions.Status.Paused;
-        vm.assertTrue(paused == (reason == ISubscriptions.DeclineReason.Paused), "paused");
-        bool ended =
-            reason == ISubscriptions.DeclineReason.Cancelled || reason == ISubscriptions.DeclineReason.Ended;
-        vm.assertTrue(ended == !(active || paused), "ended");
-    }
-
-    function _onRefunded(uint256 id, bytes memory data) private {
-        (uint256 chargeNumber, uint256 amount) = abi.decode(data, (uint256, uint256));
-        Row storage row = rows[id - 1];
-        ISubscriptions.PlanTerms memory terms = plans[row.planId - 1];
-        vm.assertTrue(chargeNumber > 0 && chargeNumber <= row.charges, "Inv-8: a charge that was made");
-        _refunded[id][chargeNumber] += amount;
-        vm.assertLe(_refunded[id][chargeNumber], terms.price, "Inv-8: refunds within the charge");
-        ISubscriptions.Total storage total = _totals[terms.payee][terms.token].refunds;
-        (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
-        _moved(terms.token, terms.payee, row.payer, amount);
+        (uint256 due, DeclineReason reason) = abi.decode(data, (uint256, DeclineReason));
+        vm.assertEq(due, rows[id].nextDue, "what was due");
+        DeclineReason standing = _standing(id);
+        if (standing == DeclineReason.None) _judgeLack(id, reason);
+        else vm.assertEq(uint256(reason), uint256(standing), "Inv-7: why it was not charged");
     }
 
     // ------------------------------------------------------------- comparison
 
     /// @dev The contract's state is what its events say, neither more nor less.
     function _assertStateIsThatOfTheEvents() internal view {
-        vm.assertEq(subscriptions.planCount(), plans.length, "plans");
-        vm.assertEq(subscriptions.subscriptionCount(), rows.length, "subscriptions");
-        for (uint256 i = 0; i < rows.length; ++i) {
+        for (uint256 i = 0; i < ids.length; ++i) {
+            uint256 id = ids[i];
+            Subscription memory row = rows[id];
             vm.assertEq(
-                keccak256(abi.encode(subscriptions.subscription(i + 1))), keccak256(abi.encode(rows[i])), "subscription"
+                keccak256(abi.encode(subscriptions.subscription(id))), keccak256(abi.encode(row)), "subscription"
             );
-            for (uint256 n = 1; n <= rows[i].charges; ++n) {
-                vm.assertEq(subscriptions.refunded(i + 1, n), _refunded[i + 1][n], "refunded");
+            for (uint256 n = 1; n <= row.charges; ++n) {
+                vm.assertEq(subscriptions.refunded(id, n), givenBack[id][n], "refunded");
             }
         }
-    }
-
-    /// @dev Inv-9: plans never change.
-    function _assertPlansNeverChange() internal view {
-        for (uint256 i = 0; i < plans.length; ++i) {
-            bytes32 terms = keccak256(abi.encode(plans[i]));
-            vm.assertEq(subscriptions.termsHash(i + 1), terms, "terms");
-            vm.assertEq(keccak256(abi.encode(subscriptions.plan(i + 1))), terms, "plan");
-        }
-    }
-
-    /// @dev Inv-4: control totals are the sums of the events.
-    function _assertControlTotalsAreTheEvents() internal view {
-        for (uint256 i = 0; i < PAYEES; ++i) {
-            for (uint256 t = 0; t < TOKENS; ++t) {
-                bytes memory found = abi.encode(subscriptions.controlTotals(payees[i], tokens[t]));
-                vm.assertEq(keccak256(found), keccak256(abi.encode(_totals[payees[i]][tokens[t]])), "control totals");
-            }
-        }
-    }
-
-    function _stepOf(ISubscriptions.PlanTerms memory terms) private pure returns (Step) {
-        if (terms.unit == ISubscriptions.Unit.Month) return Schedule.step(0, terms.every);
-        if (terms.unit == ISubscriptions.Unit.Year) return Schedule.step(0, 12 * uint256(terms.every));
-        if (terms.unit == ISubscriptions.Unit.Week) return Schedule.step(7 days * uint256(terms.every), 0);
-        if (terms.unit == ISubscriptions.Unit.Day) return Schedule.step(1 days * uint256(terms.every), 0);
-        return Schedule.step(terms.every, 0);
     }
 }

@@ -3,11 +3,9 @@ pragma solidity ^0.8.28;
 
 import {Calendar} from "../../contracts/libraries/Calendar.sol";
 import {Schedule, Step} from "../../contracts/libraries/Schedule.sol";
-import {SubscriptionSlot, SubscriptionSlots} from "../../contracts/libraries/SubscriptionSlot.sol";
-import {ISubscriptions} from "../../contracts/interfaces/ISubscriptions.sol";
 import {Forge} from "./Forge.sol";
 
-/// @notice What holds for every schedule and every packed slot. Against a calendar: tests/contracts/test_schedule.py.
+/// @notice What holds for every schedule. Against a calendar: tests/contracts/test_schedule.py.
 contract ScheduleTest is Forge {
     uint256 private constant LAST_START = 2 ** 40 - 1001 * 366 days;
 
@@ -20,6 +18,18 @@ contract ScheduleTest is Forge {
         uint256 together = step.later(due, n + m, anchorDay);
         vm.assertEq(step.later(step.later(due, n, anchorDay), m, anchorDay), together, "n, then m");
         if (m > 0) vm.assertTrue(step.later(due, n, anchorDay) < together, "later is later");
+    }
+
+    /// @dev What is left of a paid period is measured by where it began.
+    function testFuzz_E31_one_period_earlier_is_where_it_began(uint256 start, uint256 length, bool months, uint256 n)
+        public
+        pure
+    {
+        (Step step, uint256 due, uint256 anchorDay) = _schedule(start, length, months);
+        uint256 begun = step.later(due, bound(n, 0, 400), anchorDay);
+        uint256 end = step.later(begun, 1, anchorDay);
+        vm.assertEq(step.earlier(end, anchorDay), begun, "earlier undoes later");
+        vm.assertLe(end - begun, step.longest(), "no period is longer than the longest");
     }
 
     function testFuzz_E20_periods_are_half_open(uint256 start, uint256 length, bool months, uint256 n) public pure {
@@ -51,45 +61,6 @@ contract ScheduleTest is Forge {
         if (day == anchorDay) return;
         vm.assertTrue(day < anchorDay, "clamped");
         vm.assertEq(Calendar.dayOfMonth(later + 1 days), 1, "the month's last day");
-    }
-
-    function testFuzz_a_slot_gives_back_what_was_put_in(
-        address payer,
-        uint32 planId,
-        uint40 nextDue,
-        uint256 anchorDay,
-        uint40 later,
-        uint16 charges,
-        uint256 status
-    ) public pure {
-        anchorDay = bound(anchorDay, 1, 31);
-        ISubscriptions.Status set = ISubscriptions.Status(bound(status, 0, 3));
-        SubscriptionSlot slot = SubscriptionSlots.open(payer, planId, nextDue, anchorDay);
-        _assertSlot(slot, payer, planId, nextDue, 1, anchorDay, ISubscriptions.Status.Active);
-        slot = slot.withStatus(set);
-        _assertSlot(slot, payer, planId, nextDue, 1, anchorDay, set);
-        slot = slot.advance(later, charges);
-        _assertSlot(slot, payer, planId, later, charges, anchorDay, set);
-        slot = slot.withDue(nextDue, 32 - anchorDay);
-        _assertSlot(slot, payer, planId, nextDue, charges, 32 - anchorDay, set);
-    }
-
-    function _assertSlot(
-        SubscriptionSlot slot,
-        address payer,
-        uint256 planId,
-        uint256 nextDue,
-        uint256 charges,
-        uint256 anchorDay,
-        ISubscriptions.Status status
-    ) private pure {
-        vm.assertEq(slot.payer(), payer, "payer");
-        vm.assertEq(slot.planId(), planId, "plan");
-        vm.assertEq(slot.nextDue(), nextDue, "next due");
-        vm.assertEq(slot.charges(), charges, "charges");
-        vm.assertEq(slot.anchorDay(), anchorDay, "anchor day");
-        vm.assertEq(uint256(slot.status()), uint256(status), "status");
-        vm.assertTrue(slot.isActive() == (status == ISubscriptions.Status.Active), "active");
     }
 
     /// @dev A step of up to 100 years, a grid point and its anchor day, within the range that the contract keeps.

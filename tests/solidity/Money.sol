@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Vm} from "./Forge.sol";
+import {Periods} from "./Periods.sol";
+
+/// @notice Where the money of charges, refunds and claims went, as their events tell it.
+abstract contract Money is Periods {
+    struct Kept {
+        uint256 id;
+        address token;
+        address account;
+        uint256 amount;
+    }
+
+    /// @dev What each charge cost, credit included: what can be given back of it.
+    mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal costs;
+    mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal givenBack;
+    /// @dev What the payer paid in all charges.
+    mapping(uint256 id => uint256) internal paidFor;
+    mapping(address account => mapping(address token => uint256)) internal claimables;
+    mapping(uint256 registerId => Total) private _charges;
+    mapping(uint256 registerId => Total) private _refunds;
+
+    // Told before the charge that they belong to.
+    Kept[] private _kept;
+    uint256 private _keptAt;
+    uint256 private _creditUsed;
+
+    // ----------------------------------------------------------------- events
+
+    function _onClaimable(Vm.Log memory log) internal {
+        uint256 amount = abi.decode(log.data, (uint256));
+        _kept.push(Kept(uint256(log.topics[3]), _account(log.topics[2]), _account(log.topics[1]), amount));
+    }
+
+    function _onCreditUsed(uint256 id, bytes memory data) internal {
+        (uint256 chargeNumber, uint256 amount) = abi.decode(data, (uint256, uint256));
+        vm.assertEq(chargeNumber, rows[id].charges + 1, "credit is used by the next charge");
+        vm.assertTrue(amount > 0 && _creditUsed == 0, "credit is used once");
+        vm.assertLe(amount, rows[id].credit, "Inv-14: no more credit than there is");
+        rows[id].credit -= amount;
+        _creditUsed = amount;
+        ++done["credit used"];
+    }
+
+    /// @dev A charge of `cost`: credit pays what it can, the payer the rest of it.
+    function _pays(uint256 id, uint256 chargeNumber, uint256 amount, uint256 cost) internal {
+        Subscription storage row = rows[id];
+        PlanTerms storage terms = _termsOf(row.planId);
+        vm.assertEq(chargeNumber, row.charges + 1, "charges are numbered without gaps");
+        vm.assertEq(amount + _creditUsed, cost, "Inv-1: the price agreed to, credit included");
+        if (amount > 0) vm.assertEq(row.credit, 0, "Inv-14: credit is used before the payer pays");
+        (row.charges, costs[id][chargeNumber], _creditUsed) = (chargeNumber, cost, 0);
+        paidFor[id] += amount;
+        Total storage total = _charges[registerOf[row.planId - 1]];
+        (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
+
+        uint256 fee = amount * terms.feeBps / 10_000;
+        _receives(id, terms.payee, amount - fee);
+        _receives(id, terms.feeReceiver, fee);
+        vm.assertEq(_keptAt, _kept.length, "Inv-3: only a part of the charge is kept");
+        delete _kept;
+        _keptAt = 0;
+    }
+
+    /// @dev Directly, or by the contract, which keeps it for them.
+    function _receives(uint256 id, address account, uint256 amount) private {
+        if (amount == 0) return;
+        (address token, address payer) = (_termsOf(rows[id].planId).token, rows[id].payer);
+        if (_keptAt < _kept.length && _kept[_keptAt].account == account) {
+            Kept storage kept = _kept[_keptAt++];
+            vm.assertEq(kept.id, id, "kept of this subscription");
+            vm.assertEq(kept.token, token, "kept in its token");
+            vm.assertEq(kept.amount, amount, "Inv-3: all of the part is kept");
+            claimables[account][token] += amount;
+            account = address(subscriptions);
+            ++done["kept"];
+        }
+        _moved(token, payer, account, amount);
+    }
+
+    function _onClaimed(Vm.Log memory log) internal {
+        (address account, address token) = (_account(log.topics[1]), _account(log.topics[2]));
+        uint256 amount = abi.decode(log.data, (uint256));
+        vm.assertTrue(amount > 0, "something");
+        vm.assertEq(amount, claimables[account][token], "Inv-3: what was kept is paid out");
+        claimables[account][token] = 0;
+        _moved(token, address(subscriptions), account, amount);
+    }
+
+    function _onRefunded(uint256 id, bytes memory data) internal {
+        (uint256 chargeNumber, uint256 amount) = abi.decode(data, (uint256, uint256));
+        Subscription storage row = rows[id];
+        PlanTerms storage terms = _termsOf(row.planId);
+        vm.assertTrue(chargeNumber > 0 && chargeNumber <= row.charges, "Inv-8: a charge that was made");
+        vm.assertTrue(amount > 0, "Inv-8: something");
+        givenBack[id][chargeNumber] += amount;
+        vm.assertLe(givenBack[id][chargeNumber], costs[id][chargeNumber], "Inv-8: refunds within the charge's cost");
+        Total storage total = _refunds[registerOf[row.planId - 1]];
+        (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
+        _moved(terms.token, terms.payee, row.payer, amount);
+    }
+
+    /// @dev Inv-7: a row that could be charged lacked something.
+    function _judgeLack(uint256 id, DeclineReason reason) internal view {
+        bool allowance = reason == DeclineReason.Allowance;
+        bool balance = reason == DeclineReason.Balance;
+        vm.assertTrue(allowance || balance || reason == DeclineReason.TokenRefused, "Inv-7: what was lacking");
+        Subscription storage row = rows[id];
+        PlanTerms storage terms = _termsOf(row.planId);
+        if (!_isHonest(terms.token, row.payer)) return;
+        vm.assertTrue(!_isMutual(id) || reason != DeclineReason.TokenRefused, "Inv-7: nothing to refuse");
+        uint256 amount = _dueOf(id);
+        if (allowance) {
+            // As it is after the batch, in which allowances only sink.
+            uint256 found = IERC20(terms.token).allowance(row.payer, address(subscriptions));
+            vm.assertTrue(found < amount, "Inv-7: too low an allowance");
+        }
+        if (balance) vm.assertTrue(owned[terms.token][row.payer] < amount, "Inv-7: too low a balance");
+    }
+
+    // ------------------------------------------------------------------ parts
+
+    /// @dev What the payer would pay for a period now.
+    function _dueOf(uint256 id) internal view returns (uint256) {
+        Subscription storage row = rows[id];
+        uint256 rate = _rateOf(row.planId, row.seats);
+        return row.credit < rate ? rate - row.credit : 0;
+    }
+
+    /// @dev Payer and receivers are different accounts: nobody would be paid by themselves.
+    function _isMutual(uint256 id) internal view returns (bool) {
+        return _termsOf(rows[id].planId).feeReceiver != rows[id].payer;
+    }
+
+    // ------------------------------------------------------------- comparison
+
+    /// @dev Inv-3: the contract holds what it keeps for those who could not receive it, and nothing else.
+    function _assertKept() internal view {
+        for (uint256 t = 0; t < TOKENS; ++t) {
+            uint256 sum;
+            for (uint256 i = 0; i < accounts.length; ++i) {
+                uint256 amount = claimables[accounts[i]][tokens[t]];
+                vm.assertEq(subscriptions.claimable(accounts[i], tokens[t]), amount, "claimable");
+                sum += amount;
+            }
+            vm.assertEq(owned[tokens[t]][address(subscriptions)], sum, "Inv-3: nothing beyond what is claimable");
+        }
+    }
+
+    /// @dev Inv-4: control totals are the sums of the events.
+    function _assertControlTotalsAreTheEvents() internal view {
+        for (uint256 i = 0; i < PAYEES; ++i) {
+            for (uint256 t = 0; t < TOKENS; ++t) {
+                bytes memory found = abi.encode(subscriptions.controlTotals(payees[i], tokens[t]));
+                ControlTotals memory expected;
+                uint256 after_ = registerAfter[payees[i]][tokens[t]];
+                if (after_ > 0) {
+                    expected = ControlTotals(opened[after_ - 1], _charges[after_ - 1], _refunds[after_ - 1]);
+                }
+                vm.assertEq(keccak256(found), keccak256(abi.encode(expected)), "Inv-4: control totals");
+            }
+        }
+    }
+}

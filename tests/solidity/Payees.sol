@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Model} from "./Model.sol";
+
+/// @notice What payees do at random: sell, stop selling, give back. What only they may do is tried by others as well.
+abstract contract Payees is Model {
+    uint256 private constant PLANS = 16;
+    uint256 private constant BLOCK_GAS = 30_000_000;
+
+    // ------------------------------------------------------------------ plans
+
+    /// @dev Of every kind, an eighth of them not valid.
+    function createPlan(uint256 seed, uint256 price) external clocked {
+        if (plans.length < PLANS) _create(_randomTerms(uint256(keccak256(abi.encode(seed))), price));
+    }
+
+    function archivePlan(uint256 seed, uint256 caller) external clocked {
+        uint256 planId = seed % plans.length + 1;
+        if (caller % 5 > 1) return; // seldom: plans without subscribers are dull
+        address payee = _termsOf(planId).payee;
+        address sender = _senderOf(payee, caller);
+        bool allowed = sender == payee && !archived[planId];
+        _does("plan archived", sender, abi.encodeCall(subscriptions.archivePlan, (planId)), allowed);
+    }
+
+    function _create(PlanTerms memory terms) internal {
+        askedTerms = keccak256(abi.encode(terms));
+        uint256 before = plans.length;
+        bytes memory call = abi.encodeCall(subscriptions.createPlan, (terms));
+        if (!_does("plan created", address(this), call, _isValid(terms))) return;
+        vm.assertEq(plans.length, before + 1, "a plan");
+    }
+
+    function _randomTerms(uint256 seed, uint256 price) private view returns (PlanTerms memory terms) {
+        terms.payee = payees[seed % PAYEES];
+        terms.token = tokens[(seed >> 8) % TOKENS];
+        if (seed >> 16 & 1 == 0) {
+            PlanTerms storage other = _termsOf(uint256(uint8(seed >> 24)) % plans.length + 1);
+            (terms.payee, terms.token) = (other.payee, other.token);
+        }
+        terms.unit = Unit((seed >> 32) % 5);
+        terms.every = uint32(1 + (seed >> 40) % (terms.unit == Unit.Second ? 2_000_000 : 3));
+        terms.catchUp = uint8((seed >> 48) % 4);
+        terms.price = uint96(bound(price, 0, 1e8));
+        if (seed >> 56 & 1 == 0 || terms.price == 0) terms.seatPrice = uint96(1 + (seed >> 64) % 1e8);
+        if ((seed >> 72) % 3 == 0) terms.trial = uint32(1 + (seed >> 80) % 30 days);
+        if ((seed >> 88) % 3 == 0) terms.grace = uint32(1 + (seed >> 96) % 40 days);
+        if ((seed >> 104) % 4 == 0) terms.minCharges = uint16(1 + (seed >> 112) % 2);
+        if ((seed >> 120) % 4 == 0) terms.maxCharges = uint16(2 + (seed >> 128) % 4);
+        if (seed >> 136 & 1 == 0) {
+            terms.feeBps = uint16(1 + (seed >> 144) % 9_999);
+            terms.feeReceiver = collectors[(seed >> 160) % collectors.length];
+        }
+        terms.family = uint16(seed >> 168 & 1);
+        if (seed >> 176 & 7 == 0) _spoil(terms, (seed >> 184) % 8);
+    }
+
+    function _spoil(PlanTerms memory terms, uint256 how) private pure {
+        if (how == 0) terms.payee = address(0);
+        if (how == 1) terms.token = address(0);
+        if (how == 2) (terms.price, terms.seatPrice) = (0, 0);
+        if (how == 3) terms.every = 0;
+        if (how == 4) (terms.feeBps, terms.feeReceiver) = (10_000, address(1));
+        if (how == 5) (terms.feeBps, terms.feeReceiver) = (1, address(0));
+        if (how == 6) (terms.feeBps, terms.feeReceiver) = (0, address(1));
+        if (how == 7) (terms.minCharges, terms.maxCharges) = (3, 2);
+    }
+
+    // ----------------------------------------------------------------- refund
+
+    /// @dev Half of the amounts are small. A fifth of the callers tells a wrong history, or uses the wrong function.
+    function refund(uint256 seed, uint256 chargeSeed, uint256 amount, uint256 caller) external clocked {
+        uint256 id = _anyId(seed);
+        Subscription storage row = rows[id];
+        PlanTerms storage terms = _termsOf(row.planId);
+        uint256 chargeNumber = chargeSeed % 8 == 0 ? bound(chargeSeed / 8, 0, row.charges + 1) : row.charges;
+        if (row.charges > 0 && chargeSeed % 8 > 3) chargeNumber = chargeSeed % row.charges + 1;
+        uint256 refundable = costs[id][chargeNumber] - givenBack[id][chargeNumber];
+        amount = bound(amount, 0, refundable + 1);
+        address sender = _senderOf(terms.payee, caller);
+        bool allowed = sender == terms.payee && chargeNumber > 0 && chargeNumber <= row.charges && amount > 0
+            && amount <= refundable;
+
+        bool changed = segments[id].length > 0;
+        bytes memory data;
+        if (caller % 5 == 4) {
+            allowed = false;
+            data = _wrongRefund(id, chargeNumber, amount, caller / 5);
+        } else {
+            data = _rightRefund(id, chargeNumber, amount, segments[id]);
+        }
+        string memory what = changed ? "refunded after a change" : "refunded";
+        if (_does(what, sender, data, allowed) || !allowed || terms.token != tokens[HONEST]) return;
+        vm.assertTrue(owned[terms.token][terms.payee] < amount, "E37: a payee refunds what it has");
+    }
+
+    function _rightRefund(uint256 id, uint256 chargeNumber, uint256 amount, Segment[] memory history)
+        private
+        view
+        returns (bytes memory)
+    {
+        if (history.length == 0) return abi.encodeCall(subscriptions.refund, (id, chargeNumber, amount));
+        return abi.encodeCall(subscriptions.refundChanged, (id, chargeNumber, amount, history));
+    }
+
+    function _wrongRefund(uint256 id, uint256 chargeNumber, uint256 amount, uint256 seed)
+        private
+        view
+        returns (bytes memory)
+    {
+        Segment[] memory history = segments[id];
+        if (history.length == 0) {
+            history = new Segment[](1);
+            history[0] = Segment(chargeNumber, 1e12, 0);
+            return abi.encodeCall(subscriptions.refundChanged, (id, chargeNumber, amount, history));
+        }
+        if (seed % 5 == 0) return abi.encodeCall(subscriptions.refund, (id, chargeNumber, amount));
+        Segment memory last = history[history.length - 1];
+        if (seed % 5 == 1) history = new Segment[](0);
+        if (seed % 5 == 2) ++last.rate;
+        if (seed % 5 == 3) ++last.prorated;
+        if (seed % 5 == 4) ++last.lastCharge;
+        return abi.encodeCall(subscriptions.refundChanged, (id, chargeNumber, amount, history));
+    }
+
+    // ------------------------------------------------------------------ parts
+
+    /// @dev Two thirds: who has the right.
+    function _senderOf(address right, uint256 caller) internal view returns (address) {
+        if (caller % 3 > 0) return right;
+        uint256 seed = caller / 3 % (PAYERS + PAYEES + 1);
+        if (seed < PAYERS) return payers[seed];
+        return seed < PAYERS + PAYEES ? payees[seed - PAYERS] : address(0xc0ffee);
+    }
+
+    /// @dev Calls the contract: what may not be done must fail.
+    function _does(string memory what, address sender, bytes memory data, bool allowed) internal returns (bool ok) {
+        (ok,) = _tries(what, sender, data);
+        vm.assertTrue(allowed || !ok, what);
+    }
+
+    /// @dev Calls the contract: it must do what may be done, and nothing else.
+    function _mustDo(string memory what, address sender, bytes memory data, bool allowed) internal {
+        (bool ok,) = _tries(what, sender, data);
+        vm.assertTrue(allowed == ok, what);
+    }
+
+    function _tries(string memory what, address sender, bytes memory data)
+        internal
+        returns (bool ok, bytes memory answer)
+    {
+        vm.prank(sender);
+        (ok, answer) = address(subscriptions).call{gas: BLOCK_GAS}(data); // a token may burn all of it
+        if (!ok) {
+            _forget();
+            return (ok, answer);
+        }
+        _follow();
+        ++done[what];
+    }
+}

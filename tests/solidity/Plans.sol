@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Schedule, Step} from "../../contracts/libraries/Schedule.sol";
+import {Vm} from "./Forge.sol";
+import {Market} from "./Market.sol";
+
+/// @notice Plans and registers as their events tell them, and what a plan's terms come to.
+abstract contract Plans is Market {
+    uint256 private constant PER_REGISTER = 1_000_000_000;
+
+    PlanTerms[] internal plans; // plan n at n - 1
+    uint256[] internal registerOf; // of plan n at n - 1
+    uint256 internal registers;
+    mapping(uint256 planId => bool) internal archived;
+    mapping(uint256 registerId => uint256) internal opened; // subscriptions
+    mapping(uint256 registerId => mapping(uint256 family => mapping(address payer => bool))) internal trialUsed;
+    /// @dev keccak256 of the terms that somebody asked for.
+    bytes32 internal askedTerms;
+
+    bytes32[] private _termsHashes;
+    bytes32[] private _termsBytes;
+    mapping(address payee => mapping(address token => uint256)) internal registerAfter; // its number + 1
+
+    // ----------------------------------------------------------------- events
+
+    function _onRegisterOpened(Vm.Log memory log) internal {
+        vm.assertEq(uint256(log.topics[1]), registers, "registers are numbered without gaps");
+        (address payee, address token) = (_account(log.topics[2]), _account(log.topics[3]));
+        vm.assertEq(registerAfter[payee][token], 0, "one register for a payee and token");
+        registerAfter[payee][token] = ++registers;
+    }
+
+    function _onPlanCreated(Vm.Log memory log) internal {
+        PlanTerms memory terms = abi.decode(log.data, (PlanTerms));
+        uint256 registerId = uint256(log.topics[2]);
+        vm.assertEq(keccak256(log.data), askedTerms, "the terms that were asked for");
+        vm.assertEq(uint256(log.topics[1]), plans.length + 1, "plans are numbered without gaps");
+        vm.assertEq(registerId + 1, registerAfter[terms.payee][terms.token], "the register of payee and token");
+        plans.push(terms);
+        registerOf.push(registerId);
+        _termsBytes.push(keccak256(log.data));
+        _termsHashes.push(_hashOf(terms, registerId));
+    }
+
+    function _onArchived(uint256 planId) internal {
+        vm.assertTrue(!archived[planId], "archived once");
+        archived[planId] = true;
+    }
+
+    /// @dev The number of the register's next subscription.
+    function _nextIn(uint256 registerId) internal view returns (uint256) {
+        return registerId * PER_REGISTER + opened[registerId] + 1;
+    }
+
+    /// @dev Inv-9: plans never change.
+    function _assertPlansNeverChange() internal view {
+        vm.assertEq(subscriptions.planCount(), plans.length, "plans");
+        vm.assertEq(subscriptions.registerCount(), registers, "registers");
+        for (uint256 i = 0; i < plans.length; ++i) {
+            vm.assertEq(subscriptions.termsHash(i + 1), _termsHashes[i], "Inv-9: what was agreed to");
+            vm.assertEq(keccak256(abi.encode(subscriptions.plan(i + 1))), _termsBytes[i], "Inv-9: the plan's terms");
+            vm.assertTrue(subscriptions.isArchived(i + 1) == archived[i + 1], "archived");
+        }
+    }
+
+    /// @dev Inv-15: nobody has two trials of a family.
+    function _assertTrials() internal view {
+        for (uint256 i = 0; i < plans.length; ++i) {
+            for (uint256 p = 0; p < PAYERS; ++p) {
+                bool used = trialUsed[registerOf[i]][plans[i].family][payers[p]];
+                vm.assertTrue(subscriptions.isTrialUsed(i + 1, payers[p]) == used, "Inv-15: the trial");
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------ terms
+
+    function _termsOf(uint256 planId) internal view returns (PlanTerms storage) {
+        return plans[planId - 1];
+    }
+
+    function _isValid(PlanTerms memory terms) internal pure returns (bool) {
+        if (terms.payee == address(0) || terms.token == address(0) || terms.every == 0) return false;
+        if (terms.price == 0 && terms.seatPrice == 0) return false;
+        if (terms.feeBps > 9_999 || (terms.feeBps == 0) != (terms.feeReceiver == address(0))) return false;
+        return terms.maxCharges == 0 || terms.minCharges <= terms.maxCharges;
+    }
+
+    /// @dev Whether a plan sells that many seats.
+    function _sells(uint256 planId, uint256 seats) internal view returns (bool) {
+        PlanTerms storage terms = _termsOf(planId);
+        if (terms.seatPrice == 0) return seats == 0;
+        return seats > 0 && seats < 2 ** 24 && _rateOf(planId, seats) <= type(uint96).max;
+    }
+
+    function _rateOf(uint256 planId, uint256 seats) internal view returns (uint256) {
+        PlanTerms storage terms = _termsOf(planId);
+        return uint256(terms.price) + uint256(terms.seatPrice) * seats;
+    }
+
+    function _stepOf(uint256 planId) internal view returns (Step) {
+        PlanTerms storage terms = _termsOf(planId);
+        if (terms.unit == Unit.Month) return Schedule.step(0, terms.every);
+        if (terms.unit == Unit.Year) return Schedule.step(0, 12 * uint256(terms.every));
+        if (terms.unit == Unit.Week) return Schedule.step(7 days * uint256(terms.every), 0);
+        if (terms.unit == Unit.Day) return Schedule.step(1 days * uint256(terms.every), 0);
+        return Schedule.step(terms.every, 0);
+    }
+
+    function _isCalendar(uint256 planId) internal view returns (bool) {
+        return _termsOf(planId).unit >= Unit.Month;
+    }
+
+    /// @dev keccak256 of a zero byte and the words in which the terms are kept.
+    function _hashOf(PlanTerms memory terms, uint256 registerId) private pure returns (bytes32) {
+        bytes memory life = abi.encodePacked(
+            uint32(0),
+            terms.family,
+            terms.feeBps,
+            terms.maxCharges,
+            terms.minCharges,
+            terms.grace,
+            terms.trial,
+            terms.seatPrice
+        );
+        bytes32 fee = bytes32(uint256(uint160(terms.feeReceiver)));
+        bool more = bytes32(life) != 0 || fee != 0;
+        bytes memory grid = abi.encodePacked(
+            uint16(more ? 1 : 0), uint32(registerId), terms.catchUp, uint8(terms.unit), terms.every, terms.token
+        );
+        bytes memory words = abi.encodePacked(bytes1(0), terms.price, terms.payee, grid);
+        return keccak256(more ? bytes.concat(words, life, fee) : words);
+    }
+
+    function _account(bytes32 topic) internal pure returns (address) {
+        return address(uint160(uint256(topic)));
+    }
+}
