@@ -9,19 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.stage import START, SUBSCRIBED, UNLIMITED, Account, Contract, Stage
+from tests.contracts.stage import START, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, deploy
 from tests.hypothesis_profiles import load_profile
 
 
 def pytest_configure() -> None:
     load_profile()
-
-
-def deploy(project: Any, deployer: Account) -> Contract:
-    """Both halves of the contract, by the interface of the whole."""
-    extension = project.SubscriptionsExtension.deploy(sender=deployer)
-    core = project.Subscriptions.deploy(extension, sender=deployer)
-    return project.ISubscriptions.at(core.address)
 
 
 @pytest.fixture(scope="session")

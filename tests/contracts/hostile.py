@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from eth_utils.crypto import keccak
 
-from tests.contracts.stage import Contract
+from tests.contracts.stage import Account, Contract
 
 
 class Trick(IntEnum):
@@ -43,3 +43,8 @@ def play(token: Contract, function: str, trick: Trick) -> None:
     """From now on this function of the token plays this trick."""
     signature = getattr(token, function).abis[0].selector
     token.play(keccak(text=signature)[:4], trick, sender=token.provider.account_manager.test_accounts[0])
+
+
+def play_to(token: Contract, receiver: Account | Contract, trick: Trick) -> None:
+    """From now on `transferFrom` plays this trick on one receiver."""
+    token.playTo(receiver, trick, sender=token.provider.account_manager.test_accounts[0])

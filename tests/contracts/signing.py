@@ -16,6 +16,8 @@ MANDATE_FIELDS = (
     "uint256 seats,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,"
     "uint256 salt,uint256 validBefore"
 )
+REVOCATION_FIELDS = "address payer,uint256 salt"
+CANCELLATION_FIELDS = "address payer,uint256 subscriptionId,uint256 validBefore"
 PERMIT_FIELDS = "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline"
 DOMAIN_FIELDS = "string name,string version,uint256 chainId,address verifyingContract"
 
@@ -82,6 +84,31 @@ def mandate_data(
     }
     contract = contract or stage.subscriptions.address
     return _typed_data("Mandate", MANDATE_FIELDS, message, contract, "Tallystick Subscriptions", "1", chain_id)
+
+
+def revocation_data(
+    stage: Stage, payer: str, salt: int, *, contract: str | None = None, chain_id: int = 31_337
+) -> dict[str, Any]:
+    """What makes a mandate worthless, whoever sends it."""
+    contract, message = contract or stage.subscriptions.address, {"payer": payer, "salt": salt}
+    return _typed_data("Revocation", REVOCATION_FIELDS, message, contract, "Tallystick Subscriptions", "1", chain_id)
+
+
+def cancellation_data(
+    stage: Stage,
+    payer: str,
+    subscription_id: int,
+    *,
+    valid_before: int = UNLIMITED,
+    contract: str | None = None,
+    chain_id: int = 31_337,
+) -> dict[str, Any]:
+    """What ends a subscription, whoever sends it."""
+    contract = contract or stage.subscriptions.address
+    message = {"payer": payer, "subscriptionId": subscription_id, "validBefore": valid_before}
+    return _typed_data(
+        "Cancellation", CANCELLATION_FIELDS, message, contract, "Tallystick Subscriptions", "1", chain_id
+    )
 
 
 def digest(data: dict[str, Any]) -> bytes:

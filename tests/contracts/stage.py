@@ -26,6 +26,10 @@ FUNDS = 1_000 * PRICE
 UNLIMITED = 2**256 - 1
 NOBODY = "0x" + "0" * 40
 DAY = 86_400
+REGISTER = 1_000_000_000
+"""Subscriptions are numbered from the register's number times this, plus 1."""
+BESIDES = ("Claimable", "CreditUsed")
+"""Events of a row that come before its `Charged`."""
 
 
 def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
@@ -62,6 +66,13 @@ def reverts_bare() -> Iterator[None]:
         yield
     assert not isinstance(caught.value, CustomError), f"expected no reason, found {caught.value!r}"
     assert caught.value.revert_message == "Transaction failed."
+
+
+def deploy(project: Any, deployer: Account) -> Contract:
+    """Both halves of the contract, by the interface of the whole."""
+    extension = project.SubscriptionsExtension.deploy(sender=deployer)
+    core = project.Subscriptions.deploy(extension, sender=deployer)
+    return project.ISubscriptions.at(core.address)
 
 
 class Stage:
@@ -171,7 +182,22 @@ class Stage:
         return [
             DeclineReason.NONE if name == "Charged" else DeclineReason(values["reason"])
             for name, values in self.events(receipt)
+            if name not in BESIDES
         ]
+
+    # --- What would take too long to bring about ---
+
+    def words_read(self, view: Any, *arguments: Any) -> dict[str, int]:
+        """The words of storage that a view reads, by their keys."""
+        address = view.contract.address
+        call = {"to": address, "data": "0x" + view.encode_input(*arguments).hex()}
+        touched = self.rpc("eth_createAccessList", call, "latest")["accessList"]
+        keys = [key for entry in touched if entry["address"] == address.lower() for key in entry["storageKeys"]]
+        return {key: int(self.rpc("eth_getStorageAt", address, key, "latest"), 16) for key in keys}
+
+    def overwrite(self, contract: Contract, key: str, word: int) -> None:
+        """Puts a word into a contract's storage."""
+        self.rpc("anvil_setStorageAt", contract.address, key, f"0x{word:064x}")
 
     # --- What the chain says ---
 
@@ -199,6 +225,10 @@ class Stage:
         """The control totals: count and sum of charges, count and sum of refunds."""
         found = self.subscriptions.controlTotals(payee or self.merchant, token or self.token)
         return (found.charges.count, found.charges.sum, found.refunds.count, found.refunds.sum)
+
+    def opened(self, payee: Account | None = None, token: Contract | None = None) -> int:
+        """How many subscriptions a payee ever had in a token."""
+        return int(self.subscriptions.controlTotals(payee or self.merchant, token or self.token).subscriptions)
 
     @contextlib.contextmanager
     def nothing_changes(self, *tokens: Contract) -> Iterator[None]:

@@ -2,52 +2,141 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
-from tests.contracts.stage import PRICE, Account, Contract, Stage, reverts, reverts_bare
+from tests.contracts.stage import NOBODY, PRICE, REGISTER, Account, Contract, Stage, reverts, reverts_bare
 
-ZERO = "0x" + "00" * 20
 MAX_PERIOD_S = 100 * 366 * 86_400
+PLAIN = {
+    "every": 1,
+    "unit": 3,
+    "catchUp": 0,
+    "seatPrice": 0,
+    "trial": 0,
+    "grace": 0,
+    "minCharges": 0,
+    "maxCharges": 0,
+    "feeBps": 0,
+    "family": 0,
+    "feeReceiver": NOBODY,
+}
+RICH = {
+    "every": 2,
+    "unit": int(Unit.WEEK),
+    "catchUp": 3,
+    "seatPrice": 5,
+    "trial": 6,
+    "grace": 7,
+    "minCharges": 8,
+    "maxCharges": 9,
+    "feeBps": 10,
+    "family": 11,
+}
 
 
 def terms_of(stage: Stage, **changes: Any) -> tuple[Any, ...]:
     """Valid terms, some of them changed."""
-    terms = {"payee": stage.merchant, "price": PRICE, "token": stage.token, "every": 1, "unit": 3, "catch_up": 0}
+    terms = {"payee": stage.merchant, "price": PRICE, "token": stage.token} | PLAIN
+    assert changes.keys() <= terms.keys()
     return tuple((terms | changes).values())
 
 
 def test_states_its_terms_and_numbers_plans_from_1(
     stage: Stage, subscriptions: Contract, merchant: Account, token: Contract
 ) -> None:
-    receipt = subscriptions.createPlan(terms_of(stage, every=2, unit=Unit.WEEK, catch_up=3), sender=merchant)
-    assert stage.events(receipt) == [
-        (
-            "PlanCreated",
-            {
-                "planId": 1,
-                "payee": merchant.address,
-                "token": token.address,
-                "price": PRICE,
-                "every": 2,
-                "unit": Unit.WEEK,
-                "catchUp": 3,
-            },
-        )
-    ]
+    receiver = stage.anyone.address
+    receipt = subscriptions.createPlan(terms_of(stage, **RICH, feeReceiver=receiver), sender=merchant)
+    (opened, (name, values)) = stage.events(receipt)
+    assert opened == ("RegisterOpened", {"registerId": 0, "payee": merchant, "token": token})
+    assert (name, values["planId"], values["registerId"]) == ("PlanCreated", 1, 0)
+    expected = {"payee": merchant.address, "price": PRICE, "token": token.address, **RICH, "feeReceiver": receiver}
+    # Ape gives the terms in an event as a list, its addresses without checksums.
+    assert values["terms"] == [value.lower() if isinstance(value, str) else value for value in expected.values()]
+    assert dict(subscriptions.plan(1).items()) == expected
     assert stage.create_plan() == 2
-    found = subscriptions.plan(1)
-    assert (found.payee, found.price, found.token) == (merchant, PRICE, token)
-    assert (found.every, found.unit, found.catchUp) == (2, Unit.WEEK, 3)
+    assert dict(subscriptions.plan(2).items()) == {"payee": merchant, "price": PRICE, "token": token, **PLAIN}
 
 
-def test_terms_hash_is_that_of_the_abi_encoded_terms(stage: Stage, subscriptions: Contract) -> None:
-    plan_id = stage.create_plan(every=14, unit=Unit.DAY, catch_up=255, price=2**96 - 1)
-    terms = PlanTerms(stage.merchant.address, 2**96 - 1, stage.token.address, 14, Unit.DAY, 255)
-    assert bytes(subscriptions.termsHash(plan_id)) == terms.hash()
+def test_opens_a_register_for_each_payee_and_token_and_numbers_subscriptions_in_it(
+    stage: Stage, subscriptions: Contract, usdc: Contract, payer: Account, anyone: Account
+) -> None:
+    numbers = []
+    for payee, token in [(stage.merchant, stage.token), (stage.merchant, usdc), (anyone, usdc)] * 2:
+        receipt = subscriptions.createPlan(terms_of(stage, payee=payee, token=token), sender=anyone)
+        events = stage.events(receipt)
+        numbers.append((len(events), events[-1][1]["registerId"]))
+    assert numbers == [(2, 0), (2, 1), (2, 2), (1, 0), (1, 1), (1, 2)]
+    assert (subscriptions.registerCount(), subscriptions.planCount()) == (3, 6)
+    opened = [stage.subscribe(payer, plan_id) for plan_id in (1, 2, 3, 4, 5, 6)]
+    assert opened == [1, REGISTER + 1, 2 * REGISTER + 1, 2, REGISTER + 2, 2 * REGISTER + 2]
+
+
+MOST = PlanTerms(
+    payee="", price_units=2**96 - 1, token="", every=14, unit=Unit.DAY, catch_up=255, seat_price_units=2**96 - 1,
+    trial=2**32 - 1, grace=2**32 - 1, min_charges=65_535, max_charges=65_535, fee_bps=9_999, family=65_535,
+    fee_receiver="0xFFfFfFffFFfffFFfFFfFFFFFffFFFffffFfFFFfF",
+)  # fmt: skip
+LEAST = PlanTerms(payee="", price_units=1, token="", every=14, unit=Unit.DAY)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        MOST,
+        LEAST,
+        replace(LEAST, catch_up=255, price_units=2**96 - 1),
+        replace(LEAST, price_units=0, seat_price_units=1),
+        replace(LEAST, trial=1),
+        replace(LEAST, grace=1),
+        replace(LEAST, min_charges=1),
+        replace(LEAST, max_charges=1),
+        replace(LEAST, family=1),
+        replace(LEAST, fee_bps=1, fee_receiver="0x" + "00" * 19 + "01"),
+    ],
+)
+@pytest.mark.parametrize("register_id", [0, 1])
+def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
+    stage: Stage, subscriptions: Contract, anyone: Account, terms: PlanTerms, register_id: int
+) -> None:
+    if register_id == 1:
+        stage.create_plan(payee=anyone)
+    terms = replace(terms, payee=stage.merchant.address, token=stage.token.address)
+    plan_id = stage.create_plan(
+        price=terms.price_units,
+        every=terms.every,
+        unit=terms.unit,
+        catch_up=terms.catch_up,
+        seat_price=terms.seat_price_units,
+        trial=terms.trial,
+        grace=terms.grace,
+        min_charges=terms.min_charges,
+        max_charges=terms.max_charges,
+        fee_bps=terms.fee_bps,
+        family=terms.family,
+        fee_receiver=terms.fee_receiver,
+    )
+    assert bytes(subscriptions.termsHash(plan_id)) == terms.hash(register_id)
+    assert tuple(subscriptions.plan(plan_id)) == (
+        terms.payee,
+        terms.price_units,
+        terms.token,
+        terms.every,
+        terms.unit,
+        terms.catch_up,
+        terms.seat_price_units,
+        terms.trial,
+        terms.grace,
+        terms.min_charges,
+        terms.max_charges,
+        terms.fee_bps,
+        terms.family,
+        terms.fee_receiver or NOBODY,
+    )
 
 
 def test_anyone_may_create_a_plan_for_any_payee(stage: Stage, subscriptions: Contract, anyone: Account) -> None:
@@ -56,8 +145,8 @@ def test_anyone_may_create_a_plan_for_any_payee(stage: Stage, subscriptions: Con
 
 
 def test_refuses_no_payee(stage: Stage, subscriptions: Contract, merchant: Account) -> None:
-    with reverts("ZeroAddress"):
-        subscriptions.createPlan(terms_of(stage, payee=ZERO), sender=merchant)
+    with stage.nothing_changes(), reverts("ZeroAddress"):
+        subscriptions.createPlan(terms_of(stage, payee=NOBODY), sender=merchant)
 
 
 def test_refuses_itself_as_payee_because_no_money_could_leave_it(
@@ -67,13 +156,18 @@ def test_refuses_itself_as_payee_because_no_money_could_leave_it(
         subscriptions.createPlan(terms_of(stage, payee=subscriptions), sender=merchant)
 
 
+def test_refuses_itself_as_the_receiver_of_a_fee(stage: Stage, subscriptions: Contract, merchant: Account) -> None:
+    with stage.nothing_changes(), reverts("PayeeRefused", payee=subscriptions):
+        subscriptions.createPlan(terms_of(stage, feeBps=1, feeReceiver=subscriptions), sender=merchant)
+
+
 def test_E32_refuses_a_price_of_nothing(stage: Stage, subscriptions: Contract, merchant: Account) -> None:
-    with reverts("ZeroAmount"):
+    with stage.nothing_changes(), reverts("ZeroAmount"):
         subscriptions.createPlan(terms_of(stage, price=0), sender=merchant)
 
 
 def test_E01_refuses_a_token_without_code(stage: Stage, subscriptions: Contract, merchant: Account) -> None:
-    with reverts("NotAContract", account=stage.anyone):
+    with stage.nothing_changes(), reverts("NotAContract", account=stage.anyone):
         subscriptions.createPlan(terms_of(stage, token=stage.anyone), sender=merchant)
 
 
@@ -110,6 +204,28 @@ def test_E28_refuses_no_period_and_more_than_100_years(
 ) -> None:
     with reverts("PeriodOutOfRange", foundSeconds=found_s, allowedSeconds=MAX_PERIOD_S):
         subscriptions.createPlan(terms_of(stage, every=every, unit=unit), sender=merchant)
+
+
+@pytest.mark.parametrize("fee_bps", [10_000, 10_001, 65_535])
+def test_refuses_a_fee_of_everything(
+    stage: Stage, subscriptions: Contract, merchant: Account, anyone: Account, fee_bps: int
+) -> None:
+    with stage.nothing_changes(), reverts("FeeTooHigh", found=fee_bps, allowed=9_999):
+        subscriptions.createPlan(terms_of(stage, feeBps=fee_bps, feeReceiver=anyone), sender=merchant)
+
+
+def test_refuses_a_fee_without_a_receiver_and_a_receiver_without_a_fee(
+    stage: Stage, subscriptions: Contract, merchant: Account, anyone: Account
+) -> None:
+    for changes in ({"feeBps": 1}, {"feeReceiver": anyone}):
+        with stage.nothing_changes(), reverts("TermsContradict"):
+            subscriptions.createPlan(terms_of(stage, **changes), sender=merchant)
+
+
+def test_refuses_a_minimum_above_the_maximum(stage: Stage, subscriptions: Contract, merchant: Account) -> None:
+    with stage.nothing_changes(), reverts("TermsContradict"):
+        subscriptions.createPlan(terms_of(stage, minCharges=4, maxCharges=3), sender=merchant)
+    subscriptions.createPlan(terms_of(stage, minCharges=3, maxCharges=3), sender=merchant)
 
 
 def test_refuses_a_unit_that_does_not_exist(stage: Stage, subscriptions: Contract, merchant: Account) -> None:

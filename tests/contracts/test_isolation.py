@@ -51,7 +51,7 @@ def test_E03_a_payer_cannot_spoil_the_charges_of_the_others(
     hooked.mint(villain, 10 * PRICE, sender=stage.anyone)
     villain.execute(hooked, hooked.approve.encode_input(stage.subscriptions, UNLIMITED), sender=stage.anyone)
     stage.subscribe(payers[0], plan_id, at=SUBSCRIBED)
-    subscribe = stage.subscriptions.subscribe.encode_input(plan_id, terms)
+    subscribe = stage.subscriptions.subscribe.encode_input(plan_id, terms, 0)
     villain.execute(stage.subscriptions, subscribe, sender=stage.anyone)
     stage.subscribe(payers[1], plan_id)
     release = payee.execute.encode_input(hooked, hooked.transfer.encode_input(stage.anyone, PRICE))

@@ -16,18 +16,25 @@ from tests.contracts.stage import FIRST_DUE, PRICE, SUBSCRIBED, UNLIMITED, Accou
 LOCKED = keccak(text="ReentrancyGuardReentrantCall()")[:4]
 ENTRY_POINTS = [
     "createPlan",
+    "archivePlan",
     "subscribe",
     "subscribeWithPermit",
     "submitMandate",
     "submitMandateWithPermit",
     "revokeMandate",
+    "revokeMandateBySignature",
     "charge",
     "chargeRun",
+    "changePlan",
     "cancel",
     "cancelAtPeriodEnd",
+    "cancelBySignature",
+    "stop",
     "pause",
     "resume",
     "refund",
+    "refundChanged",
+    "claim",
 ]
 
 
@@ -53,22 +60,29 @@ def hooked_payer(stage: Stage, project: Any, hooked: Contract, payers: list[Acco
 def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -> dict[str, bytes]:
     """A call of each entry point that would succeed, or nearly, if it were not made from within another."""
     contract = stage.subscriptions
-    terms = contract.plan(plan_id)
+    terms = tuple(contract.plan(plan_id))
     terms_hash = contract.termsHash(plan_id)
     return {
         "createPlan": contract.createPlan.encode_input(terms),
+        "archivePlan": contract.archivePlan.encode_input(plan_id),
         "subscribe": contract.subscribe.encode_input(plan_id, terms_hash, 0),
-        "subscribeWithPermit": contract.subscribeWithPermit.encode_input(plan_id, terms_hash, NO_PERMIT),
+        "subscribeWithPermit": contract.subscribeWithPermit.encode_input(plan_id, terms_hash, 0, NO_PERMIT),
         "submitMandate": contract.submitMandate.encode_input(mandate, signature),
         "submitMandateWithPermit": contract.submitMandateWithPermit.encode_input(mandate, signature, NO_PERMIT),
         "revokeMandate": contract.revokeMandate.encode_input(99),
+        "revokeMandateBySignature": contract.revokeMandateBySignature.encode_input(mandate.payer, 99, signature),
         "charge": contract.charge.encode_input([1]),
         "chargeRun": contract.chargeRun.encode_input([1]),
+        "changePlan": contract.changePlan.encode_input(1, plan_id, terms_hash, 1, UNLIMITED),
         "cancel": contract.cancel.encode_input(1),
         "cancelAtPeriodEnd": contract.cancelAtPeriodEnd.encode_input(1),
+        "cancelBySignature": contract.cancelBySignature.encode_input(1, UNLIMITED, signature),
+        "stop": contract.stop.encode_input([1], [99]),
         "pause": contract.pause.encode_input(1),
         "resume": contract.resume.encode_input(1),
         "refund": contract.refund.encode_input(1, 1, 1),
+        "refundChanged": contract.refundChanged.encode_input(1, 1, 1, []),
+        "claim": contract.claim.encode_input(terms[0], terms[2]),
     }
 
 
@@ -90,7 +104,8 @@ def test_E03_nobody_comes_in_again(
     entry_point: str,
 ) -> None:
     plan_id, payee = hooked_plan
-    first, second, third = (Mandate(hooked_payer.address, plan_id, salt) for salt in (1, 2, 3))
+    dearer = stage.create_plan(token=hooked, payee=payee, price=3 * PRICE)
+    first, second, third = (Mandate(hooked_payer.address, plan_id, salt=salt) for salt in (1, 2, 3))
     stage.at(SUBSCRIBED)
     subscriptions.submitMandate(first, signed_mandate(stage, payers[0], first), sender=stage.anyone)
     wallet = hooked_payer if caller == "payer" else payee
@@ -112,14 +127,54 @@ def test_E03_nobody_comes_in_again(
     def refund() -> None:
         payee.execute(subscriptions, subscriptions.refund.encode_input(1, 1, PRICE), sender=stage.anyone)
 
+    def change_plan() -> None:
+        data = subscriptions.changePlan.encode_input(1, dearer, subscriptions.termsHash(dearer), 0, UNLIMITED)
+        hooked_payer.execute(subscriptions, data, sender=stage.anyone)
+
+    def refund_changed() -> None:
+        history = [(2, PRICE, subscriptions.Charged[-1].amount)]
+        data = subscriptions.refundChanged.encode_input(1, 2, PRICE, history)
+        payee.execute(subscriptions, data, sender=stage.anyone)
+
     pays(subscribe, 1)
     stage.at(FIRST_DUE)
     pays(charge, 2)
     pays(refund, 3)
-    assert (subscriptions.planCount(), subscriptions.subscriptionCount()) == (1, 2)
-    assert [stage.charges(row) for row in (1, 2)] == [2, 1]
-    assert stage.totals(payee, hooked) == (3, 3 * PRICE, 1, PRICE)
-    assert hooked.balanceOf(payee) == 2 * PRICE
+    pays(change_plan, 4)
+    pays(refund_changed, 5)
+    assert (subscriptions.planCount(), stage.opened(payee, hooked)) == (2, 2)
+    assert [stage.charges(row) for row in (1, 2)] == [3, 1]
+    prorated = subscriptions.Charged[-1].amount
+    assert stage.totals(payee, hooked) == (4, 3 * PRICE + prorated, 2, 2 * PRICE)
+    assert hooked.balanceOf(payee) == PRICE + prorated
+    assert hooked.balanceOf(subscriptions) == 0
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_E03_E07_nobody_comes_in_again_while_a_claim_is_paid(
+    stage: Stage,
+    subscriptions: Contract,
+    hooked: Contract,
+    payers: list[Account],
+    hooked_plan: tuple[int, Contract],
+    entry_point: str,
+) -> None:
+    plan_id, payee = hooked_plan
+    mandate = Mandate(payers[1].address, plan_id, salt=1)
+    subscription_id = stage.subscribe(payers[0], plan_id, at=SUBSCRIBED)
+    hooked.spare(subscriptions, sender=stage.anyone)
+    payee.setBurnsGas(True, sender=stage.anyone)
+    assert stage.charge(subscription_id, at=FIRST_DUE) == [DeclineReason.NONE]
+    assert subscriptions.claimable(payee, hooked) == hooked.balanceOf(subscriptions) == PRICE
+    payee.setBurnsGas(False, sender=stage.anyone)
+    call_back = calls_back(stage, plan_id, mandate, signed_mandate(stage, payers[1], mandate))[entry_point]
+    payee.setHook(subscriptions, call_back, sender=stage.anyone)
+    subscriptions.claim(payee, hooked, sender=stage.anyone)
+    barred = keccak(text="NotAuthorized(address)")[:4] + encode(["address"], [payee.address])
+    locked = barred if entry_point == "chargeRun" else LOCKED
+    assert (payee.hooks(), payee.hookSucceeded(), bytes(payee.hookAnswer())) == (1, False, locked)
+    assert (hooked.balanceOf(payee), hooked.balanceOf(subscriptions)) == (2 * PRICE, 0)
+    assert subscriptions.claimable(payee, hooked) == 0
 
 
 def test_E03_a_hook_sees_the_schedule_moved_already(

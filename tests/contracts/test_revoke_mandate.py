@@ -13,7 +13,7 @@ from tests.contracts.stage import FIRST_DUE, SUBSCRIBED, UNLIMITED, Account, Con
 def test_a_revoked_mandate_is_refused(
     stage: Stage, subscriptions: Contract, anyone: Account, payer: Account, monthly: int, salt: int
 ) -> None:
-    mandate = Mandate(payer.address, monthly, salt)
+    mandate = Mandate(payer.address, monthly, salt=salt)
     receipt = subscriptions.revokeMandate(salt, sender=payer)
     assert stage.events(receipt) == [("MandateRevoked", {"payer": payer, "salt": salt})]
     assert subscriptions.isSaltUsed(payer, salt)

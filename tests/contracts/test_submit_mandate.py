@@ -16,7 +16,7 @@ from tests.contracts.signing import (
     signed_mandate,
     signed_permit,
 )
-from tests.contracts.stage import PRICE, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, reverts
+from tests.contracts.stage import PRICE, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, deploy, reverts
 
 CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 
@@ -84,7 +84,8 @@ def test_E20_a_mandate_is_good_before_validBefore(
 def test_E28_a_mandate_with_no_end_is_accepted_and_one_without_a_beginning_is_not(
     stage: Stage, subscriptions: Contract, anyone: Account, payer: Account, monthly: int
 ) -> None:
-    endless, never = Mandate(payer.address, monthly, 1, UNLIMITED), Mandate(payer.address, monthly, 2, 0)
+    endless = Mandate(payer.address, monthly, salt=1, valid_before=UNLIMITED)
+    never = Mandate(payer.address, monthly, salt=2, valid_before=0)
     subscriptions.submitMandate(endless, signed_mandate(stage, payer, endless), sender=anyone)
     stage.at(SUBSCRIBED)
     with reverts("MandateExpired", validBefore=0, time=SUBSCRIBED):
@@ -102,6 +103,7 @@ def test_refuses_what_was_not_signed_as_it_is_submitted(
     for changed in (
         mandate._replace(payer=payers[1].address),
         mandate._replace(plan_id=other_plan),
+        mandate._replace(seats=1),
         mandate._replace(salt=8),
         mandate._replace(valid_before=UNLIMITED - 1),
     ):
@@ -123,7 +125,7 @@ def test_a_reorganisation_that_renumbers_plans_takes_nobody_in(
 def test_E12_a_mandate_for_another_contract_is_refused(
     stage: Stage, project: Any, subscriptions: Contract, anyone: Account, payer: Account, mandate: Mandate
 ) -> None:
-    twin = project.Subscriptions.deploy(sender=anyone)
+    twin = deploy(project, anyone)
     twin.createPlan(subscriptions.plan(mandate.plan_id), sender=anyone)
     assert twin.termsHash(1) == subscriptions.termsHash(1)
     with reverts("InvalidSignature", signer=payer):
@@ -200,7 +202,7 @@ def test_E17_a_new_subscription_needs_a_new_salt(
     for salt in salts:
         again = mandate._replace(salt=salt)
         subscriptions.submitMandate(again, signed_mandate(stage, payer, again), sender=anyone)
-    assert subscriptions.subscriptionCount() == 5
+    assert stage.opened() == 5
     assert all(subscriptions.isSaltUsed(payer, salt) for salt in salts)
     assert not any(subscriptions.isSaltUsed(payer, salt) for salt in (0, 6, 9, 254, 257, 263, UNLIMITED - 1))
 
@@ -211,7 +213,7 @@ def test_salts_of_payers_are_their_own(
     for payer in payers:
         mandate = Mandate(payer.address, monthly, salt=1)
         subscriptions.submitMandate(mandate, signed_mandate(stage, payer, mandate), sender=anyone)
-    assert subscriptions.subscriptionCount() == len(payers)
+    assert stage.opened() == len(payers)
 
 
 # --- What cannot be paid ---
