@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from tallystick.chain.decode import decode_event, event_names
 from tallystick.contracts import load_artefact
+from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.deployment import DeployedContract, Manifest
+from tallystick.core.events import Event, PlanCreated, Subscribed
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
 from tallystick.flows.deploy import deploy
@@ -47,6 +51,12 @@ def calldata(contract: str, name: str, *arguments: Any) -> str:
     return "0x" + (selector + encode(types, arguments)).hex()
 
 
+def plan_tuple(terms: PlanTerms) -> tuple[Any, ...]:
+    """Terms as `createPlan` takes them."""
+    values = [getattr(terms, field.name) for field in fields(terms)]
+    return (*values[:-1], terms.fee_receiver or ZERO_ADDRESS)
+
+
 class Business:
     """A merchant that sells on `anvil`. Its token is MockUSDC, whose units are millionths."""
 
@@ -58,8 +68,6 @@ class Business:
         self.subscriptions = self.manifest.contract("Subscriptions").address
         self.token = self._create(load_artefact("MockUSDC").creation_code)
         self.payee = self.account("payee")
-        self.plans = 0
-        self.subscribers = 0
 
     @property
     def contract(self) -> DeployedContract:
@@ -102,44 +110,69 @@ class Business:
         return receipt
 
     def create_plan(
-        self, price: int = PRICE_UNITS, every: int = 1, unit: Unit = Unit.MONTH, *, payee: str | None = None
+        self,
+        price: int = PRICE_UNITS,
+        every: int = 1,
+        unit: Unit = Unit.MONTH,
+        *,
+        payee: str | None = None,
+        token: str | None = None,
+        **more: Any,
     ) -> int:
-        """A new plan's number."""
-        terms = PlanTerms(payee or self.payee, price, self.token, every, unit)
-        self.call(self.operator, "createPlan", (terms.payee, price, terms.token, every, int(unit), 0))
-        self.plans += 1
-        return self.plans
+        """A new plan's number; `more` are further terms, by their names in PlanTerms."""
+        terms = PlanTerms(payee or self.payee, price, token or self.token, every, unit, **more)
+        return self._created(self.call(self.operator, "createPlan", plan_tuple(terms)), PlanCreated)
 
-    def terms(self, plan_id: int) -> PlanTerms:
-        """A plan's terms, as the contract has them."""
-        words = bytes.fromhex(self._read("plan", plan_id)[2:])
-        values = [int.from_bytes(words[at : at + 32], "big") for at in range(0, len(words), 32)]
-        payee, token = (to_checksum_address(values[at].to_bytes(20, "big")) for at in (0, 2))
-        return PlanTerms(payee, values[1], token, values[3], Unit(values[4]), values[5])
+    def terms_hash(self, plan_id: int) -> bytes:
+        """What a payer agrees to, as the contract has it."""
+        return bytes.fromhex(self.read("termsHash", plan_id)[2:])
 
-    def subscribe(self, payer: str, plan_id: int) -> int:
-        """A new subscription's number; its first period is paid."""
-        self.call(payer, "subscribe", plan_id, self.terms(plan_id).hash())
-        self.subscribers += 1
-        return self.subscribers
+    def subscribe(self, payer: str, plan_id: int, seats: int = 0) -> int:
+        """A new subscription's number; its first period is paid, unless it begins with a trial."""
+        return self._created(self.call(payer, "subscribe", plan_id, self.terms_hash(plan_id), seats), Subscribed)
+
+    def change_plan(self, payer: str, subscription_id: int, plan_id: int, seats: int = 0) -> Any:
+        """The receipt of a change, whatever it costs."""
+        arguments = (subscription_id, plan_id, self.terms_hash(plan_id), seats, UNLIMITED)
+        return self.call(payer, "changePlan", *arguments)
+
+    def block(self, account: str) -> None:
+        """The token moves nothing more from or to an account."""
+        self.token_call(self.operator, "blacklist", account)
+
+    def unblock(self, account: str) -> None:
+        """The token moves again from and to an account."""
+        self.token_call(self.operator, "unBlacklist", account)
+
+    def events(self, receipt: Any) -> list[Event]:
+        """The events of Subscriptions in a receipt."""
+        return [
+            decode_event(
+                event_names()[log["topics"][0]],
+                b"".join(bytes.fromhex(topic[2:]) for topic in log["topics"][1:]),
+                bytes.fromhex(log["data"][2:]),
+            )
+            for log in receipt["logs"]
+            if to_checksum_address(log["address"]) == self.subscriptions
+        ]
+
+    def _created(self, receipt: Any, kind: type[PlanCreated | Subscribed]) -> int:
+        return next(event[0] for event in self.events(receipt) if isinstance(event, kind))
 
     def subscribe_many(self, count: int, plan_id: int, prefix: str = "payer") -> list[int]:
         """Many new payers and their subscriptions, sent in large batches."""
         addresses = [to_checksum_address(keccak(text=f"{prefix} {number}")[12:]) for number in range(count)]
-        terms_hash = self.terms(plan_id).hash()
         self.anvil.batch([("anvil_setBalance", [address, hex(10**21)]) for address in addresses])
         mint = [(a, self.token, calldata("MockUSDC", "mint", a, 10**15)) for a in addresses]
         approve = calldata("MockUSDC", "approve", self.subscriptions, UNLIMITED)
-        subscribe = calldata("Subscriptions", "subscribe", plan_id, terms_hash)
+        subscribe = calldata("Subscriptions", "subscribe", plan_id, self.terms_hash(plan_id), 0)
         self._send_each(mint)
         self._send_each([(a, self.token, approve) for a in addresses])
-        self._send_each([(a, self.subscriptions, subscribe) for a in addresses])
-        first = self.subscribers + 1
-        self.subscribers += count
-        return list(range(first, self.subscribers + 1))
+        receipts = self._send_each([(a, self.subscriptions, subscribe) for a in addresses])
+        return sorted(self._created(receipt, Subscribed) for receipt in receipts)
 
-    def _send_each(self, calls: Sequence[tuple[str, str, str]]) -> None:
-        """Transactions (sender, to, data), each mined; all must succeed.
+    def _send_each(self, calls: Sequence[tuple[str, str, str]]) -> list[Any]:
+        """The receipts of transactions (sender, to, data), each mined; all must succeed.
 
         Each has a sender of its own: Anvil works on a batch in parallel, and never mines a transaction whose
         predecessor is mined in the moment between the look at the account's nonce and the way into the pool.
@@ -148,15 +181,17 @@ class Business:
         hashes = []
         for start in range(0, len(requests), 200):
             hashes += self.anvil.batch([("eth_sendTransaction", [r]) for r in requests[start : start + 200]])
-        for sent in hashes:
-            if self.anvil.receipt(sent)["status"] != "0x1":
-                raise AnvilError(f"{sent} failed")
+        receipts = [self.anvil.receipt(sent) for sent in hashes]
+        if failed := [receipt["transactionHash"] for receipt in receipts if receipt["status"] != "0x1"]:
+            raise AnvilError(f"{failed} failed")
+        return receipts
 
     def charge(self, *subscription_ids: int) -> Any:
         """The receipt of one batch of charges."""
         return self.call(self.operator, "charge", list(subscription_ids))
 
-    def _read(self, name: str, *arguments: Any) -> str:
+    def read(self, name: str, *arguments: Any) -> str:
+        """What a call of Subscriptions answers, as hex."""
         data = calldata("Subscriptions", name, *arguments)
         return str(self.anvil.rpc("eth_call", {"to": self.subscriptions, "data": data}, "latest"))
 

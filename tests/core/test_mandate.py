@@ -36,32 +36,36 @@ def business() -> Iterator[Business]:
         for unit in Unit:
             for number, price in enumerate(PRICES, start=1):
                 found.create_plan(price, number * 3, unit)
+        found.create_plan(0, 1, Unit.MONTH, seat_price_units=7, trial=9, max_charges=12, payee=found.account("other"))
+        found.create_plan(5, fee_bps=250, fee_receiver=found.account("platform"), grace=60, family=3)
         yield found
 
 
 @given(
-    plan_id=st.integers(1, len(Unit) * len(PRICES)),
+    plan_id=st.integers(1, len(Unit) * len(PRICES) + 2),
     payer=ADDRESSES,
     salt=UINT256,
     valid_before=UINT256,
+    seats=UINT256,
 )
 def test_E12_the_digest_is_the_contract_s(
-    business: Business, plan_id: int, payer: str, salt: int, valid_before: int
+    business: Business, plan_id: int, payer: str, salt: int, valid_before: int, seats: int
 ) -> None:
     contract = Subscriptions(connect(business.anvil.url), business.subscriptions)
-    mandate = Mandate(payer, plan_id, salt, valid_before)
-    terms = contract.plan(plan_id).terms
-    message = typed_data(mandate, terms, chain_id=31337, contract=business.subscriptions)
+    mandate = Mandate(payer, plan_id, salt, valid_before, seats)
+    plan = contract.plan(plan_id)
+    assert plan.terms_hash() == business.terms_hash(plan_id)
+    message = typed_data(mandate, plan, chain_id=31337, contract=business.subscriptions)
     assert typed_data_digest(message) == contract.mandate_hash(mandate)
 
 
 def test_E12_a_signature_is_good_for_one_chain_one_contract_and_these_terms(business: Business) -> None:
     contract = Subscriptions(connect(business.anvil.url), business.subscriptions)
     mandate = Mandate(SIGNER.address, 1, 2, 3)
-    first, second = contract.plan(1).terms, contract.plan(2).terms
+    first, second = contract.plan(1), contract.plan(2)
     digests = {
-        typed_data_digest(typed_data(mandate, terms, chain_id=chain_id, contract=address))
-        for terms in (first, second)
+        typed_data_digest(typed_data(mandate, plan, chain_id=chain_id, contract=address))
+        for plan in (first, second)
         for chain_id in (31337, 1)
         for address in (business.subscriptions, business.token)
     }

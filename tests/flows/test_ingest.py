@@ -17,6 +17,7 @@ from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, imbalance
 from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Unit
+from tallystick.core.plan import PlanTerms
 from tallystick.errors import CorruptionError, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
 from tallystick.flows.ingest import Ingested, Target, ingest
 from tallystick.flows.pending import read_present
@@ -26,7 +27,7 @@ from tallystick.storage.journal import read_balances, read_entries
 from tallystick.storage.schema import metadata, tokens
 from tallystick.storage.sources import Source, find_source
 from tallystick.testing import Anvil
-from tests.business import PRICE_UNITS, UNLIMITED, Business
+from tests.business import PRICE_UNITS, UNLIMITED, Business, calldata, plan_tuple
 from tests.databases import NewDatabase
 
 MONTH_AND_MORE = 32 * 86_400
@@ -214,9 +215,8 @@ def test_events_of_other_contracts_are_ignored_E67(business: Business, new_datab
     assert other.subscriptions == business.subscriptions
     copy = business.anvil.rpc("eth_getCode", business.subscriptions, "latest")
     business.anvil.rpc("anvil_setCode", "0x" + "77" * 20, copy)
-    terms = (business.payee, PRICE_UNITS, business.token, 1, 3, 0)
-    from tests.business import calldata
-
+    business.anvil.rpc("anvil_setNonce", "0x" + "77" * 20, "0x1")  # as a contract that was created has
+    terms = plan_tuple(PlanTerms(business.payee, PRICE_UNITS, business.token, 1, Unit.MONTH))
     business.send(business.operator, "0x" + "77" * 20, calldata("Subscriptions", "createPlan", terms))
     business.anvil.finalize()
     engine = open_database(new_database())

@@ -62,8 +62,10 @@ class Shop:
         return bill_once(self.engine, self.target, self.contract, max_gas=12_000_000, retry_after_s=(DAY,))
 
     def on_chain(self) -> dict[int, Subscription]:
-        """Every subscription as the contract has it now."""
-        return {number: self.contract.subscription(number) for number in self.payers}
+        """Every subscription as the contract has it now; that a pause moved its period is known to the mirror alone."""
+        found = {number: self.contract.subscription(number) for number in self.payers}
+        present = self.present()
+        return {number: one._replace(shifted=present[number].shifted) for number, one in found.items()}
 
     def present(self) -> dict[int, Subscription]:
         """Every subscription as the mirror has it, pending blocks included."""

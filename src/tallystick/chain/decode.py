@@ -19,29 +19,40 @@ from tallystick.core.events import (
     CancellationScheduled,
     Cancelled,
     Charged,
+    Claimable,
+    Claimed,
+    CreditUsed,
     Declined,
     Event,
     MandateAccepted,
     MandateRevoked,
     Paused,
+    PlanArchived,
+    PlanChanged,
     PlanCreated,
     Refunded,
+    RegisterOpened,
     Resumed,
+    SeatsSet,
     Subscribed,
 )
 from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Unit
-from tallystick.core.subscription import MAX_CHARGES, DeclineReason
+from tallystick.core.plan import MOST_SEATS, MOST_UNITS, PlanTerms
+from tallystick.core.subscription import MAX_CHARGES, PER_REGISTER, DeclineReason
 from tallystick.errors import NodeInvalid
 
 WORD: Final = 32
 
-# What the contract counts in: plans in 32 bits, subscriptions in 63, charges in 16, prices in 96.
+# What the contract counts in: plans, registers and the terms' times in 32 bits, charges in 16, prices in 96.
 MOST_PLANS: Final = 2**32 - 1
-MOST_SUBSCRIPTIONS: Final = 2**63 - 1
-MOST_UNITS: Final = 2**96 - 1
+MOST_REGISTERS: Final = 2**32 - 1
+MOST_SUBSCRIPTIONS: Final = 2**32 * PER_REGISTER - 1
 MOST_PERIODS: Final = 2**32 - 1
+MOST_SECONDS: Final = 2**32 - 1
 MOST_CATCH_UP: Final = 2**8 - 1
+MOST_FAMILIES: Final = 2**16 - 1
+MOST_FEE_BPS: Final = 9_999
 LAST_TIME: Final = 253_402_300_799
 """31 December 9999, 23:59:59 UTC: where calendars end."""
 
@@ -71,16 +82,35 @@ def _address(data: bytes, word: int) -> str:
     return _checksummed(data[start + 12 : start + WORD])
 
 
+def _register_opened(topics: bytes, _data: bytes) -> Event:
+    return RegisterOpened(_uint(topics, 0, MOST_REGISTERS), _address(topics, 1), _address(topics, 2))
+
+
 def _plan_created(topics: bytes, data: bytes) -> Event:
-    return PlanCreated(
-        plan_id=_uint(topics, 0, MOST_PLANS),
-        payee=_address(topics, 1),
-        token=_address(topics, 2),
-        price_units=_uint(data, 0, MOST_UNITS),
-        every=_uint(data, 1, MOST_PERIODS),
-        unit=Unit(_uint(data, 2, max(Unit))),
-        catch_up=_uint(data, 3, MOST_CATCH_UP),
+    receiver = _address(data, 13) if any(data[13 * WORD :]) else None
+    terms = PlanTerms(
+        payee=_address(data, 0),
+        price_units=_uint(data, 1, MOST_UNITS),
+        token=_address(data, 2),
+        every=_uint(data, 3, MOST_PERIODS),
+        unit=Unit(_uint(data, 4, max(Unit))),
+        catch_up=_uint(data, 5, MOST_CATCH_UP),
+        seat_price_units=_uint(data, 6, MOST_UNITS),
+        trial=_uint(data, 7, MOST_SECONDS),
+        grace=_uint(data, 8, MOST_SECONDS),
+        min_charges=_uint(data, 9, MAX_CHARGES),
+        max_charges=_uint(data, 10, MAX_CHARGES),
+        fee_bps=_uint(data, 11, MOST_FEE_BPS),
+        family=_uint(data, 12, MOST_FAMILIES),
+        fee_receiver=receiver,
     )
+    if (receiver is None) != (terms.fee_bps == 0):
+        raise ValueError(f"the contract makes no plan with a fee of {terms.fee_bps} for {receiver}")
+    return PlanCreated(_uint(topics, 0, MOST_PLANS), _uint(topics, 1, MOST_REGISTERS), terms)
+
+
+def _plan_archived(topics: bytes, _data: bytes) -> Event:
+    return PlanArchived(_uint(topics, 0, MOST_PLANS))
 
 
 def _subscribed(topics: bytes, data: bytes) -> Event:
@@ -90,6 +120,10 @@ def _subscribed(topics: bytes, data: bytes) -> Event:
         _uint(topics, 2, MOST_PLANS),
         _uint(data, 0, LAST_TIME),
     )
+
+
+def _seats_set(topics: bytes, data: bytes) -> Event:
+    return SeatsSet(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MOST_SEATS))
 
 
 def _mandate_accepted(topics: bytes, data: bytes) -> Event:
@@ -121,6 +155,29 @@ def _charged(topics: bytes, data: bytes) -> Event:
     return event
 
 
+def _credit_used(topics: bytes, data: bytes) -> Event:
+    return CreditUsed(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), _uint(data, 1, MOST_UNITS))
+
+
+def _claimable(topics: bytes, data: bytes) -> Event:
+    return Claimable(
+        _address(topics, 0), _address(topics, 1), _uint(topics, 2, MOST_SUBSCRIPTIONS), _uint(data, 0, MOST_UNITS)
+    )
+
+
+def _claimed(topics: bytes, data: bytes) -> Event:
+    return Claimed(_address(topics, 0), _address(topics, 1), _uint(data, 0, UINT256_MAX))
+
+
+def _plan_changed(topics: bytes, data: bytes) -> Event:
+    return PlanChanged(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS),
+        _uint(topics, 1, MOST_PLANS),
+        _uint(data, 0, MOST_SEATS),
+        _uint(data, 1, MOST_UNITS),
+    )
+
+
 def _declined(topics: bytes, data: bytes) -> Event:
     return Declined(
         _uint(topics, 0, UINT256_MAX),  # whatever number somebody asked to be charged
@@ -150,11 +207,18 @@ def _refunded(topics: bytes, data: bytes) -> Event:
 
 
 _SHAPES: Final[dict[str, _Shape]] = {
-    "PlanCreated": _Shape(3, 4, _plan_created),
+    "RegisterOpened": _Shape(3, 0, _register_opened),
+    "PlanCreated": _Shape(2, 14, _plan_created),
+    "PlanArchived": _Shape(1, 0, _plan_archived),
     "Subscribed": _Shape(3, 1, _subscribed),
+    "SeatsSet": _Shape(1, 1, _seats_set),
     "MandateAccepted": _Shape(2, 2, _mandate_accepted),
     "MandateRevoked": _Shape(1, 1, _mandate_revoked),
     "Charged": _Shape(1, 4, _charged),
+    "CreditUsed": _Shape(1, 2, _credit_used),
+    "Claimable": _Shape(3, 1, _claimable),
+    "Claimed": _Shape(2, 1, _claimed),
+    "PlanChanged": _Shape(2, 2, _plan_changed),
     "Declined": _Shape(1, 2, _declined),
     "Cancelled": _Shape(1, 0, _cancelled),
     "CancellationScheduled": _Shape(1, 1, _cancellation_scheduled),
@@ -162,7 +226,8 @@ _SHAPES: Final[dict[str, _Shape]] = {
     "Resumed": _Shape(1, 1, _resumed),
     "Refunded": _Shape(1, 2, _refunded),
 }
-"""How many indexed topics and data words each event has; a test compares this with the ABI."""
+"""How many indexed topics and data words each event has, a struct's words one by one; a test compares this with the
+ABI."""
 
 
 @functools.cache

@@ -1,4 +1,5 @@
-"""What the contract counts itself: plans, subscriptions, and the control totals of what was charged and refunded.
+"""What the contract counts itself: registers, plans, subscriptions, and the control totals of what was charged and
+refunded; and what it keeps for those who could not receive it.
 
 It is the judge over a node that leaves events out and over a database in which a row was changed.
 """
@@ -14,13 +15,15 @@ from tallystick.chain.rpc import Rpc
 from tallystick.errors import NodeInvalid
 
 _CONTROL_TOTALS = function_signature_to_4byte_selector("controlTotals(address,address)")
+_CLAIMABLE = function_signature_to_4byte_selector("claimable(address,address)")
 _PLAN_COUNT = function_signature_to_4byte_selector("planCount()")
-_SUBSCRIPTION_COUNT = function_signature_to_4byte_selector("subscriptionCount()")
+_REGISTER_COUNT = function_signature_to_4byte_selector("registerCount()")
 
 
 class Totals(NamedTuple):
-    """Count and sum, in base units, of the charges and refunds of a payee in a token."""
+    """How many subscriptions a payee has in a token, and count and sum, in base units, of its charges and refunds."""
 
+    subscriptions: int = 0
     charge_count: int = 0
     charge_sum: int = 0
     refund_count: int = 0
@@ -28,30 +31,37 @@ class Totals(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """How many plans and subscriptions there are, and the control totals of the pairs of payee and token asked for."""
+    """How many plans and registers there are, the control totals of the pairs of payee and token asked for, and the
+    base units that the contract keeps for the pairs of account and token asked for."""
 
     plans: int
-    subscriptions: int
+    registers: int
     totals: dict[tuple[str, str], Totals]
+    claimables: dict[tuple[str, str], int]
 
 
-def read_counted(rpc: Rpc, contract: str, pairs: Sequence[tuple[str, str]], block: int) -> Counted:
-    """What the contract had counted by the end of a block; zeros where there was no contract yet.
+def read_counted(
+    rpc: Rpc, contract: str, pairs: Sequence[tuple[str, str]], accounts: Sequence[tuple[str, str]], block: int
+) -> Counted:
+    """What the contract had counted by the end of a block for `pairs` of payee and token, and what it kept for
+    `accounts`, pairs of account and token; zeros where there was no contract yet.
 
     Raises NodeRefused where the node does not keep the state of that block any more.
     """
-    calls = [_PLAN_COUNT, _SUBSCRIPTION_COUNT]
-    calls += [_CONTROL_TOTALS + bytes(12) + _raw(payee) + bytes(12) + _raw(token) for payee, token in pairs]
+    calls = [_PLAN_COUNT, _REGISTER_COUNT]
+    calls += [_CONTROL_TOTALS + _word(payee) + _word(token) for payee, token in pairs]
+    calls += [_CLAIMABLE + _word(account) + _word(token) for account, token in accounts]
     answers: list[str] = rpc.batch(
         str, "eth_call", [({"to": contract, "data": "0x" + data.hex()}, hex(block)) for data in calls]
     )
-    plans, subscriptions = (_words(rpc, answer, 1)[0] for answer in answers[:2])
-    totals = [Totals(*_words(rpc, answer, 4)) for answer in answers[2:]]
-    return Counted(plans, subscriptions, dict(zip(pairs, totals, strict=True)))
+    plans, registers = (_words(rpc, answer, 1)[0] for answer in answers[:2])
+    totals = [Totals(*_words(rpc, answer, len(Totals._fields))) for answer in answers[2 : 2 + len(pairs)]]
+    kept = [_words(rpc, answer, 1)[0] for answer in answers[2 + len(pairs) :]]
+    return Counted(plans, registers, dict(zip(pairs, totals, strict=True)), dict(zip(accounts, kept, strict=True)))
 
 
-def _raw(address: str) -> bytes:
-    return bytes.fromhex(address[2:])
+def _word(address: str) -> bytes:
+    return bytes(12) + bytes.fromhex(address[2:])
 
 
 def _words(rpc: Rpc, answer: str, count: int) -> list[int]:

@@ -9,7 +9,6 @@ report names), what the biller tried (`attempts`) and who leads (`leases`).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,12 +20,15 @@ from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.totals import Totals, read_counted
 from tallystick.core.books import Books
-from tallystick.core.events import PlanCreated, Recorded
+from tallystick.core.events import Recorded, RegisterOpened
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
 from tallystick.core.pegs import DeclaredPeg, peg_history
 from tallystick.errors import CorruptionError, NodeRefused
 from tallystick.flows.ingest import Progress, Target, still_there
+from tallystick.flows.recount import claimable_accounts
+from tallystick.flows.tally import Tally
+from tallystick.storage.claimables import read_claimables
 from tallystick.storage.database import reading
 from tallystick.storage.events import StoredEvent, read_events
 from tallystick.storage.invoices import last_numbers, read_invoices, stray_lines
@@ -34,7 +36,7 @@ from tallystick.storage.journal import read_entries, stray_postings
 from tallystick.storage.pegs import read_pegs
 from tallystick.storage.pending import PendingHeader, pending_headers
 from tallystick.storage.sources import Source, find_source
-from tallystick.storage.subscriptions import read_plans, read_subscriptions
+from tallystick.storage.subscriptions import read_plans, read_registers, read_subscriptions
 from tallystick.storage.tokens import read_tokens
 
 MOST_DIFFERENCES = 1_000
@@ -115,7 +117,7 @@ def audit(
             auditor.compare(chunk)
             on_progress(Progress(chunk.end.number, source.final_number, report.events))
         auditor.finish()
-        _compare_counted(report, rpc, source, auditor)
+        _compare_counted(report, rpc, source, books, auditor.tally)
         for address, block in auditor.token_blocks.items():
             expected = read_token(rpc, target.chain_id, address, block=block)
             if tokens.get(address) != expected:
@@ -163,7 +165,7 @@ class _Auditor:
         self.connection = connection
         self.source = source
         self.books = books
-        self.totals: defaultdict[tuple[str, str], Totals] = defaultdict(Totals)
+        self.tally = Tally()
         self.last_hash = GENESIS_HASH
         self.token_blocks: dict[str, int] = {}
         """The block of the first plan in each token."""
@@ -173,17 +175,12 @@ class _Auditor:
         self.entries = _Merge(report, _entry_name, self._checked(read_entries(connection, source_id)))
         self.series: dict[tuple[Kind, str], _Merge] = {}
 
-    @property
-    def pairs(self) -> set[tuple[str, str]]:
-        """Every payee and token for which the contract may have a control total."""
-        return {(terms.payee, terms.token) for terms in self.books.plans.values()}
-
     def compare(self, chunk: Chunk) -> None:
         """Compares everything that follows from a range of blocks with what is stored."""
         for log in chunk.logs:
             self.report.events += 1
             self.events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), _event_place)
-            if isinstance(log.event, PlanCreated):
+            if isinstance(log.event, RegisterOpened):
                 self.token_blocks.setdefault(log.event.token, log.origin.block_number)
             change = self.books.apply(Recorded(log.origin, log.event))
             if change.entry is not None:
@@ -200,6 +197,7 @@ class _Auditor:
     def _counted(self, stored: Iterable[Invoice]) -> Iterator[Invoice]:
         for invoice in stored:
             self.report.invoices += 1
+            self.tally.add_invoice(invoice)
             yield invoice
 
     def _checked(self, stored: Iterable[Entry]) -> Iterator[Entry]:
@@ -214,19 +212,8 @@ class _Auditor:
             if wrong := imbalance(entry.postings):
                 self.report.note(f"{name}, debits less credits", wrong, {})
             self.last_hash = entry.hash
-            self._count(entry)
+            self.tally.add_entry(entry)
             yield entry
-
-    def _count(self, entry: Entry) -> None:
-        for account, side, token, units in entry.postings:
-            if account.startswith("Assets:Wallet:"):
-                key = (account.removeprefix("Assets:Wallet:"), token)
-                found = self.totals[key]
-                if side == "D":
-                    found = found._replace(charge_count=found.charge_count + 1, charge_sum=found.charge_sum + units)
-                else:
-                    found = found._replace(refund_count=found.refund_count + 1, refund_sum=found.refund_sum + units)
-                self.totals[key] = found
 
     def finish(self) -> None:
         """What is left over, and what no event leads to: plans, subscriptions, rows that hang in the air."""
@@ -235,9 +222,14 @@ class _Auditor:
             self._series(kind, payee)
         for merge in (self.events, self.entries, *self.series.values()):
             merge.finish()
+        self.books.act.require_whole()
+        registers = read_registers(self.connection, source_id)
+        _compare_maps(self.report, "register", self.books.registers, registers)
         _compare_maps(self.report, "plan", self.books.plans, read_plans(self.connection, source_id))
-        stored = read_subscriptions(self.connection, source_id)
-        _compare_maps(self.report, "subscription", self.books.subscriptions, stored)
+        subscriptions = read_subscriptions(self.connection, source_id)
+        _compare_maps(self.report, "subscription", self.books.subscriptions, subscriptions)
+        self.tally.add_subscriptions(registers.values(), subscriptions)
+        _compare_kept(self.report, self.books.claimables, read_claimables(self.connection, source_id))
         for number in stray_postings(self.connection, source_id):
             self.report.note(f"postings of journal entry {number}", "postings without their entry", None)
         for document in stray_lines(self.connection, source_id):
@@ -263,23 +255,34 @@ def _compare_source(report: AuditReport, node: LogReader, source: Source, target
         report.note(f"block {source.final_number}, time", source.final_time, header.time)
 
 
-def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, auditor: _Auditor) -> None:
+def _compare_kept(
+    report: AuditReport, expected: Mapping[tuple[str, str], int], stored: Mapping[tuple[str, str], int]
+) -> None:
+    for account, token in sorted(expected.keys() | stored.keys()):
+        if stored.get((account, token)) != expected.get((account, token)):
+            row = f"claimable of {account} in {token}"
+            report.note(row, stored.get((account, token)), expected.get((account, token)))
+
+
+def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, books: Books, tally: Tally) -> None:
+    """What the contract counted and keeps with what is stored."""
+    pairs = sorted((register.payee, register.token) for register in books.registers.values())
     try:
-        counted = read_counted(rpc, source.contract, sorted(auditor.pairs), source.final_number)
+        counted = read_counted(rpc, source.contract, pairs, claimable_accounts(books), source.final_number)
     except NodeRefused as error:
         raise NodeRefused(
             f"the control totals of block {source.final_number}, with which the books end, cannot be read: {error}. "
             "Bring the books up to date with `tallystick index --once`, or use a node that keeps old state"
         ) from error
     for name, found, expected in (
-        ("plans", len(auditor.books.plans), counted.plans),
-        ("subscriptions", auditor.books.subscription_count, counted.subscriptions),
+        ("plans", len(books.plans), counted.plans),
+        ("registers", len(books.registers), counted.registers),
     ):
         if found != expected:
             report.note(f"number of {name}", found, expected)
-    for payee, token in sorted(counted.totals.keys() | auditor.totals.keys()):
+    for payee, token in sorted(counted.totals.keys() | tally.totals.keys()):
         on_chain = counted.totals.get((payee, token), Totals())
-        in_ledger = auditor.totals.get((payee, token), Totals())
+        in_ledger = tally.totals.get((payee, token), Totals())
         report.charges_on_chain += on_chain.charge_count
         report.charges_in_ledger += in_ledger.charge_count
         report.refunds_on_chain += on_chain.refund_count
@@ -287,6 +290,10 @@ def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, auditor: _Au
         for label, found, expected in zip(Totals._fields, in_ledger, on_chain, strict=True):
             if found != expected:
                 report.note(f"control total of {payee} in {token}, {label.replace('_', ' ')}", found, expected)
+    for account, token in sorted(counted.claimables.keys() | tally.claimables.keys()):
+        kept = counted.claimables.get((account, token), 0)
+        if tally.claimables.get((account, token), 0) != kept:
+            report.note(f"claimable of {account} in {token}, journal", tally.claimables[account, token], kept)
 
 
 def _compare_pending(report: AuditReport, node: LogReader, connection: Connection, source: Source) -> None:

@@ -132,15 +132,15 @@ def _find_due(engine: Engine, target: Target, now: int, own: OwnPlans, report: B
     due = []
     foreign: dict[int, ForeignPlan] = {}
     for subscription in books.subscriptions.values():
-        if not subscription.is_due(now):
+        terms = books.plans[subscription.plan_id].terms
+        if not subscription.is_due(terms, now):
             continue
-        terms = books.plans[subscription.plan_id]
         if objection := own.objection(subscription.plan_id, terms):
             report.foreign_due += 1
             foreign[subscription.plan_id] = objection
             continue
         report.due += 1
-        start, _ = next_charge(subscription, terms, now)
+        start = next_charge(subscription, terms, now).period_start
         last = attempts.get((subscription.subscription_id, start))
         if last is not None and (last.retry_at is None or last.retry_at > now):
             report.waiting += 1

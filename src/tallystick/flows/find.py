@@ -31,8 +31,9 @@ def find_subscriptions(
         ids = list(read_subscriptions(connection, source.source_id))
         present = read_present(connection, source, {}, ids).books
         tokens = read_tokens(connection, source.chain_id)
+    terms = {plan_id: plan.terms for plan_id, plan in present.plans.items()}
     return [
-        Found(subscription, present.plans[subscription.plan_id], tokens.get(present.plans[subscription.plan_id].token))
+        Found(subscription, terms[subscription.plan_id], tokens.get(terms[subscription.plan_id].token))
         for _, subscription in sorted(present.subscriptions.items())
         if payer in {None, subscription.payer}
         and plan_id in {None, subscription.plan_id}

@@ -20,18 +20,19 @@ from sqlalchemy import Connection, Engine
 from tallystick.chain.logs import TARGET_LOGS, Chunk, Header, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
-from tallystick.core.books import Books, touched
-from tallystick.core.events import PlanCreated, Recorded
+from tallystick.core.books import Books, ClaimableBalance, touched
+from tallystick.core.events import Recorded, RegisterOpened
 from tallystick.core.invoice import Invoice
 from tallystick.core.ledger import Entry
 from tallystick.core.money import Token
 from tallystick.core.pegs import peg_history
 from tallystick.core.plan import Plan
-from tallystick.core.subscription import Subscription
+from tallystick.core.subscription import Register, Subscription
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
 from tallystick.flows.pending import derive_present, pending_events
-from tallystick.flows.recount import payees_of, recount
+from tallystick.flows.recount import accounts_of, recount
 from tallystick.storage.books import fill_books, load_books
+from tallystick.storage.claimables import save_claimables
 from tallystick.storage.database import reading, transaction
 from tallystick.storage.events import StoredEvent, add_events, drop_events, read_events
 from tallystick.storage.invoices import add_invoices
@@ -46,7 +47,7 @@ from tallystick.storage.pending import (
     pending_headers,
 )
 from tallystick.storage.sources import Source, add_source, advance_source, check_source, hold_source
-from tallystick.storage.subscriptions import add_plans, save_subscriptions
+from tallystick.storage.subscriptions import save_plans, save_registers, save_subscriptions
 from tallystick.storage.tokens import add_tokens, read_tokens
 
 KEEP_SUBSCRIPTIONS = 100_000
@@ -167,8 +168,8 @@ def _ingest_final(
         with reading(engine) as connection:
             check_source(connection, source)
             rows = _derive(connection, source, books, chunk)
-        payees = payees_of(books, rows.subscriptions, rows.invoices)
-        recount(rpc, target.contract, chunk.end.number, books, payees)
+        accounts = accounts_of(books, rows.subscriptions, rows.invoices, rows.claimables)
+        recount(rpc, target.contract, chunk.end.number, books, accounts)
         with transaction(engine) as connection:
             hold_source(connection, source)
             check_pegs(connection, source, pegs)
@@ -182,10 +183,11 @@ def _ingest_final(
 
 
 def _new_tokens(rpc: Rpc, chain_id: int, known: dict[str, Token], logs: Sequence[LogEntry]) -> dict[str, Token]:
-    """The tokens that plans bring in, as they describe themselves in the block of the first such plan."""
+    """The tokens that plans bring in, as they describe themselves in the block of the first such plan, with which its
+    register is opened."""
     found: dict[str, Token] = {}
     for log in logs:
-        if isinstance(log.event, PlanCreated) and log.event.token not in known.keys() | found.keys():
+        if isinstance(log.event, RegisterOpened) and log.event.token not in known.keys() | found.keys():
             token = log.event.token
             found[token] = read_token(rpc, chain_id, token, block=log.origin.block_number)
     return found
@@ -211,31 +213,47 @@ def _require_same_events(engine: Engine, rpc: Rpc, source: Source, chunk: Chunk)
 
 
 class _Rows(NamedTuple):
-    """What follows from a range of final blocks."""
+    """What follows from a range of final blocks: what is new, and what stands differently after them."""
 
+    registers: list[Register]
     plans: list[Plan]
     subscriptions: list[Subscription]
+    claimables: list[ClaimableBalance]
     entries: list[Entry]
     invoices: list[Invoice]
 
 
 def _derive(connection: Connection, source: Source, books: Books, chunk: Chunk) -> _Rows:
     fill_books(connection, source.source_id, books, *touched(log.event for log in chunk.logs))
-    plans: list[Plan] = []
+    registers: dict[int, Register] = {}
+    plans: dict[int, Plan] = {}
     subscriptions: dict[int, Subscription] = {}
+    claimables: dict[tuple[str, str], ClaimableBalance] = {}
     entries: list[Entry] = []
     invoices: list[Invoice] = []
     for log in chunk.logs:
-        plan, subscription, entry, invoice = books.apply(Recorded(log.origin, log.event))
-        if plan is not None:
-            plans.append(plan)
+        plan, subscription, entry, invoice, register, kept = books.apply(Recorded(log.origin, log.event))
         if subscription is not None:
             subscriptions[subscription.subscription_id] = subscription
         if entry is not None:
             entries.append(entry)
         if invoice is not None:
             invoices.append(invoice)
-    return _Rows(plans, list(subscriptions.values()), entries, invoices)
+        if plan is not None:
+            plans[plan.plan_id] = plan
+        if register is not None:
+            registers[register.register_id] = register
+        for balance in kept:
+            claimables[balance[:2]] = balance
+    books.act.require_whole()
+    return _Rows(
+        list(registers.values()),
+        list(plans.values()),
+        list(subscriptions.values()),
+        list(claimables.values()),
+        entries,
+        invoices,
+    )
 
 
 def _write(connection: Connection, source: Source, chunk: Chunk, rows: _Rows) -> Source:
@@ -244,8 +262,10 @@ def _write(connection: Connection, source: Source, chunk: Chunk, rows: _Rows) ->
     drop_events(connection, source_id, chunk.start, chunk.end.number)
     drop_headers_through(connection, source_id, chunk.end.number)
     add_events(connection, source_id, _stored(chunk.logs))
-    add_plans(connection, source_id, rows.plans)
+    save_registers(connection, source_id, rows.registers)
+    save_plans(connection, source_id, rows.plans)
     save_subscriptions(connection, source_id, rows.subscriptions)
+    save_claimables(connection, source_id, rows.claimables)
     add_entries(connection, source_id, rows.entries)
     add_invoices(connection, source_id, rows.invoices)
     return advance_source(connection, source, chunk.end.number, chunk.end.hash, chunk.end.time)
@@ -305,8 +325,10 @@ def _require_present(
             books, changes = derive_present(connection, source, {}, pending)
         invoices = [change.invoice for _, change in changes if change.invoice is not None]
         subscriptions = [change.subscription for _, change in changes if change.subscription is not None]
+        balances = [balance for _, change in changes for balance in change.claimables]
         documents = Counter((invoice.kind, invoice.payee) for invoice in invoices)
-        recount(rpc, source.contract, head, books, payees_of(books, subscriptions, invoices), pending=documents)
+        accounts = accounts_of(books, subscriptions, invoices, balances)
+        recount(rpc, source.contract, head, books, accounts, pending=documents)
     except EventsInconsistent:
         _forget_pending(engine, source)
         raise

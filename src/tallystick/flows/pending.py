@@ -54,4 +54,6 @@ def derive_present(
     books = load_books(connection, source.source_id, pegs)
     ids, charges = touched(recorded.event for recorded in pending)
     fill_books(connection, source.source_id, books, sorted({*ids, *subscription_ids}), charges)
-    return Present(books, [(recorded, books.apply(recorded, final=False)) for recorded in pending])
+    changes = [(recorded, books.apply(recorded, final=False)) for recorded in pending]
+    books.act.require_whole()
+    return Present(books, changes)

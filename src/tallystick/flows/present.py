@@ -29,7 +29,7 @@ from tallystick.storage.pegs import read_pegs
 from tallystick.storage.tokens import read_tokens
 
 NUMBERED = frozenset({Status.PAID, Status.PARTLY_REFUNDED, Status.REFUNDED})
-_CHARGE = re.compile(r"(\d{1,18})/(\d{1,9})")
+_CHARGE = re.compile(r"(\d{1,19})/(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)

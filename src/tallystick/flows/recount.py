@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.totals import read_counted
-from tallystick.core.books import Books
+from tallystick.core.books import Books, ClaimableBalance
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.subscription import Subscription
 from tallystick.errors import EventsInconsistent, NodeRefused
 
 MOST_PAIRS = 50
-"""Payees and their tokens up to which all are compared each time: so many fit into one small request."""
+"""Accounts and their tokens up to which all are compared each time: so many fit into one small request."""
 
 
 def recount(
@@ -21,36 +21,39 @@ def recount(
     contract: str,
     block: int,
     books: Books,
-    payees: Iterable[str],
+    accounts: Iterable[str],
     *,
     pending: Mapping[tuple[Kind, str], int] | None = None,
 ) -> None:
-    """Raises EventsInconsistent unless the books, which stand at `block`, have as many plans, subscriptions, charges
-    and refunds as the contract counted; `pending` are documents without a number.
+    """Raises EventsInconsistent unless the books, which stand at `block`, have as many registers, plans, subscriptions,
+    charges and refunds as the contract counted, and keep for each account what the contract keeps for it; `pending` are
+    documents without a number.
 
-    Where there are more than `MOST_PAIRS` payees and tokens, those of `payees` are compared. A node that does not keep
-    the state of the block cannot say; then nothing is compared.
+    Where there are more than `MOST_PAIRS` accounts and tokens, those of `accounts` are compared. A node that does not
+    keep the state of the block cannot say; then nothing is compared.
     """
-    pairs = sorted({(terms.payee, terms.token) for terms in books.plans.values()})
-    if len(pairs) > MOST_PAIRS:
-        wanted = set(payees)
-        pairs = [pair for pair in pairs if pair[0] in wanted]
+    subscriptions = {(register.payee, register.token): register.subscriptions for register in books.registers.values()}
+    pairs, owed = sorted(subscriptions), claimable_accounts(books)
+    if len(owed) > MOST_PAIRS:
+        wanted = set(accounts)
+        pairs, owed = ([pair for pair in found if pair[0] in wanted] for found in (pairs, owed))
     try:
-        counted = read_counted(rpc, contract, pairs, block)
+        counted = read_counted(rpc, contract, pairs, owed, block)
     except NodeRefused:
         return
     documents: Counter[tuple[Kind, str]] = Counter()
-    for (payee, _), totals in counted.totals.items():
+    facts = [("plans", counted.plans, len(books.plans)), ("registers", counted.registers, len(books.registers))]
+    for (payee, token), totals in counted.totals.items():
         documents[Kind.INVOICE, payee] += totals.charge_count
         documents[Kind.CREDIT_NOTE, payee] += totals.refund_count
-    facts = [
-        ("plans", counted.plans, len(books.plans)),
-        ("subscriptions", counted.subscriptions, books.subscription_count),
-    ]
+        name = f"subscriptions to {payee} in {token}"
+        facts.append((name, totals.subscriptions, subscriptions[payee, token]))
     for (kind, payee), count in documents.items():
         name = f"{'charges' if kind is Kind.INVOICE else 'refunds'} of {payee}"
         found = books.invoice_numbers.get((kind, payee), 0) + (pending or {}).get((kind, payee), 0)
         facts.append((name, count, found))
+    for (account, token), units in counted.claimables.items():
+        facts.append((f"units of {token} kept for {account}", units, books.claimables.get((account, token), 0)))
     for name, count, found in facts:
         if count != found:
             raise EventsInconsistent(
@@ -60,7 +63,22 @@ def recount(
             )
 
 
-def payees_of(books: Books, subscriptions: Iterable[Subscription], invoices: Iterable[Invoice]) -> set[str]:
-    """Whom a change is about."""
-    payees = {books.plans[subscription.plan_id].payee for subscription in subscriptions}
-    return payees | {invoice.payee for invoice in invoices}
+def claimable_accounts(books: Books) -> list[tuple[str, str]]:
+    """Every account and token for which the contract may keep something: payees and receivers of fees."""
+    found = {(register.payee, register.token) for register in books.registers.values()}
+    for plan in books.plans.values():
+        if plan.terms.fee_receiver is not None:
+            found.add((plan.terms.fee_receiver, plan.terms.token))
+    return sorted(found)
+
+
+def accounts_of(
+    books: Books,
+    subscriptions: Iterable[Subscription],
+    invoices: Iterable[Invoice],
+    claimables: Iterable[ClaimableBalance],
+) -> set[str]:
+    """Who is paid, or was to be, by what changed."""
+    plans = [books.plans[plan_id].terms for plan_id in {subscription.plan_id for subscription in subscriptions}]
+    found = {terms.payee for terms in plans} | {terms.fee_receiver for terms in plans if terms.fee_receiver}
+    return found | {invoice.payee for invoice in invoices} | {balance.account for balance in claimables}

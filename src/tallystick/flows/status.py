@@ -61,9 +61,9 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
             all_ids = list(read_subscriptions(connection, source.source_id))
             books = read_present(connection, source, {}, all_ids).books
     subscriptions = [] if books is None else list(books.subscriptions.values())
-    due = [subscription for subscription in subscriptions if subscription.is_due(head.time)]
-    plans = {} if books is None else books.plans
-    due_own = sum(own.objection(found.plan_id, plans[found.plan_id]) is None for found in due)
+    terms = {} if books is None else {plan_id: plan.terms for plan_id, plan in books.plans.items()}
+    due = [found for found in subscriptions if found.is_due(terms[found.plan_id], head.time)]
+    due_own = sum(own.objection(found.plan_id, terms[found.plan_id]) is None for found in due)
     by_status = {
         status.name.lower(): sum(subscription.status == status for subscription in subscriptions) for status in Status
     }
@@ -77,7 +77,7 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
         mirror_head=mirrored,
         mirror_final=source.final_number if source is not None and source.final_hash else None,
         lag_blocks=None if mirrored is None else max(0, head.number - mirrored),
-        plans=len(plans),
+        plans=len(terms),
         subscriptions=by_status,
         due=due_own,
         due_to_others=len(due) - due_own,

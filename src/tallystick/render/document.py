@@ -38,7 +38,8 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A whole quantity of something at a price, for the time [period_start, period_end) in Unix seconds."""
+    """A whole quantity of something at a price, for the time [period_start, period_end) in Unix seconds. The line of a
+    credit is negative."""
 
     description: str
     period_start: int

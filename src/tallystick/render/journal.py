@@ -20,8 +20,8 @@ from tallystick.errors import CorruptionError
 
 Tokens = Mapping[str, Token]
 
-KINDS = ("charge", "refund")
-ACCOUNT = re.compile("(?:Assets|Income)(?::[A-Z0-9][A-Za-z0-9-]*)+")
+KINDS = ("charge", "refund", "claim")
+ACCOUNT = re.compile("(?:Assets|Expenses|Income)(?::[A-Z0-9][A-Za-z0-9-]*)+")
 """The accounts of `core.ledger`, all of which beancount takes."""
 BEANCOUNT_UNITS = 10**28
 UINT256_UNITS = BEANCOUNT_UNITS**2

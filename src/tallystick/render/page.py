@@ -141,7 +141,7 @@ def page(document: InvoiceDocument) -> Page:
         "totals": _totals(document, decimals),
         "fiat": _fiat(document),
         "proof_title": "Refunded on chain" if is_credit else "Paid on chain",
-        "proof_note": _proof_note(document.payment, is_credit),
+        "proof_note": _proof_note(document, is_credit),
         "proof": _proof(document.payment),
         "footer": _free(" · ".join(part for part in (author, name) if part)),
         "meta_title": printable(f"{name}, {author}" if author else name),
@@ -269,9 +269,11 @@ def _party(label: str, party: Party) -> PartyTexts:
     }
 
 
-def _proof_note(payment: Payment, is_credit: bool) -> str:
-    verb = "gave back" if is_credit else "moved"
-    return f"This transaction {verb} the money. It can be looked up by anyone on chain {payment.chain_id}."
+def _proof_note(document: InvoiceDocument, is_credit: bool) -> str:
+    did = "gave back the money" if is_credit else "moved the money"
+    if not document.total.units:
+        did = "used the credit, which paid all of it"
+    return f"This transaction {did}. It can be looked up by anyone on chain {document.payment.chain_id}."
 
 
 def _proof(payment: Payment) -> list[Row]:

@@ -46,7 +46,7 @@ Long = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Units(TypeDecorator[int]):
-    """A non-negative amount of base units below 2^256."""
+    """An amount of base units below 2^256."""
 
     impl = Text
     cache_ok = True
@@ -79,6 +79,20 @@ def _units(name: str, *, nullable: bool = False) -> list[Any]:
         ),
         CheckConstraint(f"{name} >= 0", name=f"{name}_positive").ddl_if(dialect="postgresql"),
     ]
+
+
+def _signed_units(name: str) -> list[Any]:
+    """A column of base units that may be negative."""
+    digits = f"({name} GLOB '[0-9]*' OR {name} GLOB '-[0-9]*') AND substr({name}, 2) NOT GLOB '*[^0-9]*'"
+    return [
+        Column(name, Units, nullable=False),
+        CheckConstraint(digits, name=f"{name}_digits").ddl_if(dialect="sqlite"),
+    ]
+
+
+def _flag(name: str) -> list[Any]:
+    """A column that is 0 or 1: SQLite's strict tables know no truth."""
+    return [Column(name, Integer, nullable=False), CheckConstraint(f"{name} IN (0, 1)", name=f"{name}_flag")]
 
 
 def _table(name: str, *parts: Any) -> Table:
@@ -152,15 +166,35 @@ pegs = _of_source(
     PrimaryKeyConstraint("source_id", "token", "from_block"),
 )
 
+registers = _of_source(
+    "registers",
+    Column("register_id", Long, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    # How many subscriptions it has.
+    Column("subscriptions", Long, nullable=False),
+    PrimaryKeyConstraint("source_id", "register_id"),
+)
+
 plans = _of_source(
     "plans",
     Column("plan_id", Long, nullable=False),
+    Column("register_id", Long, nullable=False),
     Column("payee", Text, nullable=False),
     *_units("price_units"),
     Column("token", Text, nullable=False),
     Column("every", Long, nullable=False),
     Column("unit", Text, nullable=False),
     Column("catch_up", Integer, nullable=False),
+    *_units("seat_price_units"),
+    Column("trial", Long, nullable=False),
+    Column("grace", Long, nullable=False),
+    Column("min_charges", Integer, nullable=False),
+    Column("max_charges", Integer, nullable=False),
+    Column("fee_bps", Integer, nullable=False),
+    Column("family", Integer, nullable=False),
+    Column("fee_receiver", Text),
+    *_flag("archived"),
     PrimaryKeyConstraint("source_id", "plan_id"),
 )
 
@@ -173,8 +207,20 @@ subscriptions = _of_source(
     Column("charges", Integer, nullable=False),
     Column("status", Text, nullable=False),
     Column("anchor_day", Integer, nullable=False),
+    Column("seats", Integer, nullable=False),
+    *_units("credit_units"),
+    *_flag("shifted"),
     PrimaryKeyConstraint("source_id", "subscription_id"),
     Index(None, "source_id", "status", "next_due"),
+)
+
+claimables = _of_source(
+    "claimables",
+    # What the contract keeps for an account that could not receive it; 0 after it was claimed.
+    Column("account", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    *_units("units"),
+    PrimaryKeyConstraint("source_id", "account", "token"),
 )
 
 entries = _of_source(
@@ -239,8 +285,9 @@ invoice_lines = _of_source(
     Column("position", Integer, nullable=False),
     Column("description", Text, nullable=False),
     Column("quantity", Long, nullable=False),
-    *_units("price_units"),
-    *_units("amount_units"),
+    # Negative on the line of a credit.
+    *_signed_units("price_units"),
+    *_signed_units("amount_units"),
     PrimaryKeyConstraint("source_id", "kind", "payee", "number", "position"),
 )
 

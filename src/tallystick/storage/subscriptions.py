@@ -1,43 +1,91 @@
-"""Plans and subscriptions as of the final block."""
+"""Registers, plans and subscriptions as of the final block."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from tallystick.core.period import Unit
 from tallystick.core.plan import Plan, PlanTerms
-from tallystick.core.subscription import Status, Subscription
+from tallystick.core.subscription import Register, Status, Subscription
 from tallystick.errors import CorruptionError
-from tallystick.storage.database import insert_rows, upsert_rows
-from tallystick.storage.schema import plans, subscriptions
+from tallystick.storage.database import upsert_rows
+from tallystick.storage.schema import plans, registers, subscriptions
 
 ID_BATCH = 500
 
 Name = TypeVar("Name", bound=Enum)
 
 
-def add_plans(connection: Connection, source_id: int, new: Iterable[Plan]) -> None:
-    """Writes new plans."""
-    rows = []
-    for plan in new:
-        terms = plan.terms
-        amounts = (terms.price_units, terms.token, terms.every, terms.unit.word, terms.catch_up)
-        rows.append((source_id, plan.plan_id, terms.payee, *amounts))
-    insert_rows(connection, plans, rows)
+def save_registers(connection: Connection, source_id: int, changed: Iterable[Register]) -> None:
+    """Writes registers as they now are, new ones and known ones."""
+    upsert_rows(connection, registers, [(source_id, *register) for register in changed])
 
 
-def read_plans(connection: Connection, source_id: int) -> dict[int, PlanTerms]:
+def read_registers(connection: Connection, source_id: int) -> dict[int, Register]:
+    """All registers by number."""
+    rows = connection.execute(
+        select(registers).where(registers.c.source_id == source_id).order_by(registers.c.register_id)
+    )
+    return {row.register_id: Register(*row[1:]) for row in rows}
+
+
+def save_plans(connection: Connection, source_id: int, changed: Iterable[Plan]) -> None:
+    """Writes plans as they now are, new ones and known ones."""
+    upsert_rows(connection, plans, [_plan_row(source_id, plan) for plan in changed])
+
+
+def _plan_row(source_id: int, plan: Plan) -> tuple[Any, ...]:
+    terms = plan.terms
+    return (
+        source_id,
+        plan.plan_id,
+        plan.register_id,
+        terms.payee,
+        terms.price_units,
+        terms.token,
+        terms.every,
+        terms.unit.word,
+        terms.catch_up,
+        terms.seat_price_units,
+        terms.trial,
+        terms.grace,
+        terms.min_charges,
+        terms.max_charges,
+        terms.fee_bps,
+        terms.family,
+        terms.fee_receiver,
+        int(plan.archived),
+    )
+
+
+def read_plans(connection: Connection, source_id: int) -> dict[int, Plan]:
     """All plans by number."""
     rows = connection.execute(select(plans).where(plans.c.source_id == source_id).order_by(plans.c.plan_id))
-    found = {}
-    for row in rows:
-        unit = _named(Unit, row.unit, f"plan {row.plan_id}")
-        found[row.plan_id] = PlanTerms(row.payee, row.price_units, row.token, row.every, unit, row.catch_up)
-    return found
+    return {row.plan_id: _plan(row) for row in rows}
+
+
+def _plan(row: Row[Any]) -> Plan:
+    terms = PlanTerms(
+        payee=row.payee,
+        price_units=row.price_units,
+        token=row.token,
+        every=row.every,
+        unit=_named(Unit, row.unit, f"plan {row.plan_id}"),
+        catch_up=row.catch_up,
+        seat_price_units=row.seat_price_units,
+        trial=row.trial,
+        grace=row.grace,
+        min_charges=row.min_charges,
+        max_charges=row.max_charges,
+        fee_bps=row.fee_bps,
+        family=row.family,
+        fee_receiver=row.fee_receiver,
+    )
+    return Plan(row.plan_id, row.register_id, terms, archived=bool(row.archived))
 
 
 def save_subscriptions(connection: Connection, source_id: int, changed: Sequence[Subscription]) -> None:
@@ -55,6 +103,9 @@ def save_subscriptions(connection: Connection, source_id: int, changed: Sequence
                 s.charges,
                 s.status.name.lower(),
                 s.anchor_day,
+                s.seats,
+                s.credit_units,
+                int(s.shifted),
             )
             for s in changed
         ],
@@ -82,6 +133,9 @@ def read_subscriptions(
             row.charges,
             _named(Status, row.status, f"subscription {row.subscription_id}"),
             row.anchor_day,
+            row.seats,
+            row.credit_units,
+            bool(row.shifted),
         )
         for row in rows
     }
@@ -95,17 +149,6 @@ def due_subscription_ids(connection: Connection, source_id: int, time: int) -> l
         subscriptions.c.next_due <= time,
     )
     return list(connection.execute(query.order_by(subscriptions.c.subscription_id)).scalars())
-
-
-def last_subscription_id(connection: Connection, source_id: int) -> int:
-    """The number of the newest subscription; 0 where there is none."""
-    query = (
-        select(subscriptions.c.subscription_id)
-        .where(subscriptions.c.source_id == source_id)
-        .order_by(subscriptions.c.subscription_id.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar() or 0
 
 
 def _named(kind: type[Name], name: str, row: str) -> Name:

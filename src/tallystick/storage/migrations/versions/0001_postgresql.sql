@@ -37,6 +37,16 @@ CREATE TABLE attempts (
     CONSTRAINT fk_attempts_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 
+CREATE TABLE claimables (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    units NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_claimables PRIMARY KEY (source_id, account, token),
+    CONSTRAINT ck_claimables_units_positive CHECK (units >= 0),
+    CONSTRAINT fk_claimables_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
 CREATE TABLE entries (
     source_id INTEGER NOT NULL,
     entry_number BIGINT NOT NULL,
@@ -87,8 +97,6 @@ CREATE TABLE invoice_lines (
     price_units NUMERIC(78, 0) NOT NULL,
     amount_units NUMERIC(78, 0) NOT NULL,
     CONSTRAINT pk_invoice_lines PRIMARY KEY (source_id, kind, payee, number, position),
-    CONSTRAINT ck_invoice_lines_price_units_positive CHECK (price_units >= 0),
-    CONSTRAINT ck_invoice_lines_amount_units_positive CHECK (amount_units >= 0),
     CONSTRAINT fk_invoice_lines_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 
@@ -135,14 +143,26 @@ CREATE TABLE pegs (
 CREATE TABLE plans (
     source_id INTEGER NOT NULL,
     plan_id BIGINT NOT NULL,
+    register_id BIGINT NOT NULL,
     payee TEXT NOT NULL,
     price_units NUMERIC(78, 0) NOT NULL,
     token TEXT NOT NULL,
     every BIGINT NOT NULL,
     unit TEXT NOT NULL,
     catch_up INTEGER NOT NULL,
+    seat_price_units NUMERIC(78, 0) NOT NULL,
+    trial BIGINT NOT NULL,
+    grace BIGINT NOT NULL,
+    min_charges INTEGER NOT NULL,
+    max_charges INTEGER NOT NULL,
+    fee_bps INTEGER NOT NULL,
+    family INTEGER NOT NULL,
+    fee_receiver TEXT,
+    archived INTEGER NOT NULL,
     CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
     CONSTRAINT ck_plans_price_units_positive CHECK (price_units >= 0),
+    CONSTRAINT ck_plans_seat_price_units_positive CHECK (seat_price_units >= 0),
+    CONSTRAINT ck_plans_archived_flag CHECK (archived IN (0, 1)),
     CONSTRAINT fk_plans_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 
@@ -160,6 +180,16 @@ CREATE TABLE postings (
     CONSTRAINT fk_postings_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 
+CREATE TABLE registers (
+    source_id INTEGER NOT NULL,
+    register_id BIGINT NOT NULL,
+    payee TEXT NOT NULL,
+    token TEXT NOT NULL,
+    subscriptions BIGINT NOT NULL,
+    CONSTRAINT pk_registers PRIMARY KEY (source_id, register_id),
+    CONSTRAINT fk_registers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
 CREATE TABLE subscriptions (
     source_id INTEGER NOT NULL,
     subscription_id BIGINT NOT NULL,
@@ -169,7 +199,12 @@ CREATE TABLE subscriptions (
     charges INTEGER NOT NULL,
     status TEXT NOT NULL,
     anchor_day INTEGER NOT NULL,
+    seats INTEGER NOT NULL,
+    credit_units NUMERIC(78, 0) NOT NULL,
+    shifted INTEGER NOT NULL,
     CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
+    CONSTRAINT ck_subscriptions_credit_units_positive CHECK (credit_units >= 0),
+    CONSTRAINT ck_subscriptions_shifted_flag CHECK (shifted IN (0, 1)),
     CONSTRAINT fk_subscriptions_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 

@@ -45,6 +45,18 @@ CREATE TABLE attempts (
  WITHOUT ROWID,
  STRICT;
 
+CREATE TABLE claimables (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    units TEXT NOT NULL,
+    CONSTRAINT pk_claimables PRIMARY KEY (source_id, account, token),
+    CONSTRAINT ck_claimables_units_digits CHECK (units GLOB '[0-9]*' AND units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_claimables_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
 CREATE TABLE entries (
     source_id INTEGER NOT NULL,
     entry_number INTEGER NOT NULL,
@@ -101,8 +113,8 @@ CREATE TABLE invoice_lines (
     price_units TEXT NOT NULL,
     amount_units TEXT NOT NULL,
     CONSTRAINT pk_invoice_lines PRIMARY KEY (source_id, kind, payee, number, position),
-    CONSTRAINT ck_invoice_lines_price_units_digits CHECK (price_units GLOB '[0-9]*' AND price_units NOT GLOB '*[^0-9]*'),
-    CONSTRAINT ck_invoice_lines_amount_units_digits CHECK (amount_units GLOB '[0-9]*' AND amount_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_invoice_lines_price_units_digits CHECK ((price_units GLOB '[0-9]*' OR price_units GLOB '-[0-9]*') AND substr(price_units, 2) NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_invoice_lines_amount_units_digits CHECK ((amount_units GLOB '[0-9]*' OR amount_units GLOB '-[0-9]*') AND substr(amount_units, 2) NOT GLOB '*[^0-9]*'),
     CONSTRAINT fk_invoice_lines_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
  WITHOUT ROWID,
@@ -155,14 +167,26 @@ CREATE TABLE pegs (
 CREATE TABLE plans (
     source_id INTEGER NOT NULL,
     plan_id INTEGER NOT NULL,
+    register_id INTEGER NOT NULL,
     payee TEXT NOT NULL,
     price_units TEXT NOT NULL,
     token TEXT NOT NULL,
     every INTEGER NOT NULL,
     unit TEXT NOT NULL,
     catch_up INTEGER NOT NULL,
+    seat_price_units TEXT NOT NULL,
+    trial INTEGER NOT NULL,
+    grace INTEGER NOT NULL,
+    min_charges INTEGER NOT NULL,
+    max_charges INTEGER NOT NULL,
+    fee_bps INTEGER NOT NULL,
+    family INTEGER NOT NULL,
+    fee_receiver TEXT,
+    archived INTEGER NOT NULL,
     CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
     CONSTRAINT ck_plans_price_units_digits CHECK (price_units GLOB '[0-9]*' AND price_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_plans_seat_price_units_digits CHECK (seat_price_units GLOB '[0-9]*' AND seat_price_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_plans_archived_flag CHECK (archived IN (0, 1)),
     CONSTRAINT fk_plans_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
  WITHOUT ROWID,
@@ -184,6 +208,18 @@ CREATE TABLE postings (
  WITHOUT ROWID,
  STRICT;
 
+CREATE TABLE registers (
+    source_id INTEGER NOT NULL,
+    register_id INTEGER NOT NULL,
+    payee TEXT NOT NULL,
+    token TEXT NOT NULL,
+    subscriptions INTEGER NOT NULL,
+    CONSTRAINT pk_registers PRIMARY KEY (source_id, register_id),
+    CONSTRAINT fk_registers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
 CREATE TABLE subscriptions (
     source_id INTEGER NOT NULL,
     subscription_id INTEGER NOT NULL,
@@ -193,7 +229,12 @@ CREATE TABLE subscriptions (
     charges INTEGER NOT NULL,
     status TEXT NOT NULL,
     anchor_day INTEGER NOT NULL,
+    seats INTEGER NOT NULL,
+    credit_units TEXT NOT NULL,
+    shifted INTEGER NOT NULL,
     CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
+    CONSTRAINT ck_subscriptions_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_subscriptions_shifted_flag CHECK (shifted IN (0, 1)),
     CONSTRAINT fk_subscriptions_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
  WITHOUT ROWID,
