@@ -85,3 +85,12 @@ BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
     "docs/operating.md": deployer,
 }
 """Every other document begins with nothing."""
+
+OPERATIONS = ROOT / "docs" / "operations"
+SET_UP = OPERATIONS / "README.md"
+"""What is read before each of the other pages of its folder."""
+
+
+def read_before(document: Path) -> list[Path]:
+    """The pages that its reader has gone through."""
+    return [SET_UP] if document.parent == OPERATIONS and document != SET_UP else []

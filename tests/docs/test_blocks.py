@@ -9,7 +9,7 @@ import pytest
 
 from tallystick.testing import start_anvil
 from tests.databases import PostgresServer
-from tests.docs.beginnings import BEGINNINGS, FIRST_DAY, nothing, sold
+from tests.docs.beginnings import BEGINNINGS, FIRST_DAY, nothing, read_before, sold
 from tests.docs.blocks import DOCUMENTS, ROOT, TAGS, blocks_of, commands_unrun, name_of, run_lines
 from tests.docs.reader import BOOKS, NODE, SUBSTITUTES, Reader
 from tests.docs.warm import ADDRESS, WarmProgram
@@ -42,8 +42,9 @@ def test_a_reader_can_do_what_it_says(
             server: PostgresServer = request.getfixturevalue("postgres")
             addresses[BOOKS] = server.create()
         reader = Reader(tmp_path, environment, addresses)
-        for block in blocks_of(document):
-            reader.do(block)
+        for page in (*read_before(document), document):
+            for block in blocks_of(page):
+                reader.do(block)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

@@ -1,0 +1,172 @@
+"""docs/operations says of each verb what the contract's sources say."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tallystick.contracts import load_artefact
+from tallystick.core.subscription import DeclineReason
+from tests.docs.beginnings import OPERATIONS, SET_UP
+from tests.docs.blocks import ROOT, blocks_of, prose_of, table_of
+from tests.docs.verbs import Verb, verbs
+
+PAGES = sorted(set(OPERATIONS.glob("*.md")) - {SET_UP})
+SECTIONS = [
+    *("Who may call", "What it checks, in order", "What it changes", "What it emits, in order", "What it costs"),
+    "Example",
+]
+ERRORS, EVENTS = "| it checks that | or reverts with | what to do |", "| event | what it says |"
+OF_OPENZEPPELIN = {"InvalidShortString", "StringTooLong"}
+"""In the ABI because of a name that is too long; this contract's is not."""
+OWN_FRAME = "chargeRun"
+"""What only the contract itself calls."""
+CALL = re.compile(r"`((\w+)\(([^`]*)\))`")
+
+ABI: list[dict[str, Any]] = load_artefact("Subscriptions").abi
+
+
+def signature(function: dict[str, Any]) -> str:
+    """As the pages write it: with the names of structs, without where things are stored."""
+
+    def listed(parts: list[dict[str, Any]]) -> str:
+        kinds = [re.sub(r"^(struct|enum) (\w+\.)?", "", part["internalType"]) for part in parts]
+        return ", ".join(f"{kind} {part['name']}" for kind, part in zip(kinds, parts, strict=True))
+
+    returned = f" returns ({listed(function['outputs'])})" if function["outputs"] else ""
+    return f"{function['name']}({listed(function['inputs'])}){returned}"
+
+
+def told(kind: str) -> dict[str, list[str]]:
+    """The names of the values of each event, or error."""
+    return {entry["name"]: [part["name"] for part in entry["inputs"]] for entry in ABI if entry["type"] == kind}
+
+
+def signatures_on(page: Path) -> list[str]:
+    return next(blocks_of(page)).text.splitlines()
+
+
+def verbs_on(page: Path) -> list[Verb]:
+    return [verbs()[line.partition("(")[0]] for line in signatures_on(page)]
+
+
+def section(page: Path, heading: str) -> str:
+    """Its text, in one line."""
+    text = prose_of(page).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return " ".join(text.split())
+
+
+def purpose(page: Path) -> str:
+    """What stands below the title."""
+    return page.read_text().splitlines()[2]
+
+
+def named(page: Path, heading: str, column: int) -> list[tuple[str, list[str]]]:
+    """Names in this column of a table, and the names of their values."""
+    found = [CALL.fullmatch(f"`{row[column]}`") for row in table_of(page, heading)]
+    return [(match[2], [part for part in match[3].split(", ") if part]) for match in found if match]
+
+
+def test_every_function_that_changes_state_has_its_place_and_nothing_else_has() -> None:
+    functions = {entry["name"]: signature(entry) for entry in ABI if entry.get("stateMutability") == "nonpayable"}
+    assert set(functions) == {*verbs(), OWN_FRAME}
+    assert f"`{OWN_FRAME}`" in section(OPERATIONS / "charge.md", SECTIONS[1])
+    del functions[OWN_FRAME]
+    assert sorted(line for page in PAGES for line in signatures_on(page)) == sorted(functions.values())
+    assert [signatures_on(page)[0].partition("(")[0] for page in PAGES] == [page.stem for page in PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_has_every_section(page: Path) -> None:
+    lines = prose_of(page).splitlines()
+    assert lines[0] == f"# {page.stem}"
+    assert re.fullmatch(r"[^.]+\.", purpose(page)), "one sentence"
+    assert [line.removeprefix("## ") for line in lines if line.startswith("## ")] == SECTIONS
+    assert [heading for heading in SECTIONS if not section(page, heading)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_checks_are_the_contract_s_in_its_order(page: Path) -> None:
+    rows = named(page, ERRORS, 1)
+    assert len(rows) == len(table_of(page, ERRORS))
+    for name, values in rows:
+        assert told("error")[name] == values, name
+    shown = list(dict.fromkeys(name for name, _ in rows))
+    assert set(shown) == {error for verb in verbs_on(page) for error in verb.errors}
+    for verb in verbs_on(page):
+        assert [error for error in shown if error in verb.errors] == list(verb.errors), verb.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_events_are_the_contract_s_in_its_order(page: Path) -> None:
+    rows = named(page, EVENTS, 0)
+    assert len(rows) == len(table_of(page, EVENTS))
+    for name, values in rows:
+        assert told("event")[name] == values, name
+    shown = [name for name, _ in rows]
+    for verb in verbs_on(page):
+        assert set(shown) == verb.events, verb.name
+        wrong = [(one, other) for one, other in verb.before if shown.index(one) > shown.index(other)]
+        assert wrong == [], verb.name
+
+
+def test_every_error_and_event_of_the_contract_is_on_a_page() -> None:
+    errors = {name for page in PAGES for name, _ in named(page, ERRORS, 1)}
+    assert errors == told("error").keys() - OF_OPENZEPPELIN
+    events = {name for page in PAGES for name, _ in named(page, EVENTS, 0)}
+    assert events == told("event").keys() - {"EIP712DomainChanged"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_written_like_an_error_or_an_event_is_one(page: Path) -> None:
+    """Or a type that is signed, as the sources have it."""
+    sources = "".join(path.read_text() for path in (ROOT / "contracts").glob("*.sol"))
+    known = told("error") | told("event")
+    for whole, name, values in CALL.findall(prose_of(page)):
+        if name[0].isupper():
+            assert [part for part in values.split(", ") if part] == known.get(name) or whole in sources, whole
+
+
+def test_every_reason_of_a_decline_is_on_the_page_of_charge() -> None:
+    table = table_of(OPERATIONS / "charge.md", "| reason | the row declines because |")
+    shown = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", row[0]).upper() for row in table}
+    assert shown == {reason.name for reason in DeclineReason} - {"NONE"}
+
+
+def test_the_table_of_all_is_what_the_pages_say() -> None:
+    rows = table_of(SET_UP, "| function | who may call | what for | page |")
+    assert sorted(row[3] for row in rows) == sorted(f"[{page.stem}]({page.name})" for page in PAGES)
+    for functions, who, what, link in rows:
+        page = OPERATIONS / link.partition("(")[2].strip(")")
+        assert re.findall(r"\w+", functions) == [verb.name for verb in verbs_on(page)]
+        assert what == purpose(page)
+        said = re.findall(r"anyone|payer|payee", section(page, SECTIONS[0]).lower())
+        assert set(re.findall(r"anyone|payer|payee", who)) <= set(said), page.stem
+        refused = any("NotAuthorized" in verb.errors for verb in verbs_on(page))
+        assert not (refused and "anyone" in who), page.stem
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_it_costs_is_what_make_bench_prints(page: Path) -> None:
+    text = section(page, "What it costs")
+    measured = {row["op"] for row in json.loads((ROOT / "benchmarks" / "results" / "gas.json").read_text())}
+    listed = re.search(r"in the rows? (`[^`]+`(?:(?:, | and )`[^`]+`)*)", text)
+    rows = re.findall(r"`([^`]+)`", listed[1]) if listed else []
+    assert set(rows) <= measured
+    assert bool(rows) == (not text.startswith("`make bench` does not measure it."))
+    assert not re.search(r"\d{3} gas|\d,\d{3}", text), "numbers are in gas.json"
+
+
+@pytest.mark.parametrize("verb", ["pause", "charge"])
+def test_the_walk_through_the_sources_sees_what_it_should(verb: str) -> None:
+    """Two that can be read at a glance."""
+    expected = {
+        "pause": ("ReentrancyGuardReentrantCall", "UnknownSubscription", "NotAuthorized", "NotActive", "ChargeDue"),
+        "charge": ("ReentrancyGuardReentrantCall", "InsufficientGas", "AmountMismatch"),
+    }
+    assert verbs()[verb].errors == expected[verb]
+    assert ("CreditUsed", "Charged") in verbs()["charge"].before
