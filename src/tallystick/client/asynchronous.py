@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from eth_account.signers.local import LocalAccount
 
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 def _threaded(
     method: Callable[Concatenate[Tallystick, P], R],
-) -> Callable[Concatenate[AsyncTallystick, P], Awaitable[R]]:
+) -> Callable[Concatenate[AsyncTallystick, P], Coroutine[Any, Any, R]]:
     async def run(self: AsyncTallystick, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.to_thread(method, self.sync, *args, **kwargs)
 

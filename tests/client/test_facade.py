@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from eth_account import Account
 
 import tallystick
 from tallystick import Amount, Config, DeclineReason, Funding, Plan, Status, Tallystick, Token, Unit, parse_mandate
@@ -41,36 +40,14 @@ from tallystick.errors import (
     UnknownPlan,
     WrongChain,
 )
-from tallystick.flows.deploy import write_manifest
 from tallystick.testing import Anvil, start_anvil
 from tests.business import Business, calldata
 from tests.chain.mocks import created
+from tests.client.conftest import BILLER, MERCHANT, PAYER, Connect
 
-MERCHANT, PAYER, BILLER = 1, 2, 3
 MONTH_S = 32 * 86_400
 OTHER_REGISTER = 1_000_000_001
 """The first subscription of the second pair of payee and token."""
-Connect = Callable[[int], Tallystick]
-
-
-@pytest.fixture
-def business(anvil: Anvil) -> Business:
-    return Business(anvil)
-
-
-@pytest.fixture
-def manifest(business: Business, tmp_path: Path) -> Path:
-    path = tmp_path / "31337.json"
-    write_manifest(path, business.manifest)
-    return path
-
-
-@pytest.fixture
-def as_account(business: Business, manifest: Path) -> Connect:
-    """Tallystick as one of Anvil's accounts uses it."""
-    return lambda index: Tallystick.connect(
-        Config(), rpc_url=business.anvil.url, deployment=manifest, signer=Account.from_key(business.anvil.key(index))
-    )
 
 
 @pytest.fixture
