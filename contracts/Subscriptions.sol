@@ -313,9 +313,15 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
             reason = _keep(id, token, payer, words.payee(), amount - fee);
             if (reason != DeclineReason.None) return reason;
         }
-        if (fee == 0 || TokenCall.tryTransferFrom(token, payer, words.feeReceiver(), fee)) return DeclineReason.None;
+        if (fee == 0) return DeclineReason.None;
         // The payee's part has moved: what moved without the fee must be undone.
-        if (_keep(id, token, payer, words.feeReceiver(), fee) != DeclineReason.None) revert AmountMismatch(0, fee);
+        address receiver = words.feeReceiver();
+        uint256 balanceBefore = _balanceOf(token, receiver, fee);
+        if (TokenCall.tryTransferFrom(token, payer, receiver, fee)) {
+            _requireReceived(balanceBefore, _balanceOf(token, receiver, fee), fee);
+        } else if (_keep(id, token, payer, receiver, fee) != DeclineReason.None) {
+            revert AmountMismatch(0, fee);
+        }
     }
 
     /// @dev What the token refused to move to `to`. Where that is the receiver's doing (E07: blocked, a hook that
@@ -328,10 +334,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         if (reason != DeclineReason.None) return reason;
         (bool ok, uint256 balanceBefore) = TokenCall.tryBalanceOf(token, address(this), TokenCall.reserved());
         if (!ok || !TokenCall.tryTransferFrom(token, payer, address(this), amount)) return DeclineReason.TokenRefused;
-        uint256 balanceAfter;
-        (ok, balanceAfter) = TokenCall.tryBalanceOf(token, address(this), TokenCall.reserved());
-        if (!ok) revert AmountMismatch(0, amount);
-        _requireReceived(balanceBefore, balanceAfter, amount);
+        _requireReceived(balanceBefore, _balanceOf(token, address(this), amount), amount);
         _claimable[to][token] += amount;
         emit Claimable(to, token, id, amount);
     }
@@ -431,10 +434,15 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         }
     }
 
-    function _payeeBalance(PlanWords memory words) private view returns (uint256 balance) {
+    function _payeeBalance(PlanWords memory words) private view returns (uint256) {
+        return _balanceOf(words.token(), words.payee(), words.price());
+    }
+
+    /// @dev Where the token does not say, what is `expected` cannot be told to have come.
+    function _balanceOf(address token, address account, uint256 expected) private view returns (uint256 balance) {
         bool ok;
-        (ok, balance) = TokenCall.tryBalanceOf(words.token(), words.payee(), TokenCall.reserved());
-        if (!ok) revert AmountMismatch(0, words.price());
+        (ok, balance) = TokenCall.tryBalanceOf(token, account, TokenCall.reserved());
+        if (!ok) revert AmountMismatch(0, expected);
     }
 
     function _truncate(bytes memory reasons, uint256 length) private pure {

@@ -165,7 +165,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     // ----------------------------------------------------------------- change
 
     /// @dev What a change costs now. Within a period the difference of what is left of it moves; where the new plan has
-    /// other periods a new one begins now and is charged, and what is left of the old one is credited.
+    /// other periods, or a calendar one was paused, a new one begins now and is charged, and what is left of the old one
+    /// is credited.
     function _changeOf(
         uint256 subscriptionId,
         SubscriptionSlot slot,
@@ -192,7 +193,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
             if (slot.charges() != 0) {
                 (uint256 left, uint256 whole) = _leftOf(slot, step);
                 uint256 oldValue = oldRate * left / whole;
-                if (Step.unwrap(step) == Step.unwrap(newStep)) {
+                bool unmeasured = slot.isShifted() && step.isCalendar();
+                if (Step.unwrap(step) == Step.unwrap(newStep) && !unmeasured) {
                     uint256 newValue = newRate * left / whole;
                     if (newValue > oldValue) charged = newValue - oldValue;
                     else credit += oldValue - newValue;
@@ -231,7 +233,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on the
-    /// grid: it counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it.
+    /// grid: it counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it. A
+    /// calendar one ends with a change, or an upgrade would be measured by another length than the downgrade before it.
     function _leftOf(SubscriptionSlot slot, Step step) private view returns (uint256 left, uint256 whole) {
         uint256 due = slot.nextDue();
         left = due - block.timestamp;

@@ -35,8 +35,9 @@ interface ISubscriptionsCore is ISubscriptionsTypes {
     function charge(uint256[] calldata subscriptionIds) external returns (bytes memory reasons);
 
     /// @notice The payer changes plan, seats or both, of the same payee and token. Where the period stays the same the
-    /// payer pays or is credited the difference for the rest of it; otherwise a new period begins now, and what is left
-    /// of the old one is credited. Rounded down, the old value as the new one.
+    /// payer pays or is credited the difference for the rest of it; otherwise, and where a period of calendar months was
+    /// paused, a new period begins now, and what is left of the old one is credited. Rounded down, the old value as the
+    /// new one.
     /// @param expectedTerms `termsHash(planId)` as the payer saw it.
     /// @param maxToPay The most to be paid now; `quote` tells how much it is.
     function changePlan(

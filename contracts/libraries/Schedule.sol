@@ -32,6 +32,11 @@ library Schedule {
         return period.later(due, type(uint256).max, anchorDay); // minus one, as sums wrap
     }
 
+    /// @notice Whether a period is counted in calendar months, so that not every one is as long as the next.
+    function isCalendar(Step period) internal pure returns (bool) {
+        return Step.unwrap(period) >> 128 != 0;
+    }
+
     /// @notice The longest that a period can be, in seconds.
     function longest(Step period) internal pure returns (uint256) {
         unchecked {

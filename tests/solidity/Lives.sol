@@ -108,7 +108,7 @@ abstract contract Lives is Payers {
         uint256[] memory ends = new uint256[](2);
         uint256[] memory salts = new uint256[](2);
         ends[0] = _anyId(seed);
-        ends[1] = caller % 8 == 1 ? _anyId(seed + 1) : ends[0];
+        ends[1] = caller % 8 == 1 ? _anyId(seed / 2) : ends[0];
         (salts[0], salts[1]) = (salt % 12, salt / 12 % 12);
         address sender = _senderOf(rows[ends[0]].payer, caller / 8);
         bool allowed = sender == rows[ends[0]].payer && sender == rows[ends[1]].payer;

@@ -15,7 +15,7 @@ contract SubscriptionsTest is Forge {
     uint256 private constant CAMPAIGN = 2_500;
 
     Handler private _handler;
-    event Log(string, uint256);
+    event Counted(string, uint256);
 
     function setUp() public {
         _handler = new Handler();
@@ -123,7 +123,7 @@ contract SubscriptionsTest is Forge {
             afterChange += _handler.done("refunded after a change");
             _handler = new Handler();
         }
-        for (uint256 i = 0; i < all.length; ++i) emit Log(all[i], sums[i]);
+        for (uint256 i = 0; i < all.length; ++i) emit Counted(all[i], sums[i]);
         vm.assertTrue(afterChange > 0, "refunded after a change");
         for (uint256 i = 0; i < all.length; ++i) {
             vm.assertTrue(sums[i] > 0, all[i]);
