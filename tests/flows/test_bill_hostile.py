@@ -9,19 +9,20 @@ import threading
 import time
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import pytest
 from eth_abi.abi import decode, encode
 from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import to_checksum_address
 
-from tallystick.core.period import Unit
+from tallystick.core.events import Subscribed
 from tallystick.core.subscription import DeclineReason
 from tallystick.errors import InsufficientGas
 from tallystick.flows.bill import MOST_ROWS, BillReport
 from tallystick.storage.attempts import last_attempts
 from tallystick.storage.database import reading
-from tests.business import PRICE_UNITS, UNLIMITED, Business
+from tests.business import UNLIMITED, Business
 from tests.chain.mocks import created
 from tests.databases import NewDatabase
 from tests.flows.test_bill import DAY, MONTH_AND_MORE, RETRIES, Desk
@@ -77,14 +78,11 @@ class Market:
         self.business = business
         self.people = 0
 
-    def tell(self, sender: str, to: str, signature: str, *values: object) -> None:
-        self.business.send(sender, to, "0x" + call(signature, *values).hex())
+    def tell(self, sender: str, to: str, signature: str, *values: object) -> Any:
+        return self.business.send(sender, to, "0x" + call(signature, *values).hex())
 
     def plan(self, token: str) -> int:
-        business = self.business
-        business.call(business.operator, "createPlan", (business.payee, PRICE_UNITS, token, 1, int(Unit.MONTH), 0))
-        business.plans += 1
-        return business.plans
+        return self.business.create_plan(token=token)
 
     def row(self, token: str, plan: int | None = None) -> Row:
         """A new payer, rich in the token, subscribed to a new plan in it, or to this one."""
@@ -100,13 +98,12 @@ class Market:
         business = self.business
         wallet = created(business, "MockWallet")
         self.tell(business.operator, token, "mint(address,uint256)", wallet, 10**12)
-        for to, data in (
-            (token, call("approve(address,uint256)", business.subscriptions, UNLIMITED)),
-            (business.subscriptions, call("subscribe(uint256,bytes32)", plan, business.terms(plan).hash())),
-        ):
-            self.tell(business.operator, wallet, "execute(address,bytes)", to, data)
-        business.subscribers += 1
-        return Row(business.subscribers, token, wallet)
+        approve = call("approve(address,uint256)", business.subscriptions, UNLIMITED)
+        subscribe = call("subscribe(uint256,bytes32,uint256)", plan, business.terms_hash(plan), 0)
+        self.tell(business.operator, wallet, "execute(address,bytes)", token, approve)
+        receipt = self.tell(business.operator, wallet, "execute(address,bytes)", business.subscriptions, subscribe)
+        opened = next(event for event in business.events(receipt) if isinstance(event, Subscribed))
+        return Row(opened.subscription_id, token, wallet)
 
     def hostile(self) -> Row:
         return self.row(created(self.business, "HostileToken"))
