@@ -5,7 +5,7 @@ PYTEST := $(RUN) pytest
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo compile artefacts test check format bench fuzz lock clean
+.PHONY: help setup setup-tests demo compile artefacts test check format bench fuzz coverage slither lock clean
 
 help: ## this list
 	@echo "Tallystick: stablecoin billing whose books match the chain. On a fresh machine (Python 3.11, Node 20, make):"
@@ -58,6 +58,12 @@ fuzz: setup-tests compile ## the long stateful runs
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -n $(WORKERS) -m fuzz || [ $$? -eq 5 ] # 5: no such test there
 	@HYPOTHESIS_PROFILE=long $(RUN) ape test tests/contracts -m fuzz
 	@FOUNDRY_PROFILE=long $(RUN) forge test --fuzz-seed $$(od -An -N4 -tu4 /dev/urandom) # another one each time
+
+coverage: setup ## which lines and branches of the contracts Forge runs; fails under 98 % (not part of check: a minute)
+	@$(RUN) python toolchain/solidity_coverage.py
+
+slither: setup ## static analysis of the contracts; fails on what docs/slither.md does not explain (not part of check: half a minute)
+	@$(RUN) python toolchain/check_slither.py
 
 lock: setup ## pins Python packages anew after a change of pyproject.toml (npm: npm install --package-lock-only)
 	@$(RUN) python toolchain/lock.py

@@ -95,14 +95,14 @@ contract PathsTest is Scene {
         _declinesNothing(plain, 1);
     }
 
-    /// @dev The rows of an undone run that pay on their own do.
-    function test_charge_of_an_undone_run_pays_the_rows_that_can() public {
+    /// @dev Each of its rows keeps its own reason; rows of other plans behind it are not its own.
+    function test_charge_of_an_undone_run_tries_its_rows_one_by_one() public {
         (uint256 plain,) = _hostileTwo();
-        hostile.blockAccount(payee);
-        uint256[] memory ids = new uint256[](3);
-        (ids[0], ids[1], ids[2]) = (plain, plain, _subscribe(_terms()));
+        uint256[] memory ids = new uint256[](4);
+        (ids[0], ids[1], ids[2]) = (plain, _subscribe(subscriptions.subscription(plain).planId, 0), plain);
+        ids[3] = _subscribe(_terms());
         hostile.play(hostile.transferFrom.selector, HostileToken.Trick.ReturnTrue);
-        vm.assertEq(keccak256(subscriptions.charge(ids)), keccak256(hex"070702"), "undone, undone, not due");
+        vm.assertEq(keccak256(subscriptions.charge(ids)), keccak256(hex"07020702"), "undone, not due, undone, not due");
     }
 
     /// @dev E06: too little gas for a row of an undone run is the caller's failure as well, not a decline.
@@ -115,12 +115,12 @@ contract PathsTest is Scene {
         }
         bytes memory data = abi.encodeCall(subscriptions.charge, (ids));
         uint256 reverted;
-        for (uint256 gasLimit = 300_000; gasLimit < 900_000; gasLimit += 2_000) {
+        for (uint256 gasLimit = 300_000; gasLimit < 2_300_000; gasLimit += 10_000) {
             (bool ok, bytes memory answer) = address(subscriptions).call{gas: gasLimit}(data);
             if (ok) vm.assertEq(keccak256(abi.decode(answer, (bytes))), keccak256(_bytes(12, 0x07)), "all or nothing");
             else ++reverted;
         }
-        vm.assertTrue(reverted > 0 && reverted < 300, "both happened");
+        vm.assertTrue(reverted > 0 && reverted < 200, "both happened");
     }
 
     // ------------------------------------------------------------------- kept
@@ -216,40 +216,49 @@ contract PathsTest is Scene {
         vm.assertEq(token.balanceOf(collector), PRICE / 100, "the second one paid at once");
     }
 
+    /// @dev A period of calendar months that was paused counts as the longest of its kind, and ends with the change.
     function test_a_change_after_a_pause_counts_the_longest_period() public {
         PlanTerms memory terms = _terms();
         terms.every = 14; // 366 days and two months
         uint256 id = _subscribe(terms);
-        vm.prank(payer);
-        subscriptions.pause(id);
-        vm.warp(START + 400 days);
-        vm.prank(payer);
-        subscriptions.resume(id);
+        _pauseFor(id, 400 days);
         uint256 left = _nextDue(id) - block.timestamp;
         terms.price = 2 * PRICE;
         uint256 toPay = subscriptions.quote(id, _create(terms), 0).toPay;
-        vm.assertEq(toPay, 2 * PRICE * left / 428 days - PRICE * left / 428 days, "of the longest");
+        vm.assertEq(toPay, 2 * PRICE - PRICE * left / 428 days, "a new period, less what is left of the longest");
         terms.unit = Unit.Day;
-        uint256 days_ = _create(terms);
-        _change(id, days_, 0);
-        vm.assertEq(_nextDue(id), block.timestamp + 14 days, "a new period");
-        vm.prank(payer);
-        subscriptions.pause(id);
-        vm.prank(payer);
-        subscriptions.resume(id);
-        terms.price = 3 * PRICE;
         _change(id, _create(terms), 0);
+        vm.assertEq(_nextDue(id), block.timestamp + 14 days, "a new period");
+        _pauseFor(id, 3 days);
+        vm.warp(block.timestamp + 7 days);
+        uint256 before = subscriptions.subscription(id).credit;
+        terms.price = PRICE;
+        _change(id, _create(terms), 0);
+        vm.assertEq(subscriptions.subscription(id).credit - before, PRICE / 2, "half of the days are left");
     }
 
     function test_a_late_charge_pays_what_the_plan_catches_up() public {
         PlanTerms memory terms = _terms();
         terms.catchUp = 1;
-        uint256 id = _subscribe(terms);
+        _paysLate(_subscribe(terms));
+        terms.unit = Unit.Day;
+        _paysLate(_subscribe(terms));
+    }
+
+    function _paysLate(uint256 id) private {
         vm.warp(_nextDue(id) + 100 days);
         Preview memory due = subscriptions.preview(id);
         vm.assertTrue(due.periodEnd <= block.timestamp, "a missed one");
         _declines(id, DeclineReason.None);
         vm.assertEq(_nextDue(id), due.periodEnd, "as previewed");
+    }
+
+    function _pauseFor(uint256 id, uint256 time) private {
+        vm.prank(payer);
+        subscriptions.pause(id);
+        vm.warp(block.timestamp + time);
+        vm.prank(payer);
+        subscriptions.resume(id);
     }
 
     function test_a_mandate_names_every_unit() public {
