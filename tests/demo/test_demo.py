@@ -50,6 +50,20 @@ def test_everything_that_was_promised_happens(year: tuple[Path, str, dict[str, A
     assert summary["reorgs"] == 1
     assert summary["rolled_back_events"] > 0
     assert summary["cancellations"] >= 1
+    assert (summary["trials"], summary["changes"], summary["claims"]) == (2, 2, 1)
+    accounts = {row["account"].split(":")[1]: row for row in summary["trial_balance"]}
+    assert {"Claimable", "Fees"} <= set(accounts)
+    assert accounts["Claimable"]["debit"] == accounts["Claimable"]["credit"] != "0.000000 USDC"
+
+
+def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str, Any]]) -> None:
+    config = ["--config", str(year[0] / "tallystick.toml")]
+    listing = subprocess.run(
+        ["tallystick", *config, "invoices", "list", "--limit", "999", "--json"], capture_output=True, text=True, check=True
+    )
+    lines = {line["description"] for invoice in json.loads(listing.stdout) for line in invoice["lines"]}
+    assert {"Change to plan 6, rest of the period", "Credit from a change of plan"} <= lines
+    assert {"Plan 4, one month", "Plan 4, seats for one month", "Plan 5, one month"} <= lines
 
 
 def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -> None:
@@ -59,7 +73,9 @@ def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -
     assert "INV-000001" in PdfReader(pdfs[-summary["invoices"]]).pages[0].extract_text()
     _, errors, _ = loader.load_file(str(folder / "ledger.beancount"))
     assert errors == []
-    assert len((folder / "ledger.jsonl").read_text().splitlines()) == summary["charges"] + summary["refunds"]
+    assert len((folder / "ledger.jsonl").read_text().splitlines()) == (
+        summary["charges"] + summary["refunds"] + summary["claims"]
+    )
 
 
 def test_the_books_can_be_read_when_the_chain_is_gone(year: tuple[Path, str, dict[str, Any]]) -> None:

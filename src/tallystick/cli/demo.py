@@ -26,9 +26,9 @@ from tallystick.cli.progress import say
 def demo(folder: Path, as_json: bool) -> None:
     """A year of a business on a chain of its own.
 
-    Starts Anvil, deploys the contracts, sells three plans to 27 payers who subscribe in different ways, charges them
-    for a year, with declines, cancellations, refunds and a reorganisation, mirrors everything into invoices and a
-    ledger, and audits it. Ends with 0 only if the audit passed.
+    Starts Anvil, deploys the contracts, sells six plans to 31 payers who subscribe in different ways, charges them
+    for a year, with seats, trials, fees, an upgrade and a downgrade, declines, cancellations, refunds, a claim and a
+    reorganisation, mirrors everything into invoices and a ledger, and audits it. Ends with 0 only if the audit passed.
     """
     from tallystick.demo.run import run_demo
 
@@ -60,7 +60,8 @@ def _text(summary: dict[str, Any], folder: Path) -> str:
     return f"""
 A year in {summary["seconds"]} s: {summary["subscriptions"]} subscriptions, {summary["charges"]} charges, \
 {summary["declines"]} declines ({summary["recovered"]} recovered), {summary["refunds"]} refunds, \
-{summary["cancellations"]} cancellations, {summary["reorgs"]} reorganisation.
+{summary["changes"]} changes of plan, {summary["cancellations"]} cancellations, {summary["claims"]} claim, \
+{summary["reorgs"]} reorganisation.
 
   {"account":<{width}}  {"debit":>{amounts}}  {"credit":>{amounts}}
 {balance}

@@ -88,6 +88,14 @@ class Stage:
         """The actor changes what the contract may move."""
         self._token_call(actor, "approve", self.contract_address, parse_units(amount, 6))
 
+    def block(self, holder: str) -> None:
+        """The stablecoin's issuer lets an account neither pay nor receive."""
+        self._token_call(self.keeper_account, "blacklist", holder)
+
+    def unblock(self, holder: str) -> None:
+        """The issuer lets it again."""
+        self._token_call(self.keeper_account, "unBlacklist", holder)
+
     def merchant_token_balance(self, holder: str) -> int:
         """Base units of the stablecoin."""
         answer = self.node.call(self.token, _call_data("balanceOf", holder))

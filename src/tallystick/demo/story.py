@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from eth_account.signers.local import LocalAccount
 
+from tallystick.core.cancellation import parse_end
+from tallystick.core.money import Amount
 from tallystick.core.period import DAY_S, Period, Unit
 from tallystick.core.plan import Plan
+from tallystick.core.subscription import Subscription
 from tallystick.demo.stage import Stage
 from tallystick.flows.subscribe import Funding
 
@@ -21,9 +24,15 @@ SHORT_CHARGES = 10
 PERIODS_ALLOWED = 24
 """For how many periods each payer lets the contract charge: more than the year needs."""
 ANCHOR_DAY = 31
-SPENDING_MONEY = "500"
+SPENDING_MONEY = "1000"
 
 EMPTY_WALLET_IN, REFUND_IN, CANCEL_IN, REORGANISE_IN, REVOKE_IN = 3, 4, 5, 6, 7
+UPGRADE_IN, BLOCK_IN, DOWNGRADE_IN, SIGN_OFF_IN = 8, 9, 10, 11
+TRIAL_S = 14 * DAY_S
+FEE_BPS = 250
+TEAMS = (("permit", 3), ("mandate with permit", 8))
+"""How the teams subscribe, and with how many seats."""
+TRIALS = ("approval", "mandate with permit")
 
 Tell = Callable[[str], object]
 
@@ -45,6 +54,9 @@ class Counts:
     charges: int = 0
     declines: int = 0
     recovered: int = 0
+    trials: int = 0
+    changes: int = 0
+    claims: int = 0
     cancellations: int = 0
     refunds: int = 0
     reorgs: int = 0
@@ -67,6 +79,7 @@ class Year:
         """Everything from the first plan to the last charge; then the mirror knows it all, and all is final."""
         self._sell()
         self._subscribe_all()
+        self._subscribe_others()
         self._charge_every_30_seconds()
         for month in range(1, MONTHS + 1):
             self._month(month)
@@ -77,40 +90,62 @@ class Year:
     # --- selling ----------------------------------------------------------------------------------------------------
 
     def _sell(self) -> None:
-        create, token = self.stage.merchant.plans.create, self.stage.token
+        create, token = self.stage.merchant.create_plan, self.stage.token
         self.plans = [
             create(price="9.99", token=token, every=1, unit="month"),
             create(price="99", token=token, every=1, unit="year"),
             create(price="0.05", token=token, every=30, unit="second"),
         ]
         self.tell("the merchant creates three plans: 9.99 a month, 99 a year, 0.05 for 30 seconds")
+        platform = self.stage.funded("platform").address
+        self.team = create(price="19", seat_price="5", token=token, fee_bps=FEE_BPS, fee_receiver=platform)
+        self.trial = create(price="14.99", token=token, trial_s=TRIAL_S)
+        self.plus = create(price="29.99", token=token)
+        self.tell(
+            "and three more: 19 a month and 5 for each seat, of which a platform gets 2.5 %; 14.99 a month after 14 "
+            "days of trial; 29.99 a month to upgrade to"
+        )
 
     def _subscribe_all(self) -> None:
         self.start = self.stage.anvil.timestamp
         for way, count in zip(WAYS, PAYERS_BY_WAY, strict=True):
             for _ in range(count):
-                number = len(self.subscribers)
-                name = f"payer {number + 1}"
-                actor = self.stage.funded(name, ether=way != "mandate with permit")
-                self.stage.give(actor, SPENDING_MONEY)
-                plan = self.plans[PLAN_OF_NINE[number % len(PLAN_OF_NINE)]]
-                self.subscribers.append(Subscriber(name, actor, plan, self._subscribe(actor, plan, way)))
-                self.counts.charges += 1
-            self.counts.ways[way] = count
+                self._add(self.plans[PLAN_OF_NINE[len(self.subscribers) % len(PLAN_OF_NINE)]], way)
             self.tell(f"{count} payers subscribe by {way} and pay their first period")
 
-    def _subscribe(self, actor: LocalAccount, plan: Plan, way: str) -> int:
-        payer, number = self.stage.as_(actor), plan.plan_id
+    def _subscribe_others(self) -> None:
+        for way, seats in TEAMS:
+            self._add(self.team, way, seats)
+        for way in TRIALS:
+            self._add(self.trial, way)
+        self.counts.trials = len(TRIALS)
+        self.tell(
+            f"two teams of {TEAMS[0][1]} and {TEAMS[1][1]} seats subscribe, two payers begin a trial and pay nothing "
+            "yet"
+        )
+
+    def _add(self, plan: Plan, way: str, seats: int = 0) -> Subscriber:
+        name = f"payer {len(self.subscribers) + 1}"
+        actor = self.stage.funded(name, ether=way != "mandate with permit")
+        self.stage.give(actor, SPENDING_MONEY)
+        opened = self._subscribe(actor, plan, way, seats)
+        self.counts.charges += opened.charges
+        self.counts.ways[way] = self.counts.ways.get(way, 0) + 1
+        self.subscribers.append(Subscriber(name, actor, plan, opened.subscription_id))
+        return self.subscribers[-1]
+
+    def _subscribe(self, actor: LocalAccount, plan: Plan, way: str, seats: int) -> Subscription:
+        payer, periods = self.stage.as_(actor), PERIODS_ALLOWED
         if way == "approval":
-            return payer.subscribe(number, funding=Funding.APPROVE, periods=PERIODS_ALLOWED).subscription_id
+            return payer.subscribe(plan, seats=seats, funding=Funding.APPROVE, periods=periods)
         if way == "permit":
-            return payer.subscribe(number, funding=Funding.PERMIT, periods=PERIODS_ALLOWED).subscription_id
+            return payer.subscribe(plan, seats=seats, funding=Funding.PERMIT, periods=periods)
         if way == "mandate on an allowance":
-            payer.approve(number, periods=PERIODS_ALLOWED)
-            signed = payer.sign_mandate(number, funding=Funding.ALLOWANCE)
+            payer.approve(plan.plan_id, periods=periods)
+            signed = payer.sign_mandate(plan, seats=seats, funding=Funding.ALLOWANCE)
         else:  # the payer has no ether at all: the merchant submits what they signed
-            signed = payer.sign_mandate(number, funding=Funding.PERMIT, periods=PERIODS_ALLOWED)
-        return self.stage.merchant.submit_mandate(signed).subscription_id
+            signed = payer.sign_mandate(plan, seats=seats, funding=Funding.PERMIT, periods=periods)
+        return self.stage.merchant.submit_mandate(signed)
 
     # --- charging ---------------------------------------------------------------------------------------------------
 
@@ -121,7 +156,7 @@ class Year:
             self.stage.at(self.stage.anvil.timestamp + 31)
             self._round()
         for subscriber in short:
-            self.stage.merchant.cancel(subscriber.subscription_id, at_period_end=True)
+            self.stage.merchant.cancel_at_period_end(subscriber.subscription_id)
             self.counts.cancellations += 1
         charged = self.counts.charges - before
         self.tell(f"{charged} charges of the 30-second plan in five minutes; its {len(short)} payers then end it")
@@ -132,6 +167,8 @@ class Year:
             self.stage.take_all(self._monthly(0).account)
         if month == REVOKE_IN:
             self.stage.set_allowance(self._monthly(3).account, "0")
+        if month == BLOCK_IN:
+            self.stage.block(self.stage.merchant.address)
         self.stage.at(due + 2 * 3_600)  # by then all of them are due, the first subscribed as the last
         charged, declined = self._round()
         self.tell(f"month {month}: {charged} charged, {declined} declined")
@@ -143,6 +180,14 @@ class Year:
             self._cancel()
         if month == REORGANISE_IN:
             self._reorganise(charged)
+        if month == UPGRADE_IN:
+            self._change(self.plus, days=10)
+        if month == BLOCK_IN:
+            self._claim()
+        if month == DOWNGRADE_IN:
+            self._change(self.plans[0], days=20)
+        if month == SIGN_OFF_IN:
+            self._sign_off()
 
     def _round(self) -> tuple[int, int]:
         """The mirror, a round of billing, the mirror again: charges and declines."""
@@ -181,6 +226,44 @@ class Year:
         self.stage.as_(leaver.account).cancel(leaver.subscription_id)
         self.counts.cancellations += 1
         self.tell(f"  {leaver.name} cancels")
+
+    def _change(self, plan: Plan, *, days: int) -> None:
+        """A monthly payer changes to another plan, so many days later."""
+        changing = self._monthly(5)
+        self.stage.at(self.stage.anvil.timestamp + days * DAY_S)
+        payer, number = self.stage.as_(changing.account), changing.subscription_id
+        before = payer.subscription(number).charges
+        offer = payer.quote(number, plan)
+        changed = payer.change_plan(number, plan)
+        self.counts.charges += changed.charges - before
+        self.counts.changes += 1
+        done = f"pays {self._amount(offer.to_pay_units)} for the rest of the month"
+        if not offer.to_pay_units:
+            done = f"is credited {self._amount(changed.credit_units)}, which the next charge takes less"
+        self.tell(f"  {days} days later {changing.name} changes to {self._amount(plan.terms.price_units)} and {done}")
+
+    def _amount(self, units: int) -> Amount:
+        return Amount(units, self.stage.merchant.token(self.stage.token))
+
+    def _claim(self) -> None:
+        """The stablecoin's issuer had blocked the merchant: the contract kept the charges until they could be paid."""
+        merchant = self.stage.merchant
+        kept = merchant.claimable(self.stage.token)
+        self.stage.unblock(merchant.address)
+        merchant.claim(self.stage.token)
+        self.counts.claims += 1
+        self.tell(f"  the merchant was blocked by the token, so the contract kept {kept}; unblocked, it claims them")
+
+    def _sign_off(self) -> None:
+        """A payer without ether signs the end, and the merchant submits it."""
+        leaver = next(one for one in self.subscribers if one.plan == self.team and not self._has_ether(one))
+        text = self.stage.as_(leaver.account).sign_cancellation(leaver.subscription_id).render()
+        self.stage.merchant.submit_cancellation(parse_end(text))
+        self.counts.cancellations += 1
+        self.tell(f"  {leaver.name}, who has no coin for gas, signs a cancellation; the merchant submits it")
+
+    def _has_ether(self, subscriber: Subscriber) -> bool:
+        return int(self.stage.anvil.rpc("eth_getBalance", subscriber.account.address, "latest"), 16) > 0
 
     def _reorganise(self, charged: int) -> None:
         """The chain forgets its last block, with the charges in it; they are due again and charged again."""
