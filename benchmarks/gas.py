@@ -203,7 +203,7 @@ class Scene:
         self.plans += 1
         terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY)
         create = calldata(CREATE_PLAN, terms)
-        return self.send(self.merchant, self.subscriptions, create)
+        return self.send(payee, self.subscriptions, create)
 
     def subscribe(self, payers: Sequence[str], plan_id: int) -> list[int]:
         """They pay the first period; the gas that each used."""

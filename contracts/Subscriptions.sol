@@ -27,6 +27,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     address private immutable _EXTENSION;
 
     constructor(address extension) {
+        if (extension.code.length == 0) revert NotAContract(extension);
         _EXTENSION = extension;
     }
 
@@ -107,6 +108,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         uint256 seats,
         RegisterSlot register
     ) private returns (uint256) {
+        if (payer == words.feeReceiver()) revert PayerIsPayee(payer);
         uint256 amount = _rate(words, seats);
         uint256 firstDue = block.timestamp + _takeTrial(payer, words);
         uint256 anchorDay = Calendar.dayOfMonth(firstDue);
@@ -131,10 +133,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     /// @dev The seconds of the plan's trial, the first time that a payer asks for one of its family.
     function _takeTrial(address payer, PlanWords memory words) private returns (uint256 trial) {
         trial = words.trial();
-        if (trial == 0) return 0;
-        uint256 family = words.registerId() << 16 | words.family();
-        if (_trialUsed[family][payer]) return 0;
-        _trialUsed[family][payer] = true;
+        if (_isTrialUsed(payer, words)) return 0;
+        if (trial != 0) _trialUsed[_familyOf(words)][payer] = true;
     }
 
     function _accept(Mandate calldata mandate, bytes calldata signature, PlanWords memory words)
@@ -222,7 +222,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
             while (true) {
                 DeclineReason reason = _standing(slot, words);
                 if (reason == DeclineReason.None) {
-                    if (paid + others.paid == 0) balanceBefore = _payeeBalance(words);
+                    if (paid + others.paid == 0) balanceBefore = _balance(words.token(), words.payee(), words.price());
                     if (words.isPlain() && !slot.hasExtras()) {
                         reason = _chargeRow(id, slot, words, step, others);
                         if (reason == DeclineReason.None) ++paid;
@@ -243,7 +243,11 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
             uint256 registerId = words.registerId();
             uint256 sum = paid * words.price();
             _registers[registerId] = _registers[registerId].withCharges(paid + others.paid, sum + others.sum);
-            _requireReceived(balanceBefore, _payeeBalance(words), sum - others.kept + others.received);
+            _requireReceived(
+                balanceBefore,
+                _balance(words.token(), words.payee(), words.price()),
+                sum - others.kept + others.received
+            );
         }
     }
 
@@ -258,7 +262,10 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
             uint256 chargeNumber = slot.charges() + 1;
             _subscriptions[id] = slot.advance(periodEnd, chargeNumber);
             if (!TokenCall.tryTransferFrom(words.token(), slot.payer(), words.payee(), words.price())) {
-                DeclineReason reason = _keep(id, words.token(), slot.payer(), words.payee(), words.price());
+                DeclineReason reason = _whyNot(words.token(), slot.payer(), words.price());
+                bool kept = reason == DeclineReason.None
+                    && _keep(id, words.token(), slot.payer(), words.payee(), words.price());
+                if (!kept && reason == DeclineReason.None) reason = DeclineReason.TokenRefused;
                 if (reason != DeclineReason.None) {
                     _subscriptions[id] = slot;
                     return reason;
@@ -276,13 +283,13 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         returns (DeclineReason reason)
     {
         ExtrasSlot extras = _extrasOf(id, slot);
-        uint256 amount = words.rate(extras.seats());
-        uint256 creditUsed = extras.credit() < amount ? extras.credit() : amount;
-        amount -= creditUsed;
+        uint256 rate = words.rate(extras.seats());
+        uint256 creditUsed = extras.credit() < rate ? extras.credit() : rate;
+        uint256 amount = rate - creditUsed;
         (uint256 periodStart, uint256 periodEnd) = _periodOf(slot, words, step);
         uint256 chargeNumber = slot.charges() + 1;
         _subscriptions[id] = slot.advance(periodEnd, chargeNumber);
-        if (creditUsed != 0) _extras[id] = extras.withCredit(extras.credit() - creditUsed);
+        if (creditUsed != 0) _extras[id] = extras.withCreditUsed(chargeNumber, rate, amount);
 
         if (amount != 0) reason = _take(id, slot.payer(), words, amount, others);
         if (reason != DeclineReason.None) {
@@ -303,48 +310,38 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     {
         address token = words.token();
         uint256 fee = words.feeOf(amount);
-        if (fee != 0) {
-            reason = _whyNot(token, payer, amount);
-            if (reason != DeclineReason.None) return reason;
-        }
+        if (fee != 0) reason = _whyNot(token, payer, amount);
+        if (reason != DeclineReason.None) return reason;
         if (TokenCall.tryTransferFrom(token, payer, words.payee(), amount - fee)) {
             others.received += amount - fee;
         } else {
-            reason = _keep(id, token, payer, words.payee(), amount - fee);
+            if (fee == 0) reason = _whyNot(token, payer, amount);
             if (reason != DeclineReason.None) return reason;
+            if (!_keep(id, token, payer, words.payee(), amount - fee)) return DeclineReason.TokenRefused;
         }
-        if (fee == 0) return DeclineReason.None;
-        // The payee's part has moved: what moved without the fee must be undone.
-        address receiver = words.feeReceiver();
-        uint256 balanceBefore = _balanceOf(token, receiver, fee);
+        if (fee != 0) _takeFee(id, payer, words, fee);
+    }
+
+    /// @dev The payee's part has moved: what moved without the fee must be undone.
+    function _takeFee(uint256 id, address payer, PlanWords memory words, uint256 fee) private {
+        (address token, address receiver) = (words.token(), words.feeReceiver());
+        uint256 balanceBefore = _balance(token, receiver, fee);
         if (TokenCall.tryTransferFrom(token, payer, receiver, fee)) {
-            _requireReceived(balanceBefore, _balanceOf(token, receiver, fee), fee);
-        } else if (_keep(id, token, payer, receiver, fee) != DeclineReason.None) {
+            _requireReceived(balanceBefore, _balance(token, receiver, fee), fee);
+        } else if (!_keep(id, token, payer, receiver, fee)) {
             revert AmountMismatch(0, fee);
         }
     }
 
-    /// @dev What the token refused to move to `to`. Where that is the receiver's doing (E07: blocked, a hook that
-    /// reverts), the contract takes it into its keeping; otherwise says why the payer did not pay.
-    function _keep(uint256 id, address token, address payer, address to, uint256 amount)
-        private
-        returns (DeclineReason reason)
-    {
-        reason = _whyNot(token, payer, amount);
-        if (reason != DeclineReason.None) return reason;
-        (bool ok, uint256 balanceBefore) = TokenCall.tryBalanceOf(token, address(this), TokenCall.reserved());
-        if (!ok || !TokenCall.tryTransferFrom(token, payer, address(this), amount)) return DeclineReason.TokenRefused;
-        _requireReceived(balanceBefore, _balanceOf(token, address(this), amount), amount);
+    /// @dev What the token refused to move to `to`, although the payer has it. Where that is the receiver's doing (E07:
+    /// blocked, a hook that reverts), the contract takes it into its keeping.
+    function _keep(uint256 id, address token, address payer, address to, uint256 amount) private returns (bool) {
+        uint256 balanceBefore = _balance(token, address(this), amount);
+        if (!TokenCall.tryTransferFrom(token, payer, address(this), amount)) return false;
+        _requireReceived(balanceBefore, _balance(token, address(this), amount), amount);
         _claimable[to][token] += amount;
         emit Claimable(to, token, id, amount);
-    }
-
-    /// @dev What the payer lacks to pay `amount`, as far as the token tells.
-    function _whyNot(address token, address payer, uint256 amount) private view returns (DeclineReason) {
-        (bool ok, uint256 found) = TokenCall.tryAllowance(token, payer, address(this), TokenCall.reserved());
-        if (ok && found < amount) return DeclineReason.Allowance;
-        (ok, found) = TokenCall.tryBalanceOf(token, payer, TokenCall.reserved());
-        return ok && found < amount ? DeclineReason.Balance : DeclineReason.None;
+        return true;
     }
 
     function _decline(bytes memory reasons, uint256 row, uint256 id, SubscriptionSlot slot, DeclineReason reason)
@@ -373,7 +370,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         uint256 charges = slot.charges();
         uint256 history = extras.history();
         if (charges != 0) {
-            history = ExtrasSlots.extend(history, charges, change.oldRate, change.restarts ? 0 : change.charged);
+            uint256 next = change.charged == 0 ? ExtrasSlots.NO_CHARGE : toPay;
+            history = ExtrasSlots.extend(history, charges, change.oldRate, next);
         }
         _extras[subscriptionId] = ExtrasSlots.pack(seats, change.credit, history);
         if (change.charged != 0) {
@@ -434,15 +432,11 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         }
     }
 
-    function _payeeBalance(PlanWords memory words) private view returns (uint256) {
-        return _balanceOf(words.token(), words.payee(), words.price());
-    }
-
-    /// @dev Where the token does not say, what is `expected` cannot be told to have come.
-    function _balanceOf(address token, address account, uint256 expected) private view returns (uint256 balance) {
+    /// @dev Of an account that is to receive `amount`. Where the token does not say, nothing can be shown to arrive.
+    function _balance(address token, address account, uint256 amount) private view returns (uint256 balance) {
         bool ok;
         (ok, balance) = TokenCall.tryBalanceOf(token, account, TokenCall.reserved());
-        if (!ok) revert AmountMismatch(0, expected);
+        if (!ok) revert AmountMismatch(0, amount);
     }
 
     function _truncate(bytes memory reasons, uint256 length) private pure {

@@ -28,13 +28,16 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     /// @inheritdoc ISubscriptionsExtension
     function createPlan(PlanTerms calldata terms) external nonReentrant returns (uint256 planId) {
         if (terms.payee == address(0)) revert ZeroAddress();
+        if (msg.sender != terms.payee) revert NotAuthorized(msg.sender);
         if (terms.payee == address(this)) revert PayeeRefused(terms.payee);
         if (terms.price == 0 && terms.seatPrice == 0) revert ZeroAmount();
         if (terms.token.code.length == 0) revert NotAContract(terms.token);
         uint256 periodSeconds = terms.every * _unitSeconds(terms.unit);
         if (periodSeconds == 0 || periodSeconds > MAX_PERIOD) revert PeriodOutOfRange(periodSeconds, MAX_PERIOD);
         if (terms.feeBps > MAX_FEE_BPS) revert FeeTooHigh(terms.feeBps, MAX_FEE_BPS);
-        if ((terms.feeBps == 0) != (terms.feeReceiver == address(0))) revert TermsContradict();
+        if ((terms.feeBps == 0) != (terms.feeReceiver == address(0)) || terms.feeReceiver == terms.payee) {
+            revert TermsContradict();
+        }
         if (terms.feeReceiver == address(this)) revert PayeeRefused(terms.feeReceiver);
         if (terms.maxCharges != 0 && terms.minCharges > terms.maxCharges) revert TermsContradict();
 
@@ -106,8 +109,8 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     /// @inheritdoc ISubscriptionsExtension
     function stop(uint256[] calldata subscriptionIds, uint256[] calldata salts) external nonReentrant {
         for (uint256 i = 0; i < subscriptionIds.length; ++i) {
-            SubscriptionSlot slot = _ofCaller(subscriptionIds[i]);
-            if (slot.status() != Status.Cancelled) _end(subscriptionIds[i], slot);
+            SubscriptionSlot slot = _slotOf(subscriptionIds[i]);
+            if (slot.payer() == msg.sender && slot.status() != Status.Cancelled) _end(subscriptionIds[i], slot);
         }
         for (uint256 i = 0; i < salts.length; ++i) {
             if (isSaltUsed(msg.sender, salts[i])) continue;
@@ -164,11 +167,11 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         for (uint256 i = history.length; i > 0; --i) {
             Segment calldata segment = history[i - 1];
             if (chargeNumber <= segment.lastCharge) cost = segment.rate;
-            else if (chargeNumber == segment.lastCharge + 1 && segment.prorated != 0) cost = segment.prorated;
+            else if (chargeNumber == segment.lastCharge + 1 && segment.next != ExtrasSlots.NO_CHARGE) cost = segment.next;
         }
         for (uint256 i = 0; i < history.length; ++i) {
             commitment =
-                ExtrasSlots.extend(commitment, history[i].lastCharge, history[i].rate, history[i].prorated);
+                ExtrasSlots.extend(commitment, history[i].lastCharge, history[i].rate, history[i].next);
         }
         if (commitment != extras.history()) revert HistoryMismatch(subscriptionId);
         _refund(subscriptionId, slot, words, chargeNumber, amount, cost);
@@ -242,11 +245,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
             (found.periodStart, found.periodEnd) = _periodOf(slot, words, words.step());
         }
         if (found.reason != DeclineReason.None || found.amount == 0) return found;
-        (bool ok, uint256 has) =
-            TokenCall.tryAllowance(words.token(), slot.payer(), address(this), gasleft());
-        if (!ok) found.reason = DeclineReason.TokenRefused;
-        else if (has < found.amount) found.reason = DeclineReason.Allowance;
-        else if (IERC20(words.token()).balanceOf(slot.payer()) < found.amount) found.reason = DeclineReason.Balance;
+        found.reason = _whyNot(words.token(), slot.payer(), found.amount);
     }
 
     /// @inheritdoc ISubscriptionsExtension
@@ -299,8 +298,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     /// @inheritdoc ISubscriptionsExtension
     function isTrialUsed(uint256 planId, address payer) external view returns (bool) {
-        PlanWords memory words = _existingPlan(planId);
-        return _trialUsed[words.registerId() << 16 | words.family()][payer];
+        return _trialUsed[_familyOf(_existingPlan(planId))][payer];
     }
 
     /// @inheritdoc ISubscriptionsExtension

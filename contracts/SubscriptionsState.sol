@@ -151,10 +151,11 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         emit Cancelled(id);
     }
 
-    /// @dev The payer agreed to a number of charges.
+    /// @dev The payer agreed to a number of charges, which begin after the trial.
     function _requireMinimum(SubscriptionSlot slot) internal view {
+        uint256 charges = slot.charges();
         uint256 agreed = PlanWordsOf.load(slot.planId()).minCharges();
-        if (slot.charges() < agreed) revert MinimumTerm(slot.charges(), agreed);
+        if (charges != 0 && charges < agreed) revert MinimumTerm(charges, agreed);
     }
 
     function _requireInPeriod(uint256 subscriptionId, SubscriptionSlot slot) internal view {
@@ -177,8 +178,9 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         RegisterSlot register
     ) internal view returns (Change memory change) {
         _requireInPeriod(subscriptionId, slot);
+        if (planId == slot.planId() && seats == extras.seats()) revert NothingToChange(subscriptionId);
         PlanWords memory old = PlanWordsOf.load(slot.planId());
-        _requireChangeable(slot, old, planId, words, register);
+        _requireChangeable(subscriptionId, slot, old, planId, words, register);
 
         uint256 newRate = _rate(words, seats);
         uint256 oldRate = old.rate(extras.seats());
@@ -214,6 +216,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     function _requireChangeable(
+        uint256 subscriptionId,
         SubscriptionSlot slot,
         PlanWords memory old,
         uint256 planId,
@@ -225,7 +228,14 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
             if (old.maxCharges() != 0) revert FixedTerm(slot.planId(), old.maxCharges());
             if (slot.charges() < old.minCharges()) revert MinimumTerm(slot.charges(), old.minCharges());
         }
-        if (words.maxCharges() != 0) revert FixedTerm(planId, words.maxCharges());
+        if (!words.isPlain()) {
+            if (words.maxCharges() != 0) revert FixedTerm(planId, words.maxCharges());
+            if (words.minCharges() != 0 && planId != slot.planId()) revert FixedTerm(planId, words.minCharges());
+            if (words.feeReceiver() == slot.payer()) revert PayerIsPayee(slot.payer());
+        }
+        if (slot.charges() == 0 && (words.trial() == 0 || words.family() != old.family())) {
+            revert TrialRunning(subscriptionId);
+        }
         if (slot.charges() == SubscriptionSlots.MAX_CHARGES) {
             revert FixedTerm(slot.planId(), SubscriptionSlots.MAX_CHARGES);
         }
@@ -239,6 +249,14 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         uint256 due = slot.nextDue();
         left = due - block.timestamp;
         whole = slot.isShifted() ? step.longest() : due - step.earlier(due, slot.anchorDay());
+    }
+
+    function _isTrialUsed(address payer, PlanWords memory words) internal view returns (bool) {
+        return words.trial() != 0 && _trialUsed[_familyOf(words)][payer];
+    }
+
+    function _familyOf(PlanWords memory words) internal pure returns (uint256) {
+        return words.registerId() << 16 | words.family();
     }
 
     // -------------------------------------------------------------- signatures
@@ -264,7 +282,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         fields[8] = bytes32(words.every());
         fields[9] = _unitHash(words.unit());
         fields[10] = bytes32(words.catchUp());
-        fields[11] = bytes32(words.trial());
+        fields[11] = bytes32(_isTrialUsed(mandate.payer, words) ? 0 : words.trial());
         fields[12] = PlanWordsOf.hashOf(mandate.planId);
         fields[13] = bytes32(mandate.salt);
         fields[14] = bytes32(mandate.validBefore);
@@ -287,6 +305,14 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     // ------------------------------------------------------------------ money
+
+    /// @dev What the payer lacks to pay `amount`, as far as the token tells.
+    function _whyNot(address token, address payer, uint256 amount) internal view returns (DeclineReason) {
+        (bool ok, uint256 found) = TokenCall.tryAllowance(token, payer, address(this), TokenCall.reserved());
+        if (ok && found < amount) return DeclineReason.Allowance;
+        (ok, found) = TokenCall.tryBalanceOf(token, payer, TokenCall.reserved());
+        return ok && found < amount ? DeclineReason.Balance : DeclineReason.None;
+    }
 
     /// @dev Collects a charge from a payer: the payee's part and the fee, or reverts with what was missing.
     function _collect(PlanWords memory words, address payer, uint256 amount) internal {

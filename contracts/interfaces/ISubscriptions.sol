@@ -58,7 +58,7 @@ interface ISubscriptionsCore is ISubscriptionsTypes {
 /// @title ISubscriptionsExtension
 /// @notice Plans, changes, refunds, and everything that can be read.
 interface ISubscriptionsExtension is ISubscriptionsTypes {
-    /// @notice Creates a plan; anyone may.
+    /// @notice Creates a plan, by its payee.
     /// @return planId Plans are numbered from 1.
     function createPlan(PlanTerms calldata terms) external returns (uint256 planId);
 
@@ -77,7 +77,8 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
     function cancelBySignature(uint256 subscriptionId, uint256 validBefore, bytes calldata signature) external;
 
     /// @notice The caller's emergency stop: ends those of its subscriptions that have not ended yet, whatever their
-    /// minimum, and makes mandates with these salts worthless. What is ended or used already is passed over.
+    /// minimum, and makes mandates with these salts worthless. What is not the caller's, has ended or is used already is
+    /// passed over.
     function stop(uint256[] calldata subscriptionIds, uint256[] calldata salts) external;
 
     /// @notice Stops the clock of an active subscription within its paid period: nothing is charged, and what is left of
@@ -98,8 +99,8 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
     /// @param chargeNumber The number of the charge, from 1.
     function refund(uint256 subscriptionId, uint256 chargeNumber, uint256 amount) external;
 
-    /// @notice As `refund`, of a subscription whose plan or seats were changed.
-    /// @param history What charges cost before each change, oldest first.
+    /// @notice As `refund`, of a subscription whose plan or seats were changed, or that used credit.
+    /// @param history What was paid, oldest first.
     function refundChanged(
         uint256 subscriptionId,
         uint256 chargeNumber,

@@ -38,7 +38,7 @@ interface ISubscriptionsTypes {
     }
 
     /// @notice The immutable terms of a plan.
-    /// @param payee Who receives the charges, and who may cancel and refund.
+    /// @param payee Who receives the charges, and who creates the plan and may cancel and refund.
     /// @param price Units of the token per period.
     /// @param token The ERC-20 token in which charges are made.
     /// @param every How many of `unit` make a period.
@@ -78,8 +78,8 @@ interface ISubscriptionsTypes {
     /// `Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,
     /// uint256 seats,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,
     /// uint256 salt,uint256 validBefore)`,
-    /// with periodUnit one of "second", "day", "week", "month", "year", and terms the plan's `termsHash`, which binds the
-    /// rest of them.
+    /// with periodUnit one of "second", "day", "week", "month", "year", trialSeconds 0 where the payer had the trial
+    /// already, and terms the plan's `termsHash`, which binds the rest of them.
     /// @param payer Who pays and signs.
     /// @param planId The plan.
     /// @param seats How many seats; 0 where the plan sells none.
@@ -111,7 +111,7 @@ interface ISubscriptionsTypes {
     /// @param anchorDay The day of the month on which calendar periods start, where the month has it.
     /// @param seats How many seats are paid for.
     /// @param credit Units of the token that the next charges take less.
-    /// @param history Commits to what charges cost before each change of the plan; 0 where there was none.
+    /// @param history Commits to what was paid for charges that were not the plan's price; 0 where there are none.
     struct Subscription {
         address payer;
         uint256 planId;
@@ -124,12 +124,13 @@ interface ISubscriptionsTypes {
         uint256 history;
     }
 
-    /// @notice What charges cost before a change: those up to number `lastCharge` `rate` each, and the next one, made by
-    /// the change itself, `prorated`; 0 where the change charged nothing.
+    /// @notice What the payer paid for charges: `rate` for each up to number `lastCharge`, and `next` for the one after it.
+    /// Written down where a charge is not the plan's price any more: before a change, and where credit pays a part.
+    /// @param next 2^256 - 1 where the change charged nothing.
     struct Segment {
         uint256 lastCharge;
         uint256 rate;
-        uint256 prorated;
+        uint256 next;
     }
 
     /// @notice What a charge would do now.
@@ -218,7 +219,7 @@ interface ISubscriptionsTypes {
     error NotAContract(address account);
     /// @notice Money that this contract were paid could never leave it.
     error PayeeRefused(address payee);
-    /// @notice Payer and payee are one account: nothing would be paid.
+    /// @notice The payer would receive the charge or its fee: nothing would be paid.
     error PayerIsPayee(address account);
     /// @notice A period is between one second and 100 years.
     error PeriodOutOfRange(uint256 foundSeconds, uint256 allowedSeconds);
@@ -243,16 +244,20 @@ interface ISubscriptionsTypes {
     error UnknownCharge(uint256 subscriptionId, uint256 chargeNumber, uint256 charges);
     error RefundTooHigh(uint256 requested, uint256 refundable);
     error PlanIsArchived(uint256 planId);
-    /// @notice A trial or grace without any charge, a fee without receiver, a minimum above the maximum.
+    /// @notice A fee without receiver or a receiver without fee, the payee as its own receiver, a minimum above the maximum.
     error TermsContradict();
     error FeeTooHigh(uint256 found, uint256 allowed);
     /// @notice Seats are sold from 1, by plans with a price per seat.
     error SeatsOutOfRange(uint256 found, uint256 allowed);
-    /// @notice The payer agreed to more charges.
+    /// @notice The payer agreed to more charges, and is not in the trial any more.
     error MinimumTerm(uint256 charges, uint256 agreed);
     error RegisterFull(uint256 registerId);
-    /// @notice Plans that end after a number of charges are not changed: a change may charge on its own.
-    error FixedTerm(uint256 planId, uint256 maxCharges);
+    /// @notice Plans with a maximum are not changed, nor changed to, nor are those with a minimum changed to: a change may
+    /// charge on its own, and charges are what such terms count.
+    error FixedTerm(uint256 planId, uint256 charges);
+    /// @notice In its trial a subscription changes to plans of the same family that have a trial.
+    error TrialRunning(uint256 subscriptionId);
+    error NothingToChange(uint256 subscriptionId);
     /// @notice A subscription stays with its payee and token.
     error AnotherRegister(uint256 found, uint256 expected);
     /// @notice The change costs more than the payer agreed to pay now.

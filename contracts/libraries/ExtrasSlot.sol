@@ -6,13 +6,15 @@ pragma solidity ^0.8.28;
 ///
 ///     seats 24 | credit 96 | history 128 | (8 free)
 ///
-/// `history` commits to what charges cost before each change, half of a keccak256: what bounds refunds of old charges.
+/// `history` commits to what was paid for charges that were not the plan's price, half of a keccak256: it bounds refunds.
 type ExtrasSlot is uint256;
 
 using ExtrasSlots for ExtrasSlot global;
 
 library ExtrasSlots {
     uint256 internal constant MAX_SEATS = type(uint24).max;
+    /// @dev In place of what the next charge paid, where a change charged nothing.
+    uint256 internal constant NO_CHARGE = type(uint256).max;
     uint256 internal constant MAX_CREDIT = type(uint96).max;
 
     uint256 private constant CREDIT_AT = 24;
@@ -23,14 +25,13 @@ library ExtrasSlots {
         return ExtrasSlot.wrap(seats_ | credit_ << CREDIT_AT | history_ << HISTORY_AT);
     }
 
-    /// @dev The commitment after one more change: charges up to `lastCharge` cost `rate` each, and the next one, where
-    /// `prorated` is not zero, that much. Zero only where there was no change.
-    function extend(uint256 history_, uint256 lastCharge, uint256 rate, uint256 prorated)
+    /// @dev The commitment to one more {ISubscriptionsTypes.Segment}. Zero only where there is none.
+    function extend(uint256 history_, uint256 lastCharge, uint256 rate, uint256 next)
         internal
         pure
         returns (uint256)
     {
-        return uint128(uint256(keccak256(abi.encode(history_, lastCharge, rate, prorated)))) | 1;
+        return uint128(uint256(keccak256(abi.encode(history_, lastCharge, rate, next)))) | 1;
     }
 
     function seats(ExtrasSlot slot) internal pure returns (uint256) {
@@ -45,7 +46,15 @@ library ExtrasSlots {
         return uint128(ExtrasSlot.unwrap(slot) >> HISTORY_AT);
     }
 
-    function withCredit(ExtrasSlot slot, uint256 credit_) internal pure returns (ExtrasSlot) {
-        return pack(slot.seats(), credit_, slot.history());
+    /// @dev After charge `chargeNumber`, for which credit paid all of `rate` but `paid`.
+    function withCreditUsed(ExtrasSlot slot, uint256 chargeNumber, uint256 rate, uint256 paid)
+        internal
+        pure
+        returns (ExtrasSlot)
+    {
+        unchecked {
+            uint256 history_ = extend(slot.history(), chargeNumber - 1, rate, paid);
+            return pack(slot.seats(), slot.credit() - (rate - paid), history_);
+        }
     }
 }

@@ -77,7 +77,7 @@ library PlanWordsOf {
         });
     }
 
-    /// @dev Every plan has a register, and registers are numbered from 1.
+    /// @dev Every plan has a token.
     function exists(PlanWords memory words) internal pure returns (bool) {
         return words.grid != 0;
     }

@@ -98,12 +98,6 @@ library SubscriptionSlots {
         );
     }
 
-    function withPayer(SubscriptionSlot slot, address payer_) internal pure returns (SubscriptionSlot) {
-        return SubscriptionSlot.wrap(
-            (SubscriptionSlot.unwrap(slot) & ~uint256(type(uint160).max)) | uint160(payer_)
-        );
-    }
-
     function withExtras(SubscriptionSlot slot) internal pure returns (SubscriptionSlot) {
         return SubscriptionSlot.wrap(SubscriptionSlot.unwrap(slot) | HAS_EXTRAS);
     }

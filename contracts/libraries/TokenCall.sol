@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ISubscriptionsTypes} from "../interfaces/ISubscriptionsTypes.sol";
+
 /// @title TokenCall
 /// @notice Token calls that can fail without failing the caller: bounded gas, bounded copy of the answer, no revert.
 /// @dev OpenZeppelin's `trySafeTransferFrom` forwards all gas; inside a batch a hostile token could burn it and take the
@@ -19,10 +21,12 @@ library TokenCall {
     error InsufficientGas(uint256 found, uint256 needed);
 
     /// @notice Moves `amount` of `token` from `from` to `to` by allowance.
-    /// @return ok False where the token reverted, answered anything but true, ran over `GAS`, or is no contract.
-    /// A token that returns nothing counts as moved: the caller compares balances.
+    /// @return ok False where the token reverted, ran over `GAS`, or is no contract. A token that returns nothing counts as
+    /// moved: the caller compares balances. One that answers anything but true may have moved all the same: what it did
+    /// must be undone, so this reverts with AmountMismatch.
     function tryTransferFrom(address token, address from, address to, uint256 amount) internal returns (bool ok) {
         uint256 gasLimit = reserved();
+        bool lied;
         assembly ("memory-safe") {
             let data := mload(0x40)
             mstore(data, shl(224, 0x23b872dd)) // transferFrom(address,address,uint256)
@@ -33,9 +37,10 @@ library TokenCall {
             if ok {
                 switch returndatasize()
                 case 0 { ok := iszero(iszero(extcodesize(token))) }
-                default { ok := and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1)) }
+                default { lied := iszero(and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1))) }
             }
         }
+        if (lied) revert ISubscriptionsTypes.AmountMismatch(0, amount);
     }
 
     /// @notice The balance of `account`, or (false, 0) where the token does not say within `gasLimit`.
