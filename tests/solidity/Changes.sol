@@ -46,7 +46,6 @@ abstract contract Changes is Money {
         bool restarts;
     }
 
-    mapping(uint256 id => Segment[]) internal segments;
     /// @dev What the payer of a subscription asked for.
     mapping(uint256 id => Terms) internal asked;
     mapping(uint256 id => Worth) private _worth;
@@ -61,10 +60,12 @@ abstract contract Changes is Money {
     /// @dev Whether the payer may change to that plan and number of seats now.
     function _isChangeable(uint256 id, uint256 planId, uint256 seats) internal view returns (bool) {
         Subscription storage row = rows[id];
-        if (!_isInPeriod(id) || !_mayLeave(id) || !_sells(planId, seats)) return false;
-        if (registerOf[row.planId - 1] != registerOf[planId - 1]) return false;
-        if (_termsOf(row.planId).maxCharges > 0 || _termsOf(planId).maxCharges > 0) return false;
-        return planId == row.planId || !archived[planId];
+        (PlanTerms storage old, PlanTerms storage terms) = (_termsOf(row.planId), _termsOf(planId));
+        if (!_isInPeriod(id) || row.charges < old.minCharges || old.maxCharges > 0 || terms.maxCharges > 0) return false;
+        if (registerOf[row.planId - 1] != registerOf[planId - 1] || !_sells(planId, seats)) return false;
+        if (terms.feeReceiver == row.payer) return false;
+        if (row.charges == 0 && (terms.trial == 0 || terms.family != old.family)) return false;
+        return planId == row.planId ? seats != row.seats : !archived[planId] && terms.minCharges == 0;
     }
 
     /// @dev What it must cost, from the clock and the events alone.
@@ -98,25 +99,24 @@ abstract contract Changes is Money {
         Change memory change = _costOf(id, planId, seats);
 
         Subscription storage row = rows[id];
-        if (row.charges > 0) _commit(id, change);
+        (uint256 charges, uint256 oldRate) = (row.charges, _rateOf(row.planId, row.seats));
         _judge(id, change, planId, seats);
         (row.planId, row.seats, row.credit) = (planId, seats, row.credit + change.credited);
-        uint256 periods = _periods(id, planId, change.restarts);
-        if (change.charged > 0) periods = _onCharge(id, logs, change.charged, periods);
+        if (change.restarts) {
+            _restarts(id, planId);
+            _buys(id, row.nextDue - _now(), _rateOf(planId, seats));
+        }
+        if (change.charged > 0) _onCharge(id, logs, change.charged);
         else vm.assertEq(logs.length, 1, "Inv-1: this change charges nothing");
+        if (charges > 0) {
+            _tellsOf(id, charges, oldRate, change.charged > 0 ? paidIn[id][charges + 1] : type(uint256).max);
+        }
         (, uint256 credit) = abi.decode(last.data, (uint256, uint256));
         vm.assertEq(credit, row.credit, "Inv-14: the credit that is left");
         vm.assertLe(credit, paidFor[id], "Inv-14: no more credit than was paid");
     }
 
-    /// @dev The end of the period that is served after the change.
-    function _periods(uint256 id, uint256 planId, bool restarts) private returns (uint256) {
-        if (restarts) _restarts(id, planId);
-        if (restarts) _buys(id, rows[id].nextDue - _now(), _rateOf(planId, rows[id].seats));
-        return rows[id].nextDue;
-    }
-
-    function _onCharge(uint256 id, Vm.Log[] memory logs, uint256 cost, uint256 end) private returns (uint256) {
+    function _onCharge(uint256 id, Vm.Log[] memory logs, uint256 cost) private {
         vm.assertTrue(logs.length == 2 || logs.length == 3, "Inv-1: this change charges");
         if (logs.length == 3) {
             vm.assertEq(logs[0].topics[0], CreditUsed.selector, "credit first");
@@ -129,10 +129,9 @@ abstract contract Changes is Money {
         (uint256 number, uint256 from, uint256 to, uint256 amount) =
             abi.decode(log.data, (uint256, uint256, uint256, uint256));
         vm.assertEq(from, _now(), "what is charged begins now");
-        vm.assertEq(to, end, "Inv-5: and ends with the period");
+        vm.assertEq(to, rows[id].nextDue, "Inv-5: and ends with the period");
         vm.assertLe(amount, asked[id].maxToPay, "Inv-1: no more than the payer agreed to pay");
         _pays(id, number, amount, cost);
-        return end;
     }
 
     /// @dev The bound above, after the change or, of a period that it ends, before the next.
@@ -163,16 +162,6 @@ abstract contract Changes is Money {
         vm.assertTrue(-most <= gap && gap <= most, "Inv-14: less than a unit for each change");
         int256 moved = int256(worth.rate * left / worth.whole) - int256(worth.rateThen * left / worth.whole);
         vm.assertTrue(worth.paid - worth.paidThen == moved, "Inv-14: back and forth in a second is nothing");
-    }
-
-    /// @dev What charges cost until now, as refunds must be told.
-    function _commit(uint256 id, Change memory change) private {
-        Subscription storage row = rows[id];
-        Segment memory segment =
-            Segment(row.charges, _rateOf(row.planId, row.seats), change.restarts ? 0 : change.charged);
-        segments[id].push(segment);
-        bytes32 link = keccak256(abi.encode(row.history, segment));
-        row.history = uint128(uint256(link)) | 1;
     }
 
     /// @dev A month is at most 31 days, a year 366.

@@ -14,8 +14,10 @@ abstract contract Money is Periods {
         uint256 amount;
     }
 
-    /// @dev What each charge cost, credit included: what can be given back of it.
-    mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal costs;
+    /// @dev What was paid for each charge, credit not counted: what can be given back of it.
+    mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal paidIn;
+    /// @dev What refunds must tell of charges that were not the plan's price.
+    mapping(uint256 id => Segment[]) internal segments;
     mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal givenBack;
     /// @dev What the payer paid in all charges.
     mapping(uint256 id => uint256) internal paidFor;
@@ -47,12 +49,10 @@ abstract contract Money is Periods {
 
     /// @dev A charge of `cost`: credit pays what it can, the payer the rest of it.
     function _pays(uint256 id, uint256 chargeNumber, uint256 amount, uint256 cost) internal {
+        _judgeAmount(id, chargeNumber, amount, cost);
         Subscription storage row = rows[id];
         PlanTerms storage terms = _termsOf(row.planId);
-        vm.assertEq(chargeNumber, row.charges + 1, "charges are numbered without gaps");
-        vm.assertEq(amount + _creditUsed, cost, "Inv-1: the price agreed to, credit included");
-        if (amount > 0) vm.assertEq(row.credit, 0, "Inv-14: credit is used before the payer pays");
-        (row.charges, costs[id][chargeNumber], _creditUsed) = (chargeNumber, cost, 0);
+        (row.charges, paidIn[id][chargeNumber], _creditUsed) = (chargeNumber, amount, 0);
         paidFor[id] += amount;
         Total storage total = _charges[registerOf[row.planId - 1]];
         (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
@@ -63,6 +63,19 @@ abstract contract Money is Periods {
         vm.assertEq(_keptAt, _kept.length, "Inv-3: only a part of the charge is kept");
         delete _kept;
         _keptAt = 0;
+    }
+
+    function _judgeAmount(uint256 id, uint256 chargeNumber, uint256 amount, uint256 cost) private view {
+        vm.assertEq(chargeNumber, rows[id].charges + 1, "charges are numbered without gaps");
+        vm.assertEq(amount + _creditUsed, cost, "Inv-1: the price agreed to, credit included");
+        if (amount > 0) vm.assertEq(rows[id].credit, 0, "Inv-14: credit is used before the payer pays");
+    }
+
+    /// @dev One more segment of the subscription's history.
+    function _tellsOf(uint256 id, uint256 lastCharge, uint256 rate, uint256 next) internal {
+        segments[id].push(Segment(lastCharge, rate, next));
+        bytes32 link = keccak256(abi.encode(rows[id].history, lastCharge, rate, next));
+        rows[id].history = uint128(uint256(link)) | 1;
     }
 
     /// @dev Directly, or by the contract, which keeps it for them.
@@ -97,7 +110,7 @@ abstract contract Money is Periods {
         vm.assertTrue(chargeNumber > 0 && chargeNumber <= row.charges, "Inv-8: a charge that was made");
         vm.assertTrue(amount > 0, "Inv-8: something");
         givenBack[id][chargeNumber] += amount;
-        vm.assertLe(givenBack[id][chargeNumber], costs[id][chargeNumber], "Inv-8: refunds within the charge's cost");
+        vm.assertLe(givenBack[id][chargeNumber], paidIn[id][chargeNumber], "Inv-8: refunds within what was paid");
         Total storage total = _refunds[registerOf[row.planId - 1]];
         (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
         _moved(terms.token, terms.payee, row.payer, amount);
@@ -111,7 +124,7 @@ abstract contract Money is Periods {
         Subscription storage row = rows[id];
         PlanTerms storage terms = _termsOf(row.planId);
         if (!_isHonest(terms.token, row.payer)) return;
-        vm.assertTrue(!_isMutual(id) || reason != DeclineReason.TokenRefused, "Inv-7: nothing to refuse");
+        vm.assertTrue(reason != DeclineReason.TokenRefused, "Inv-7: nothing to refuse");
         uint256 amount = _dueOf(id);
         if (allowance) {
             // As it is after the batch, in which allowances only sink.
@@ -128,11 +141,6 @@ abstract contract Money is Periods {
         Subscription storage row = rows[id];
         uint256 rate = _rateOf(row.planId, row.seats);
         return row.credit < rate ? rate - row.credit : 0;
-    }
-
-    /// @dev Payer and receivers are different accounts: nobody would be paid by themselves.
-    function _isMutual(uint256 id) internal view returns (bool) {
-        return _termsOf(rows[id].planId).feeReceiver != rows[id].payer;
     }
 
     // ------------------------------------------------------------- comparison

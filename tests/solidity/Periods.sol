@@ -68,9 +68,9 @@ abstract contract Periods is Plans {
         return rows[id].status == Status.Active && rows[id].nextDue > _now();
     }
 
-    /// @dev Whether the payer is free to leave.
+    /// @dev Whether the payer is free to leave: in the trial, and after the charges agreed to.
     function _mayLeave(uint256 id) internal view returns (bool) {
-        return rows[id].charges >= _termsOf(rows[id].planId).minCharges;
+        return rows[id].charges == 0 || rows[id].charges >= _termsOf(rows[id].planId).minCharges;
     }
 
     // ----------------------------------------------------------------- events
@@ -81,6 +81,7 @@ abstract contract Periods is Plans {
         vm.assertEq(id, _nextIn(registerId), "subscriptions are numbered without gaps");
         vm.assertTrue(!archived[planId], "Inv-1: an archived plan takes nobody");
         vm.assertTrue(_sells(planId, seats), "Inv-1: seats that the plan sells");
+        vm.assertTrue(payer != terms.payee && payer != terms.feeReceiver, "nobody pays themselves");
         bool trial = terms.trial > 0 && !trialUsed[registerId][terms.family][payer];
         vm.assertEq(firstDue, _now() + (trial ? terms.trial : 0), "Inv-15: one trial, as long as agreed");
         if (trial) {

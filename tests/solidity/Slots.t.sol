@@ -78,13 +78,20 @@ contract SlotsTest is Forge, ISubscriptionsTypes {
         vm.assertTrue(slot.hasExtras() == parts.hasExtras, "extras");
     }
 
-    function testFuzz_extras(uint24 seats, uint96 credit, uint128 history, uint96 later) public pure {
+    function testFuzz_extras(uint24 seats, uint96 credit, uint128 history, uint96 used, uint16 charge, uint96 paid)
+        public
+        pure
+    {
+        used = uint96(bound(used, 0, credit));
+        charge = charge == 0 ? 1 : charge;
         ExtrasSlot slot = ExtrasSlots.pack(seats, credit, history);
         vm.assertEq(slot.credit(), credit, "credit");
-        slot = slot.withCredit(later);
-        vm.assertEq(slot.seats(), seats, "seats");
-        vm.assertEq(slot.credit(), later, "later credit");
         vm.assertEq(slot.history(), history, "history");
+        slot = slot.withCreditUsed(charge, uint256(paid) + used, paid);
+        vm.assertEq(slot.seats(), seats, "seats");
+        vm.assertEq(slot.credit(), credit - used, "what is left of the credit");
+        uint256 link = ExtrasSlots.extend(history, charge - 1, uint256(paid) + used, paid);
+        vm.assertEq(slot.history(), link, "what was paid is told");
     }
 
     /// @dev A link is never zero: zero says that nothing was changed.

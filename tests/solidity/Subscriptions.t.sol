@@ -15,7 +15,6 @@ contract SubscriptionsTest is Forge {
     uint256 private constant CAMPAIGN = 2_500;
 
     Handler private _handler;
-    event Counted(string, uint256);
 
     function setUp() public {
         _handler = new Handler();
@@ -34,13 +33,15 @@ contract SubscriptionsTest is Forge {
 
     /// @dev Charging, changing and the passing of time more often than the rest.
     function _actions() private view returns (bytes4[] memory actions) {
-        bytes4[34] memory often = [
+        bytes4[36] memory often = [
             _handler.charge.selector,
             _handler.charge.selector,
             _handler.charge.selector,
             _handler.chargeOne.selector,
             _handler.chargeOne.selector,
             _handler.chargeStarved.selector,
+            _handler.claim.selector,
+            _handler.claim.selector,
             _handler.claim.selector,
             _handler.pass.selector,
             _handler.passToBoundary.selector,
@@ -117,13 +118,13 @@ contract SubscriptionsTest is Forge {
             _act(actions, step);
             if (step % 100 < 99) continue;
             _handler.assertInvariants();
+            _handler.assertAtTheEnd();
             for (uint256 i = 0; i < all.length; ++i) {
                 sums[i] += _handler.done(all[i]);
             }
             afterChange += _handler.done("refunded after a change");
             _handler = new Handler();
         }
-        for (uint256 i = 0; i < all.length; ++i) emit Counted(all[i], sums[i]);
         vm.assertTrue(afterChange > 0, "refunded after a change");
         for (uint256 i = 0; i < all.length; ++i) {
             vm.assertTrue(sums[i] > 0, all[i]);
@@ -157,7 +158,41 @@ contract SubscriptionsTest is Forge {
         _handler.assertInvariants();
     }
 
+    /// @dev E02: a token that takes its fee from the larger part, which is the platform's.
+    function test_E02_the_receiver_of_a_fee_gets_all_of_it() public {
+        uint256 usdt = 7; // of a plan that pays all but a thousandth to the platform
+        _handler.pass(1_000_002);
+        _handler.setFee(5);
+        _handler.chargeOne(usdt);
+        vm.assertEq(_handler.done("undone"), 1, "the payee lacks nothing, the platform does");
+        _handler.setFee(0);
+        _handler.chargeOne(usdt);
+        vm.assertEq(_handler.done("paid alone"), 1, "paid");
+        _handler.assertInvariants();
+    }
+
+    function test_E07_what_a_blocked_payee_was_paid_is_kept_for_it() public {
+        uint256 daily = 8;
+        _handler.subscribe(0, 9, 0, 1); // in USDC
+        _handler.pass(1 days + 2);
+        _handler.blockAccount(1, 0); // USDC blocks the payee
+        _handler.chargeOne(daily);
+        _handler.claim(0, 0);
+        vm.assertEq(_handler.done("kept"), 1, "kept");
+        vm.assertEq(_handler.done("claimed"), 0, "still blocked");
+        _handler.assertInvariants();
+        _handler.blockAccount(3, 0); // nobody any more
+        _handler.claim(0, 0);
+        vm.assertEq(_handler.done("claimed"), 1, "claimed");
+        _handler.assertInvariants();
+    }
+
     function invariant_the_halves_match() public {
         _handler.assertInvariants();
+    }
+
+    /// @dev Forge asks for this one by name, at the end of each run.
+    function afterInvariant() public view {
+        _handler.assertAtTheEnd();
     }
 }
