@@ -121,7 +121,8 @@ class Business:
     ) -> int:
         """A new plan's number; `more` are further terms, by their names in PlanTerms."""
         terms = PlanTerms(payee or self.payee, price, token or self.token, every, unit, **more)
-        return self._created(self.call(self.operator, "createPlan", plan_tuple(terms)), PlanCreated)
+        self.anvil.fund(terms.payee)
+        return self._created(self.call(terms.payee, "createPlan", plan_tuple(terms)), PlanCreated)
 
     def terms_hash(self, plan_id: int) -> bytes:
         """What a payer agrees to, as the contract has it."""

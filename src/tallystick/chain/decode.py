@@ -104,7 +104,7 @@ def _plan_created(topics: bytes, data: bytes) -> Event:
         family=_uint(data, 12, MOST_FAMILIES),
         fee_receiver=receiver,
     )
-    if (receiver is None) != (terms.fee_bps == 0):
+    if (receiver is None) != (terms.fee_bps == 0) or receiver == terms.payee:
         raise ValueError(f"the contract makes no plan with a fee of {terms.fee_bps} for {receiver}")
     return PlanCreated(_uint(topics, 0, MOST_PLANS), _uint(topics, 1, MOST_REGISTERS), terms)
 

@@ -304,8 +304,8 @@ class Books:
         if charge is None:
             refuse(recorded, f"it refunds charge {event.charge_number}, which is unknown")
         self.refunded_units[key] += event.amount_units
-        if self.refunded_units[key] > charge.gross_units:
-            refuse(recorded, f"{self.refunded_units[key]} units refunded of a charge of {charge.gross_units}")
+        if self.refunded_units[key] > charge.total_units:
+            refuse(recorded, f"{self.refunded_units[key]} units refunded of a charge of {charge.total_units}")
         credit_note = credit_note_for(
             event,
             recorded.origin,

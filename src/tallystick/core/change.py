@@ -2,8 +2,9 @@
 
 The mirror image of the contract's `changePlan`, to the unit. Where the new plan's periods have the same length, the
 difference of what is left of the period moves: each rate's part is rounded down, and the payer pays, or is credited,
-one less the other. Where they have another length a new period begins now and is charged in full, and what is left of
-the old one is credited first. Whoever was not charged yet, in a trial, changes for nothing.
+one less the other. Where they have another length, or a calendar period was paused, a new period begins now and is
+charged in full, and what is left of the old one is credited first. Whoever was not charged yet, in a trial, changes for
+nothing.
 """
 
 from __future__ import annotations
@@ -35,13 +36,17 @@ class Quote(NamedTuple):
         return self.charged_units - self.credit_used_units
 
 
+NO_CHARGE = 2**256 - 1
+"""In place of what the next charge paid, where a change charged nothing."""
+
+
 class Segment(NamedTuple):
-    """What charges cost before a change: those up to number `last_charge` `rate_units` each, and the next one, made by
-    the change itself within a period, `prorated_units`; 0 where it made none or began a new period."""
+    """What the payer paid for charges, written down where one is not the plan's rate: before a change, and where credit
+    pays a part. `rate_units` for each up to number `last_charge`, `next_units` for the one after it, or NO_CHARGE."""
 
     last_charge: int
     rate_units: int
-    prorated_units: int
+    next_units: int
 
 
 def quote(subscription: Subscription, terms: PlanTerms, new_terms: PlanTerms, seats: int, time: int) -> Quote:
@@ -55,7 +60,8 @@ def quote(subscription: Subscription, terms: PlanTerms, new_terms: PlanTerms, se
     left, whole = _left(subscription, terms, time)
     old_value = terms.rate(subscription.seats) * left // whole
     new_rate, anchor_day = new_terms.rate(seats), subscription.anchor_day
-    restarts = terms.period.step != new_terms.period.step
+    unmeasured = subscription.shifted and terms.period.is_calendar
+    restarts = terms.period.step != new_terms.period.step or unmeasured
     if restarts:
         charged = new_rate
         credit += old_value
@@ -71,7 +77,8 @@ def quote(subscription: Subscription, terms: PlanTerms, new_terms: PlanTerms, se
 
 def _left(subscription: Subscription, terms: PlanTerms, time: int) -> tuple[int, int]:
     """The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on the grid
-    and counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it."""
+    and counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it. A calendar
+    one ends with a change, or an upgrade would be measured by another length than the downgrade before it."""
     due = subscription.next_due
     if subscription.shifted:
         return due - time, terms.period.longest
@@ -92,7 +99,7 @@ def changed(subscription: Subscription, plan_id: int, seats: int, done: Quote) -
 
 
 def commitment(history: Iterable[Segment]) -> int:
-    """What the contract keeps of a subscription's changes, oldest first: its `history` on chain; 0 for none."""
+    """What the contract keeps of a subscription's segments, oldest first: its `history` on chain; 0 for none."""
     found = 0
     for segment in history:
         words = b"".join(value.to_bytes(32, "big") for value in (found, *segment))
@@ -102,25 +109,35 @@ def commitment(history: Iterable[Segment]) -> int:
 
 def objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int, time: int) -> str | None:
     """Why a change at `time` is not allowed, as the contract judges; None where it is. `plan` is the subscription's."""
-    old, new = plan.terms, new_plan.terms
-    fewest, most = new.seats_allowed()
+    fewest, most = new_plan.terms.seats_allowed()
     if subscription.status != Status.ACTIVE:
         return f"subscription {subscription.subscription_id} is {subscription.status.name.lower()}"
     if subscription.next_due <= time:
         return f"a charge is due since {subscription.next_due}"
+    if refused := _refused(subscription, plan, new_plan, seats):
+        return refused
+    if not fewest <= seats <= most:
+        return f"plan {new_plan.plan_id} has {fewest} to {most} seats, not {seats}"
+    credit = quote(subscription, plan.terms, new_plan.terms, seats, time).credit_units
+    return f"{credit} units of credit are left, at most {MOST_UNITS} can be" if credit > MOST_UNITS else None
+
+
+def _refused(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int) -> str | None:
+    """Why the two plans do not allow the change."""
+    old, new, name = plan.terms, new_plan.terms, f"plan {new_plan.plan_id}"
+    is_another = new_plan.plan_id != plan.plan_id
+    if not is_another and seats == subscription.seats:
+        return "nothing changes"
     if new_plan.register_id != plan.register_id:
-        return (
-            f"plan {new_plan.plan_id} is of register {new_plan.register_id}, plan {plan.plan_id} of {plan.register_id}"
-        )
+        return f"{name} is of register {new_plan.register_id}, plan {plan.plan_id} of {plan.register_id}"
     if old.max_charges or new.max_charges or subscription.charges == MAX_CHARGES:
         return "plans that end after a number of charges are not changed"
     if subscription.charges < old.min_charges:
         return f"{subscription.charges} charges were made, {old.min_charges} were agreed to"
-    if new_plan.archived and new_plan.plan_id != plan.plan_id:
-        return f"plan {new_plan.plan_id} is archived"
-    if not fewest <= seats <= most:
-        return f"plan {new_plan.plan_id} has {fewest} to {most} seats, not {seats}"
-    credit = quote(subscription, old, new, seats, time).credit_units
-    if credit > MOST_UNITS:
-        return f"{credit} units of credit are left, at most {MOST_UNITS} can be"
+    if is_another and (new.min_charges or new_plan.archived):
+        return f"{name} {'is archived' if new_plan.archived else 'has a minimum of charges'}"
+    if new.fee_receiver == subscription.payer:
+        return f"{subscription.payer} receives the fee of {name}"
+    if not subscription.charges and (not new.trial or new.family != old.family):
+        return f"the trial goes on, and {name} has none, or that of another family"
     return None

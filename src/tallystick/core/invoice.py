@@ -7,6 +7,7 @@ kind.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -64,11 +65,6 @@ class Invoice(NamedTuple):
     fiat: FiatValue | None
     corrects: int | None
     origin: Origin
-
-    @property
-    def gross_units(self) -> int:
-        """What was charged before credit, which is the most that can be refunded: credit was paid for as well."""
-        return sum(line.amount_units for line in self.lines if line.amount_units > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +167,7 @@ def credit_note_for(
     )
 
 
+@functools.lru_cache(maxsize=1_024)
 def period_word(period: Period) -> str:
     """How a line names the period: `month`, `period of 30 seconds`."""
     return str(period) if period.every == 1 else f"period of {period}"

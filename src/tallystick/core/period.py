@@ -48,6 +48,11 @@ class Period:
         return self.every * _SECONDS.get(self.unit, 0), self.every * _MONTHS.get(self.unit, 0)
 
     @property
+    def is_calendar(self) -> bool:
+        """Whether it is counted in calendar months, so that not every one is as long as the next."""
+        return self.unit in _MONTHS
+
+    @property
     def longest(self) -> int:
         """The most seconds that it can last: years of 366 days, and 31 days for each month beyond them."""
         seconds, months = self.step
