@@ -133,7 +133,7 @@ class Subscriptions:
         return _subscription(subscription_id, self._read("subscription", subscription_id))
 
     def commitment(self, subscription_id: int) -> int:
-        """What the contract remembers of a subscription's changes, a hash; 0 where plan and seats were never changed.
+        """What the contract remembers of charges that were not the plan's rate, a hash; 0 where there are none.
 
         Raises UnknownSubscription.
         """
@@ -175,10 +175,11 @@ class Subscriptions:
     # --- Plans and consent ---
 
     def create_plan(self, terms: PlanTerms) -> Sent:
-        """Anyone creates a plan. Events: RegisterOpened for the first of a payee and token, PlanCreated.
+        """The sender, who is the payee, creates a plan. Events: RegisterOpened for its first in the token, PlanCreated.
 
         The contract checks payee, token, price, period, fee and that the terms do not contradict each other. Raises
-        ZeroAddress, PayeeRefused, ZeroAmount, NotAContract, PeriodOutOfRange, FeeTooHigh or TermsContradict.
+        ZeroAddress, NotAuthorized, PayeeRefused, ZeroAmount, NotAContract, PeriodOutOfRange, FeeTooHigh or
+        TermsContradict.
         """
         return self._send("createPlan", terms_values(terms))
 
@@ -244,9 +245,9 @@ class Subscriptions:
         """The payer changes plan, seats or both, within a paid period or a trial, and pays at most that much now.
 
         Events: CreditUsed and Charged where the change charges, then PlanChanged. Raises UnknownSubscription,
-        NotAuthorized, UnknownPlan, TermsChanged, NotActive, ChargeDue, AnotherRegister, FixedTerm, MinimumTerm,
-        PlanIsArchived, SeatsOutOfRange, CreditTooHigh, ToPayTooHigh, AllowanceTooLow, BalanceTooLow, TokenRefused or
-        AmountMismatch.
+        NotAuthorized, UnknownPlan, TermsChanged, NotActive, ChargeDue, NothingToChange, AnotherRegister, FixedTerm,
+        MinimumTerm, TrialRunning, PayerIsPayee, PlanIsArchived, SeatsOutOfRange, CreditTooHigh, ToPayTooHigh,
+        AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
         """
         values = (subscription_id, plan.plan_id, plan.terms_hash(), seats, max_to_pay_units)
         return self._send("changePlan", *values)
@@ -270,8 +271,8 @@ class Subscriptions:
         return self._send("cancelBySignature", subscription_id, valid_before, signature)
 
     def stop(self, subscription_ids: Sequence[int], salts: Sequence[int] = ()) -> Sent:
-        """The payer's emergency stop, whatever the plans' minimum: Cancelled for each subscription that had not ended,
-        MandateRevoked for each salt that was not used. Raises UnknownSubscription or NotAuthorized."""
+        """The payer's emergency stop, whatever the plans' minimum: Cancelled for each of its subscriptions that had not
+        ended, MandateRevoked for each salt that was not used. What is not the sender's is passed over."""
         return self._send("stop", list(subscription_ids), list(salts))
 
     def pause(self, subscription_id: int) -> Sent:
@@ -290,7 +291,7 @@ class Subscriptions:
     ) -> Sent:
         """The sender, who is the payee, gives back a part or all of a charge, by its allowance. Event: Refunded.
 
-        `history`: what charges cost before each change of plan or seats, oldest first. Raises UnknownSubscription,
+        `history`: what was paid for charges that were not the plan's rate, oldest first. Raises UnknownSubscription,
         HistoryMismatch, NotAuthorized, ZeroAmount, UnknownCharge, RefundTooHigh, AllowanceTooLow, BalanceTooLow or
         TokenRefused.
         """

@@ -32,7 +32,7 @@ def bill(config: Config, once: bool) -> Record:
     What is due is read from the mirror, which `tallystick index` keeps up to date. Each charge is tried without sending
     first, so that a payer without money costs no gas. Anyone may charge: the key that pays the gas needs no rights.
 
-    Anyone may create plans, too, so only your own are charged: those that pay one of merchant.payees, in one of
+    Anyone may create plans for themselves, so only yours are charged: those that pay one of merchant.payees, in one of
     merchant.tokens (any where none is named), with a number in merchant.plans (any where none is named). Where no payee
     is named it is the account whose key pays the gas.
     """

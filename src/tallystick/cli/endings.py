@@ -28,7 +28,7 @@ from tallystick.config import Config
 def cancel(config: Config, subscription_id: int | None, at_period_end: bool, signed: BinaryIO | None) -> Record:
     """End a subscription, now or with its paid period.
 
-    Its payer may, where the plan has a minimum once that is charged; its payee may always.
+    Its payer may, where the plan has a minimum in the trial or once that is charged; its payee may always.
     """
     from tallystick.core.cancellation import Cancellation
     from tallystick.flows.cancel import submit_end

@@ -29,7 +29,7 @@ def plans() -> None:
 @plans.command(
     epilog=examples(
         "tallystick plans create --price 9.99 --every 1 --unit month --token 0xA0b8...eB48",
-        "tallystick plans create --price 99 --unit year --token 0xA0b8...eB48 --payee 0x7099...79C8 --catch-up 1",
+        "tallystick plans create --price 99 --unit year --token 0xA0b8...eB48 --catch-up 1",
         "tallystick plans create --price 20 --seat-price 5 --token 0xA0b8...eB48      a team plan: 5 for each seat",
         "tallystick plans create --price 9.99 --trial 14d --family 1 --token 0xA0b8...eB48",
         "tallystick plans create --price 9.99 --fee-bps 250 --fee-receiver 0x3C44...93BC --token 0xA0b8...eB48",
@@ -40,7 +40,6 @@ def plans() -> None:
 @click.option("--token", required=True, metavar="ADDRESS", help="The ERC-20 token in which it is paid.")
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="How many units make a period.")
 @click.option("--unit", type=click.Choice(UNITS), default="month", show_default=True, help="Calendar months and years.")
-@click.option("--payee", metavar="ADDRESS", help="Who is paid.  [default: the account that signs]")
 @click.option(
     "--catch-up",
     type=click.IntRange(0, 255),
@@ -90,7 +89,6 @@ def create(
     token: str,
     every: int,
     unit: str,
-    payee: str | None,
     catch_up: int,
     seat_price: str,
     trial: int,
@@ -101,7 +99,7 @@ def create(
     fee_bps: int,
     fee_receiver: str | None,
 ) -> Record:
-    """Create a plan. It costs gas, and is final."""
+    """Create a plan that pays the account that signs. It costs gas, and is final."""
     from tallystick.core.address import parse_address
     from tallystick.core.events import PlanCreated
     from tallystick.core.money import parse_units
@@ -109,12 +107,12 @@ def create(
     from tallystick.core.plan import Plan, PlanTerms
     from tallystick.flows.connect import open_contract
 
-    token_address, payee_address = parse_address(token), parse_address(payee) if payee else None
+    token_address = parse_address(token)
     receiver = parse_address(fee_receiver) if fee_receiver else None
     connection = open_contract(unlocked(config), signing=True)
     found = connection.token(token_address).describe()
     terms = PlanTerms(
-        payee=payee_address or connection.sender.address,
+        payee=connection.sender.address,
         price_units=parse_units(price, found.decimals),
         token=token_address,
         every=every,

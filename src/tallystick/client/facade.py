@@ -104,7 +104,6 @@ class Tallystick:
         price: Money = 0,
         every: int = 1,
         unit: Unit | str = Unit.MONTH,
-        payee: str | None = None,
         catch_up: int = 0,
         seat_price: Money = 0,
         trial_s: int = 0,
@@ -115,22 +114,22 @@ class Tallystick:
         fee_receiver: str | None = None,
         family: int = 0,
     ) -> Plan:
-        """Creates a plan, for ever as it is: `price` for each period of `every` units, paid to `payee` (the signer).
+        """Creates a plan, for ever as it is: `price` for each period of `every` units, paid to the signer, the payee.
 
         `unit`: second, day, week, month or year. `catch_up`: how many missed periods stay collectible. `seat_price`:
         on top of the price, for each seat. `trial_s`: seconds before the first charge, once for each payer and
         `family`, a number of the payee's own for plans that share a trial. `grace_s`: seconds in which a period can
-        still be charged, or the subscription has ended. `min_charges`: before them the payer can neither cancel nor
-        change. `max_charges`: with the last of them the subscription ends. `fee_bps`: hundredths of a percent of each
+        still be charged, or the subscription has ended. `min_charges`: before them, once they began, the payer can neither
+        cancel nor change. `max_charges`: with the last of them the subscription ends. `fee_bps`: hundredths of a percent of each
         charge, rounded down, that go to `fee_receiver`. What is 0 is not part of the plan.
 
         The contract checks that there is a price or seat price, a token at the address, a period of at most 100
-        years, a fee below all of it with a receiver, and a minimum not above the maximum. Raises AddressInvalid,
-        AmountInvalid, InputError, NotAContract, ZeroAmount, ZeroAddress, PayeeRefused, PeriodOutOfRange, FeeTooHigh
+        years, a fee below all of it with a receiver other than the payee, and a minimum not above the maximum. Raises
+        AddressInvalid, AmountInvalid, InputError, NotAContract, ZeroAmount, PayeeRefused, PeriodOutOfRange, FeeTooHigh
         or TermsContradict.
         """
         terms = PlanTerms(
-            payee=parse_address(payee) if payee else self.address,
+            payee=self.address,
             price_units=self.units(price, token),
             token=parse_address(token),
             every=every,
@@ -248,10 +247,10 @@ class Tallystick:
         With its plan, what is charged next and why that would decline, and with `history` everything that happened,
         which is read from the contract's logs and takes a while on a long chain.
 
-        Anyone can create a plan that pays the merchant, of one unit or in a worthless token, and subscribe to it. So
-        its plan must have one of the numbers `plans`, or those of merchant.plans in the configuration, pay one of
-        merchant.payees (the signer where none is named) and be paid in one of merchant.tokens (any where none is
-        named). Where no plans are said a subscription can only be read by its payer. `contract.subscription` reads any.
+        Anyone can create a plan that pays themselves, and subscribe to it. So the plan must pay one of merchant.payees
+        in the configuration (the signer where none is named), in one of merchant.tokens (any where none is named), and
+        have one of the numbers `plans`, or of merchant.plans (any where none is named). A payer reads their own without
+        that. `contract.subscription` reads any.
 
         Raises UnknownSubscription, ForeignPlan, or InputError where nothing says which plans are the merchant's.
         """
@@ -260,10 +259,10 @@ class Tallystick:
         address = signer.address if signer else None
         if plans is not None or found.payer != address:
             own = OwnPlans.of(self._merchant, address, plans)
-            if not own.plan_ids:
+            if not (own.payees or own.plan_ids):
                 raise InputError(
                     f"subscription {subscription_id} is of plan {found.plan_id}, and nothing says which plans are the "
-                    "merchant's, though anyone can create one: give their numbers as plans=[...], or set merchant.plans"
+                    "merchant's, though anyone can create some: give numbers as plans=[...], or set merchant.payees"
                 )
             own.require(found.plan_id, self.contract.plan(found.plan_id).terms)
         return describe(self._connection, found, history=history)
@@ -297,10 +296,11 @@ class Tallystick:
         `funding` is ALLOWANCE.
 
         The contract checks payer, terms, seats, that the plan pays the same payee in the same token and is not
-        archived, that no charge is due, the old plan's minimum, and that neither plan ends after a number of charges.
-        Raises NotAuthorized, UnknownSubscription, UnknownPlan, TermsChanged, SeatsOutOfRange, AnotherRegister,
-        PlanIsArchived, NotActive, ChargeDue, MinimumTerm, FixedTerm, CreditTooHigh, ToPayTooHigh, BalanceTooLow,
-        AllowanceTooLow, TokenRefused or AmountMismatch.
+        archived, that no charge is due, the old plan's minimum, that neither plan ends after a number of charges and
+        the new one has no minimum, and that a trial goes on in a plan of its family with a trial. Raises NotAuthorized,
+        UnknownSubscription, UnknownPlan, TermsChanged, NothingToChange, SeatsOutOfRange, AnotherRegister, TrialRunning,
+        PayerIsPayee, PlanIsArchived, NotActive, ChargeDue, MinimumTerm, FixedTerm, CreditTooHigh, ToPayTooHigh,
+        BalanceTooLow, AllowanceTooLow, TokenRefused or AmountMismatch.
         """
         bound = None
         if max_to_pay is not None:
@@ -310,7 +310,7 @@ class Tallystick:
         return self.contract.subscription(subscription_id)
 
     def cancel(self, subscription_id: int) -> Subscription:
-        """Ends a subscription now; its payer may once the plan's minimum is charged, its payee always.
+        """Ends a subscription now; its payer may in the trial and once the plan's minimum is charged, its payee always.
 
         Raises UnknownSubscription, NotAuthorized, MinimumTerm or NotActive.
         """
@@ -337,8 +337,8 @@ class Tallystick:
         """The payer's emergency stop: ends these of the signer's subscriptions now, or all that they ever opened, also
         before a plan's minimum, and makes mandates with these salts worthless. None where nothing is left to stop.
 
-        All of them are found in the contract's logs, which takes a while on a long chain. The contract checks that they
-        are the signer's. Raises UnknownSubscription, NotAuthorized or NodeErrors.
+        All of them are found in the contract's logs, which takes a while on a long chain. The contract passes over what
+        is not the signer's. Raises NodeErrors.
         """
         return stop(self._connection, subscription_ids, salts)
 
@@ -374,8 +374,8 @@ class Tallystick:
     def refund(self, subscription_id: int, charge_number: int, amount: Money | None = None) -> Sent:
         """The signer, who is the payee, gives back a part of a charge, or all that is left of it.
 
-        What a charge cost before plan or seats were changed is read from the logs. The contract checks the payee and
-        that no more is given back than the charge cost. Raises UnknownSubscription, UnknownCharge, NotAuthorized,
+        What was paid before plan or seats were changed, and where credit was used, is read from the logs. The contract
+        checks the payee and that no more is given back than was paid. Raises UnknownSubscription, UnknownCharge, NotAuthorized,
         RefundTooHigh, BalanceTooLow, TokenRefused, AmountInvalid or AssetMismatch.
         """
         units = None

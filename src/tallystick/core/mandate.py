@@ -79,8 +79,11 @@ class SignedMandate:
         return msgspec.json.format(msgspec.json.encode(_document(self)), indent=2).decode() + "\n"
 
 
-def typed_data(mandate: Mandate, plan: Plan, *, chain_id: int, contract: str) -> dict[str, Any]:
-    """The whole EIP-712 message of a mandate to this plan, as `eth_signTypedData_v4` takes it."""
+def typed_data(
+    mandate: Mandate, plan: Plan, *, chain_id: int, contract: str, trial_used: bool = False
+) -> dict[str, Any]:
+    """The whole EIP-712 message of a mandate to this plan, as `eth_signTypedData_v4` takes it. `trial_used`: the payer
+    had the trial of the plan's family already, and would pay at once."""
     terms = plan.terms
     return {
         "types": _TYPES,
@@ -102,7 +105,7 @@ def typed_data(mandate: Mandate, plan: Plan, *, chain_id: int, contract: str) ->
             "periodCount": terms.every,
             "periodUnit": terms.unit.word,
             "missedPeriods": terms.catch_up,
-            "trialSeconds": terms.trial,
+            "trialSeconds": 0 if trial_used else terms.trial,
             "terms": plan.terms_hash(),
             "salt": mandate.salt,
             "validBefore": mandate.valid_before,

@@ -51,10 +51,11 @@
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
           AllowanceTooLow, AmountMismatch, AnotherRegister, BalanceTooLow, ChargeDue, CreditTooHigh, FeeTooHigh,
           FixedTerm, HistoryMismatch, InsufficientGas, InvalidShortString, InvalidSignature, MandateExpired,
-          MinimumTerm, NotAContract, NotActive, NotAuthorized, NotPaused, NothingToClaim, PayeeRefused, PayerIsPayee,
-          PeriodOutOfRange, PlanIsArchived, PlanNotStored, ReentrancyGuardReentrantCall, RefundTooHigh, RegisterFull,
-          SaltUsed, SeatsOutOfRange, SignatureExpired, StringTooLong, TermsChanged, TermsContradict, ToPayTooHigh,
-          TokenRefused, UnknownCharge, UnknownPlan, UnknownSubscription, ZeroAddress, ZeroAmount
+          MinimumTerm, NotAContract, NotActive, NotAuthorized, NotPaused, NothingToChange, NothingToClaim,
+          PayeeRefused, PayerIsPayee, PeriodOutOfRange, PlanIsArchived, PlanNotStored, ReentrancyGuardReentrantCall,
+          RefundTooHigh, RegisterFull, SaltUsed, SeatsOutOfRange, SignatureExpired, StringTooLong, TermsChanged,
+          TermsContradict, ToPayTooHigh, TokenRefused, TrialRunning, UnknownCharge, UnknownPlan, UnknownSubscription,
+          ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -155,8 +156,10 @@ from tallystick.errors.subscription import (
     MinimumTerm,
     NotActive,
     NotAuthorized,
+    NothingToChange,
     NotPaused,
     ToPayTooHigh,
+    TrialRunning,
     UnknownSubscription,
 )
 from tallystick.errors.transaction import (
@@ -225,6 +228,7 @@ __all__ = [
     "NotActive",
     "NotAuthorized",
     "NotPaused",
+    "NothingToChange",
     "NothingToClaim",
     "PayeeRefused",
     "PayerIsPayee",
@@ -257,6 +261,7 @@ __all__ = [
     "TransactionRefused",
     "TransactionReverted",
     "TransactionStuck",
+    "TrialRunning",
     "UnknownCharge",
     "UnknownDocument",
     "UnknownPlan",

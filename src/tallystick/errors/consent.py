@@ -50,7 +50,7 @@ class PayerIsPayee(ContractError):
     account: str
 
     def __str__(self) -> str:
-        return f"{self.account} is the plan's payee and cannot subscribe to it: subscribe from another account"
+        return f"{self.account} would receive the plan's charge or its fee, and pay itself: pay from another account"
 
 
 @dataclass(eq=False)

@@ -111,15 +111,15 @@ class FeeTooHigh(ContractError):
 
 @dataclass(eq=False)
 class FixedTerm(ContractError):
-    """The plan, and after how many charges it ends."""
+    """The plan, and the number of charges that its terms fix: the most, or the fewest."""
 
     plan_id: int
-    max_charges: int
+    charges: int
 
     def __str__(self) -> str:
         return (
-            f"plan {self.plan_id} ends after {self.max_charges} charges, and subscriptions are changed neither to nor "
-            "from such a plan: cancel, and subscribe to the other one"
+            f"the terms of plan {self.plan_id} count charges ({self.charges}): a subscription is changed neither to "
+            "nor from a plan that ends after so many, nor to one with a minimum. Cancel, and subscribe to the other one"
         )
 
 
@@ -179,6 +179,6 @@ class TermsContradict(ContractError):
 
     def __str__(self) -> str:
         return (
-            "the plan's terms contradict each other: a fee needs a receiver and a receiver a fee, and the least number "
-            "of charges may not be above the most. Change one of them"
+            "the plan's terms contradict each other: a fee needs a receiver, other than the payee, and a receiver a "
+            "fee, and the least number of charges may not be above the most. Change one of them"
         )

@@ -43,8 +43,8 @@ class NotAuthorized(ContractError):
     def __str__(self) -> str:
         return (
             f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, changed, paused, "
-            "resumed and stopped by its payer; a charge is refunded, a plan archived by its payee. Sign with that "
-            "account"
+            "resumed and stopped by its payer; a charge is refunded, a plan created or archived by its payee. Sign "
+            "with that account"
         )
 
 
@@ -115,6 +115,19 @@ class MinimumTerm(ContractError):
 
 
 @dataclass(eq=False)
+class NothingToChange(ContractError):
+    """The subscription that has this plan and these seats already."""
+
+    subscription_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"subscription {self.subscription_id} has this plan and as many seats already: name another plan, or "
+            "another number of seats"
+        )
+
+
+@dataclass(eq=False)
 class ToPayTooHigh(ContractError):
     """Units of the token: what the change costs now, and the most that the payer agreed to pay."""
 
@@ -125,4 +138,17 @@ class ToPayTooHigh(ContractError):
         return (
             f"the change costs {self.found} units of the token now, agreed are at most {self.allowed}: ask for a new "
             "quote, and agree to it if it is right"
+        )
+
+
+@dataclass(eq=False)
+class TrialRunning(ContractError):
+    """The subscription that was not charged yet."""
+
+    subscription_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"subscription {self.subscription_id} is in its trial, and changes to plans of the same family that have a "
+            "trial: choose one of these, or change after the first charge"
         )

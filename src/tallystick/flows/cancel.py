@@ -53,9 +53,8 @@ def stop(
     connection: Connection, subscription_ids: Sequence[int] | None = None, salts: Sequence[int] = ()
 ) -> Sent | None:
     """The signer's emergency stop, whatever the plans' minimum: ends these subscriptions, or all that they have opened
-    by the logs, and makes mandates with these salts worthless. None where nothing is left to stop.
-
-    Raises UnknownSubscription, NotAuthorized, NodeErrors or KeyMissing.
+    by the logs, and makes mandates with these salts worthless. What is not the signer's is passed over. None where
+    nothing is left to stop. Raises NodeErrors or KeyMissing.
     """
     if subscription_ids is None:
         opened = connection.history().subscriptions_of(connection.sender.address)

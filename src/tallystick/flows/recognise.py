@@ -1,7 +1,7 @@
 """Recognises the merchant's own plans.
 
-Anyone may create a plan that pays anyone, in any token, at any price. So that a subscription pays the merchant proves
-nothing: neither the gas of a charge nor a product may be given for it before its plan is known to be the merchant's.
+Anyone may create plans, but only such as pay themselves: the contract lets an account create none for another. So a
+plan is the merchant's where it pays the merchant; neither the gas of a charge nor a product is given for any other.
 """
 
 from __future__ import annotations

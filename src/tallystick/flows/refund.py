@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tallystick.chain.subscriptions import Sent
-from tallystick.core.change import Segment
+from tallystick.core.change import NO_CHARGE, Segment
 from tallystick.core.plan import PlanTerms
 from tallystick.errors import NotAuthorized, RefundTooHigh, UnknownCharge
 from tallystick.flows.connect import Connection
@@ -14,8 +14,8 @@ from tallystick.flows.history import read_segments
 
 @dataclass(frozen=True, slots=True)
 class Refundable:
-    """A charge as far as it can be given back: the plan's terms, the units that are left of it, and what charges cost
-    before each change of plan or seats (empty where there was none)."""
+    """A charge as far as it can be given back: the plan's terms, the units that are left of it, and what was
+    paid for charges that were not the plan's rate (empty where all of them were)."""
 
     terms: PlanTerms
     left_units: int
@@ -23,10 +23,10 @@ class Refundable:
 
 
 def refundable(connection: Connection, subscription_id: int, charge_number: int) -> Refundable:
-    """What is left of a charge: what it cost, credit and fee included, less what was given back.
+    """What is left of a charge: what the payer paid, the fee included and credit not, less what was given back.
 
-    Where plan or seats were changed the costs of old charges are read from the logs. Raises UnknownSubscription,
-    UnknownCharge or NodeErrors.
+    Where plan or seats were changed, or credit was used, what was paid is read from the logs. Raises
+    UnknownSubscription, UnknownCharge or NodeErrors.
     """
     subscription = connection.contract.subscription(subscription_id)
     if not 1 <= charge_number <= subscription.charges:
@@ -39,12 +39,12 @@ def refundable(connection: Connection, subscription_id: int, charge_number: int)
 
 
 def cost_of(charge_number: int, history: tuple[Segment, ...], rate_units: int) -> int:
-    """What a charge cost, as the contract counts it; `rate_units` is the rate after the last change."""
+    """What was paid for a charge, as the contract counts it; `rate_units` is the rate after the last segment."""
     for segment in history:
         if charge_number <= segment.last_charge:
             return segment.rate_units
-        if charge_number == segment.last_charge + 1 and segment.prorated_units:
-            return segment.prorated_units
+        if charge_number == segment.last_charge + 1 and segment.next_units != NO_CHARGE:
+            return segment.next_units
     return rate_units
 
 

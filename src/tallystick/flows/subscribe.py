@@ -117,7 +117,8 @@ def sign_mandate(
     if wanted_units is not None:
         permit = _permit(connection, plan.terms, funding, wanted_units, valid_before)
     contract = connection.contract.address
-    message = typed_data(mandate, plan, chain_id=connection.node.chain_id, contract=contract)
+    used = plan.terms.trial > 0 and not has_trial(connection, plan, signer.address)
+    message = typed_data(mandate, plan, chain_id=connection.node.chain_id, contract=contract, trial_used=used)
     return SignedMandate(connection.node.chain_id, contract, mandate, signer.sign_typed_data(message), permit)
 
 
