@@ -10,7 +10,26 @@ contract RefusalsTest is Scene {
     uint256 private constant CHARGES_AT = 232;
     uint256 private constant OPENED_AT = 192;
 
+    function test_there_is_no_contract_without_its_extension() public {
+        address deployed = _deploy(bytes.concat(_creationCode("Subscriptions"), abi.encode(stranger)));
+        bytes memory failure;
+        assembly ("memory-safe") {
+            failure := mload(0x40)
+            mstore(failure, returndatasize())
+            returndatacopy(add(failure, 0x20), 0, returndatasize())
+            mstore(0x40, add(failure, add(0x20, returndatasize())))
+        }
+        vm.assertEq(deployed, address(0), "refused");
+        bytes memory expected = abi.encodeWithSelector(NotAContract.selector, stranger);
+        vm.assertEq(keccak256(failure), keccak256(expected), "the error and its value");
+    }
+
     // ------------------------------------------------------------------ plans
+
+    function test_createPlan_is_the_payee_s() public {
+        bytes memory data = abi.encodeCall(subscriptions.createPlan, (_terms()));
+        _refuses(stranger, data, abi.encodeWithSelector(NotAuthorized.selector, stranger));
+    }
 
     function test_createPlan_refuses_a_payee_who_could_not_be_paid() public {
         PlanTerms memory terms = _terms();
@@ -47,6 +66,8 @@ contract RefusalsTest is Scene {
         terms.feeBps = 10_000;
         _refusesPlan(terms, abi.encodeWithSelector(FeeTooHigh.selector, 10_000, 9_999));
         terms.feeBps = 1;
+        _refusesPlan(terms, abi.encodeWithSelector(TermsContradict.selector));
+        terms.feeReceiver = payee;
         _refusesPlan(terms, abi.encodeWithSelector(TermsContradict.selector));
         terms.feeReceiver = address(subscriptions);
         _refusesPlan(terms, abi.encodeWithSelector(PayeeRefused.selector, address(subscriptions)));
@@ -97,6 +118,16 @@ contract RefusalsTest is Scene {
         subscriptions.archivePlan(planId);
         _refuses(payer, _subscribing(planId, 0), abi.encodeWithSelector(PlanIsArchived.selector, planId));
         _subscribe(_terms()); // the same plan, anew
+    }
+
+    function test_nobody_pays_a_fee_to_themselves() public {
+        PlanTerms memory terms = _terms();
+        uint256 id = _subscribe(terms);
+        (terms.feeBps, terms.feeReceiver) = (1, payer);
+        uint256 planId = _create(terms);
+        bytes memory failure = abi.encodeWithSelector(PayerIsPayee.selector, payer);
+        _refuses(payer, _subscribing(planId, 0), failure);
+        _refuses(payer, _changing(id, planId, 0, 0), failure);
     }
 
     function test_subscribe_refuses_in_a_full_register() public {
@@ -177,8 +208,10 @@ contract RefusalsTest is Scene {
     // ----------------------------------------------------------------- change
 
     function test_changePlan_is_the_payer_s_within_a_paid_period() public {
-        uint256 planId = _create(_terms());
-        uint256 id = _subscribe(planId, 0);
+        PlanTerms memory terms = _terms();
+        uint256 id = _subscribe(terms);
+        terms.price = 1;
+        uint256 planId = _create(terms);
         _refuses(stranger, _changing(id, planId, 0, 0), abi.encodeWithSelector(NotAuthorized.selector, stranger));
         bytes memory failure = abi.encodeWithSelector(UnknownSubscription.selector, id + 1);
         _refuses(payer, _changing(id + 1, planId, 0, 0), failure);
@@ -209,9 +242,30 @@ contract RefusalsTest is Scene {
         _refuses(payer, _changing(_subscribe(fixedId, 0), plain, 0, 0), failure);
         (terms.maxCharges, terms.minCharges) = (0, 2);
         uint256 agreed = _subscribe(terms);
+        uint256 agreedPlan = subscriptions.subscription(agreed).planId;
+        _refuses(payer, _changing(id, agreedPlan, 0, 0), abi.encodeWithSelector(FixedTerm.selector, agreedPlan, 2));
         _refuses(payer, _changing(agreed, plain, 0, 0), abi.encodeWithSelector(MinimumTerm.selector, 1, 2));
+        (terms.minCharges, terms.price) = (0, 1);
         _mark(id, 0xffff << CHARGES_AT);
-        _refuses(payer, _changing(id, plain, 0, 0), abi.encodeWithSelector(FixedTerm.selector, plain, 0xffff));
+        failure = abi.encodeWithSelector(FixedTerm.selector, plain, 0xffff);
+        _refuses(payer, _changing(id, _create(terms), 0, 0), failure);
+    }
+
+    function test_changePlan_refuses_to_change_nothing() public {
+        uint256 planId = _create(_terms());
+        uint256 id = _subscribe(planId, 0);
+        _refuses(payer, _changing(id, planId, 0, 0), abi.encodeWithSelector(NothingToChange.selector, id));
+    }
+
+    function test_changePlan_keeps_a_trial_in_its_family() public {
+        PlanTerms memory terms = _terms();
+        terms.trial = 1 days;
+        uint256 id = _subscribe(terms);
+        bytes memory failure = abi.encodeWithSelector(TrialRunning.selector, id);
+        terms.trial = 0;
+        _refuses(payer, _changing(id, _create(terms), 0, 0), failure);
+        (terms.trial, terms.family) = (1 days, 1);
+        _refuses(payer, _changing(id, _create(terms), 0, 0), failure);
     }
 
     function test_changePlan_refuses_an_archived_plan_but_keeps_one() public {
@@ -363,6 +417,6 @@ contract RefusalsTest is Scene {
     }
 
     function _refusesPlan(PlanTerms memory terms, bytes memory failure) private {
-        _refuses(stranger, abi.encodeCall(subscriptions.createPlan, (terms)), failure);
+        _refuses(terms.payee, abi.encodeCall(subscriptions.createPlan, (terms)), failure);
     }
 }

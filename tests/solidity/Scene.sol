@@ -34,7 +34,9 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
 
     function setUp() public {
         vm.warp(START);
-        subscriptions = ISubscriptions(_deployBoth());
+        address extension = _deploy(_creationCode("SubscriptionsExtension"));
+        subscriptions = ISubscriptions(_deploy(bytes.concat(_creationCode("Subscriptions"), abi.encode(extension))));
+        vm.assertTrue(address(subscriptions) != address(0), "deployed");
         token = new MockToken("Mock Dollar", "MUSD", 6);
         hostile = new HostileToken();
         _fund(payer, token);
@@ -42,22 +44,17 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
         _fund(payee, token);
     }
 
-    /// @dev As Ape compiled them: the code that is shipped.
-    function _deployBoth() internal virtual returns (address) {
-        address extension = _deploy(_built("SubscriptionsExtension"));
-        return _deploy(bytes.concat(_built("Subscriptions"), abi.encode(extension)));
-    }
-
-    function _built(string memory name) private view returns (bytes memory) {
+    /// @dev As Ape compiled it: the code that is shipped.
+    function _creationCode(string memory name) internal view virtual returns (bytes memory) {
         string memory key = string.concat(".contractTypes.", name, ".deploymentBytecode.bytecode");
         return vm.parseJsonBytes(vm.readFile(".build/__local__.json"), key);
     }
 
-    function _deploy(bytes memory code) private returns (address deployed) {
+    /// @dev Zero where the constructor refuses.
+    function _deploy(bytes memory code) internal returns (address deployed) {
         assembly ("memory-safe") {
             deployed := create(0, add(code, 0x20), mload(code))
         }
-        vm.assertTrue(deployed != address(0), "deployed");
     }
 
     // ------------------------------------------------------------------ parts
@@ -75,6 +72,7 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
     }
 
     function _create(PlanTerms memory terms) internal returns (uint256) {
+        vm.prank(terms.payee);
         return subscriptions.createPlan(terms);
     }
 
