@@ -144,6 +144,24 @@ contract SubscriptionsTest is Forge {
         }
     }
 
+    function test_E25_the_handler_pauses_across_a_renewal() public {
+        (uint256 monthly, uint256 payer) = (0, 1);
+        _handler.pause(monthly, payer);
+        _handler.pass(20 days + 2);
+        _handler.pass(20 days + 2);
+        _handler.chargeOne(monthly);
+        _handler.resume(monthly, payer);
+        _handler.chargeOne(monthly);
+        vm.assertEq(_handler.done("paid alone"), 0, "nothing is due yet");
+        _handler.pass(20 days - 2);
+        _handler.pass(11 days + 3);
+        _handler.chargeOne(monthly);
+        _handler.chargeOne(monthly);
+        vm.assertEq(_handler.done("paid alone"), 1, "once");
+        vm.assertEq(_handler.done("paused") + _handler.done("resumed"), 2, "paused and resumed");
+        _handler.assertInvariants();
+    }
+
     /// @dev E31: whoever pauses a calendar period loses its place on the grid, and gains nothing by it: an upgrade after a
     /// downgrade costs no less than without.
     function test_E31_a_pause_makes_no_upgrade_cheaper() public {
