@@ -105,7 +105,7 @@ class BillConfig(_Section):
 
 
 class MerchantConfig(_Section):
-    """Who sells, as invoices show it; and which plans are their own, because anyone can create one: those that pay
+    """Who sells, as invoices show it; and which plans are their own, because anyone can create some: those that pay
     `payees` (empty: the account that signs), in `tokens` (empty: any), with the numbers `plans` (empty: any)."""
 
     name: str = "Unnamed merchant"

@@ -72,7 +72,7 @@ def on(business: Business, node: Node, sender_of: Callable[[int], Sender]) -> On
 @pytest.fixture
 def plan(business: Business, on: On) -> Plan:
     terms = PlanTerms(business.payee, PRICE_UNITS, business.token, 1, Unit.MONTH, 2)
-    plan_id = on(OTHER).create_plan(terms).one(PlanCreated).plan_id
+    plan_id = on(MERCHANT).create_plan(terms).one(PlanCreated).plan_id
     return Plan(plan_id, 0, terms)
 
 
@@ -90,8 +90,8 @@ def signed(business: Business, plan: Plan, mandate: Mandate, index: int = PAYER)
     )
 
 
-def test_plans_are_created_and_read(business: Business, on: On, plan: Plan) -> None:
-    contract = on(OTHER)
+def test_plans_are_created_and_read(on: On, plan: Plan) -> None:
+    contract = on(MERCHANT)
     assert contract.plan(1) == plan
     yearly = dataclasses.replace(plan.terms, every=2, unit=Unit.YEAR, catch_up=0)
     sent = contract.create_plan(yearly)
@@ -104,11 +104,12 @@ def test_plans_are_created_and_read(business: Business, on: On, plan: Plan) -> N
 
 
 def test_wrong_terms_are_refused_before_anything_is_sent(business: Business, on: On, plan: Plan) -> None:
-    contract = on(OTHER)
+    contract = on(MERCHANT)
     before = business.anvil.block_number
     terms = plan.terms
     for wrong, error in (
         (dataclasses.replace(terms, payee="0x" + "00" * 20), ZeroAddress),
+        (dataclasses.replace(terms, payee=business.anvil.address(OTHER)), NotAuthorized),
         (dataclasses.replace(terms, price_units=0), ZeroAmount),
         (dataclasses.replace(terms, token=business.payee), NotAContract),
         (dataclasses.replace(terms, every=101, unit=Unit.YEAR), PeriodOutOfRange),
@@ -272,8 +273,8 @@ def test_E25_pausing_and_resuming(business: Business, on: On, plan: Plan) -> Non
                 attempt(unknown)
 
 
-def test_the_contract_itself_is_refused_as_payee(business: Business, on: On) -> None:
-    terms = PlanTerms(business.subscriptions, 1, business.token, 1, Unit.MONTH)
+def test_the_contract_itself_is_refused_as_receiver(business: Business, on: On, plan: Plan) -> None:
+    terms = dataclasses.replace(plan.terms, fee_bps=1, fee_receiver=business.subscriptions)
     with pytest.raises(PayeeRefused, match=f"{business.subscriptions} is the contract itself"):
         on(MERCHANT).create_plan(terms)
 

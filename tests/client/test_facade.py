@@ -207,9 +207,10 @@ def test_plans_are_created_from_what_people_write_and_listed(
     dollar = merchant.token(business.token)
     assert dollar == Token(31337, business.token, "USDC", 6)
     other = as_account(BILLER).create_plan(
-        price=Amount(5, dollar), token=business.token.lower(), every=30, unit="second", payee=business.payee, catch_up=2
+        price=Amount(5, dollar), token=business.token.lower(), every=30, unit="second", catch_up=2
     )
-    assert (other.terms.payee, other.terms.price_units, other.terms.unit) == (business.payee, 5, Unit.SECOND)
+    biller = business.anvil.address(BILLER)
+    assert (other.terms.payee, other.terms.price_units, other.terms.unit) == (biller, 5, Unit.SECOND)
     assert merchant.plans() == [plan, other]
     assert merchant.plans(payee=merchant.address.lower()) == [plan]
     before = business.anvil.block_number
@@ -221,7 +222,7 @@ def test_plans_are_created_from_what_people_write_and_listed(
         (AddressInvalid, lambda: create(price=1, token="0x12")),
         (NotAContract, lambda: create(price="1", token=business.payee)),
         (InputError, lambda: create(price=1, token=usdc, unit="fortnight")),
-        (AddressInvalid, lambda: create(price=1, token=usdc, payee="nobody")),
+        (AddressInvalid, lambda: create(price=1, token=usdc, fee_bps=1, fee_receiver="nobody")),
     ]
     for error, attempt in wrong:
         with pytest.raises(error):
@@ -252,7 +253,7 @@ def test_a_merchant_reads_subscriptions_of_named_plans_only(
 ) -> None:
     merchant, payer, biller = as_account(MERCHANT), as_account(PAYER), as_account(BILLER)
     business.mint(payer.address, 10**9)
-    cheap = payer.create_plan(price=1, token=business.token, payee=merchant.address)
+    cheap = merchant.create_plan(price=1, token=business.token)
     other = biller.create_plan(price="9.99", token=business.token)
     for bought in (plan, cheap, other):
         payer.subscribe(bought.plan_id)
@@ -265,8 +266,9 @@ def test_a_merchant_reads_subscriptions_of_named_plans_only(
     assert (str(copy), vars(copy)) == (str(caught.value), vars(caught.value))
     with pytest.raises(ForeignPlan, match=f"pays {biller.address}, allowed are {merchant.address}"):
         merchant.subscription(OTHER_REGISTER, plans=[1, 3])
-    with pytest.raises(InputError, match=r"nothing says which plans are the merchant's.*plans=\[\.\.\.\], or set"):
-        merchant.subscription(1)
+    assert merchant.subscription(2).plan_id == 2  # it pays the merchant, so the merchant has created it
+    with pytest.raises(ForeignPlan, match=f"pays {biller.address}, allowed are {merchant.address}"):
+        merchant.subscription(OTHER_REGISTER)
     with pytest.raises(InputError, match="found no plans, at least one number is needed"):
         merchant.subscription(1, plans=[])
     assert [payer.subscription(number).plan_id for number in (1, 2, OTHER_REGISTER)] == [1, 2, 3]  # their own
@@ -282,7 +284,7 @@ def test_a_reader_without_a_key_recognises_what_the_configuration_names(
     business.mint(payer.address, 10**9)
     worthless = created(business, "MockToken", ["string", "string", "uint8"], "Worthless", "USDC", 6)
     business.send(payer.address, worthless, calldata("MockUSDC", "mint", payer.address, 10**9))
-    fake = payer.create_plan(price="9.99", token=worthless, payee=merchant.address)
+    fake = merchant.create_plan(price="9.99", token=worthless)
     for bought in (plan, fake):
         payer.subscribe(bought.plan_id)
 
@@ -295,6 +297,9 @@ def test_a_reader_without_a_key_recognises_what_the_configuration_names(
     with pytest.raises(ForeignPlan, match=rf"is paid in {worthless}, allowed are {business.token}.*merchant\.tokens"):
         server.subscription(OTHER_REGISTER)
     assert reader(plans=[1]).subscription(1).charges == 1
+    assert reader(payees=[merchant.address]).subscription(OTHER_REGISTER).charges == 1
+    with pytest.raises(InputError, match=r"nothing says which plans are the merchant's.*plans=\[\.\.\.\], or set"):
+        reader().subscription(1)
     with pytest.raises(ForeignPlan, match=rf"pays {merchant.address}.*merchant\.payees"):
         reader(payees=[business.payee], plans=[1]).subscription(1)
 
@@ -302,7 +307,7 @@ def test_a_reader_without_a_key_recognises_what_the_configuration_names(
 def test_a_mandate_for_a_foreign_plan_is_not_submitted(business: Business, as_account: Connect, plan: Plan) -> None:
     merchant, payer = as_account(MERCHANT), as_account(PAYER)
     business.mint(payer.address, 10**9)
-    cheap = payer.create_plan(price=1, token=business.token, payee=merchant.address)
+    cheap = merchant.create_plan(price=1, token=business.token)
     own, foreign = (payer.sign_mandate(bought.plan_id) for bought in (plan, cheap))
     before = business.anvil.block_number
     with pytest.raises(ForeignPlan, match="has the number 2"):

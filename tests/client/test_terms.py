@@ -17,6 +17,7 @@ from tallystick.errors import (
     MinimumTerm,
     NotAuthorized,
     PayeeRefused,
+    PayerIsPayee,
     PlanIsArchived,
     SeatsOutOfRange,
     TermsChanged,
@@ -68,6 +69,8 @@ def test_terms_that_contradict_each_other_are_refused(business: Business, mercha
         merchant.create_plan(token=token, price=1, fee_bps=1)
     with pytest.raises(TermsContradict):
         merchant.create_plan(token=token, price=1, min_charges=3, max_charges=2)
+    with pytest.raises(TermsContradict):
+        merchant.create_plan(token=token, price=1, fee_bps=1, fee_receiver=merchant.address)
     with pytest.raises(PayeeRefused):
         merchant.create_plan(token=token, price=1, fee_bps=1, fee_receiver=business.subscriptions)
     with pytest.raises(InputError, match="cannot hold"):
@@ -120,6 +123,8 @@ def test_a_trial_is_had_once_for_each_family(business: Business, merchant: Tally
     state = payer.subscription(trial.subscription_id)
     assert state.next_charge is not None
     assert (state.next_charge.period_start, state.next_charge.amount_units) == (now + 14 * DAY_S, 9_990_000)
+    signed = payer.sign_mandate(second)  # names no trial, because there is none any more
+    assert merchant.submit_mandate(signed).charges == 1
     paid = payer.subscribe(second)
     assert paid.charges == 1
     business.anvil.advance(14 * DAY_S)
@@ -149,6 +154,9 @@ def test_a_fee_is_a_part_of_each_charge(business: Business, merchant: Tallystick
     platform = business.account("platform")
     plan = merchant.create_plan(price="9.99", token=business.token, fee_bps=250, fee_receiver=platform)
     payer.subscribe(plan)
+    own = merchant.create_plan(price="9.99", token=business.token, fee_bps=250, fee_receiver=payer.address)
+    with pytest.raises(PayerIsPayee, match="would receive the plan's charge or its fee"):
+        payer.subscribe(own)
     token = TokenContract(payer.contract.node, business.token)
     assert token.balance(platform) == 249_750
     assert token.balance(merchant.address) == 9_740_250
@@ -168,6 +176,8 @@ def test_a_minimum_binds_the_payer_and_not_the_payee(
     business.anvil.advance(MONTH_S)
     merchant.charge([2])
     assert payer.cancel_at_period_end(2).status.name == "ENDING"
+    tried = merchant.create_plan(price="9.99", token=business.token, min_charges=2, trial_s=DAY_S)
+    assert payer.cancel(payer.subscribe(tried).subscription_id).status.name == "CANCELLED"
 
 
 def test_what_ends_by_its_terms_has_no_next_charge(business: Business, merchant: Tallystick, payer: Tallystick) -> None:

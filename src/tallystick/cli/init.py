@@ -57,12 +57,12 @@ TEMPLATE = """\
 #tax_id = "GB123456789"
 #email = "billing@example.com"
 #invoice_prefix = "INV-"
-# Which plans are your own. Anyone can create one, so only these are charged, and recognised by the SDK: those that pay
-# one of these accounts (the one that signs, where none is named),
+# Which plans are your own, and so charged, and recognised by the SDK. An account creates plans for itself alone: yours
+# are those that pay one of these accounts (the one that signs, where none is named),
 #payees = []
 # in one of these tokens (any, where none is named),
 #tokens = []
-# and with one of these numbers (any, where none is named): name them, because a stranger's plan can pay you, too.
+# and with one of these numbers (any, where none is named).
 #plans = []
 
 # Tokens that the books take for a currency at par; each charge then has its value in it. One block for each token.

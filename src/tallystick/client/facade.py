@@ -119,9 +119,10 @@ class Tallystick:
         `unit`: second, day, week, month or year. `catch_up`: how many missed periods stay collectible. `seat_price`:
         on top of the price, for each seat. `trial_s`: seconds before the first charge, once for each payer and
         `family`, a number of the payee's own for plans that share a trial. `grace_s`: seconds in which a period can
-        still be charged, or the subscription has ended. `min_charges`: before them, once they began, the payer can neither
-        cancel nor change. `max_charges`: with the last of them the subscription ends. `fee_bps`: hundredths of a percent of each
-        charge, rounded down, that go to `fee_receiver`. What is 0 is not part of the plan.
+        still be charged, or the subscription has ended. `min_charges`: from the first charge until so many were made
+        the payer can neither cancel nor change. `max_charges`: with the last of them the subscription ends. `fee_bps`:
+        hundredths of a percent of each charge, rounded down, that go to `fee_receiver`. What is 0 is not part of the
+        plan.
 
         The contract checks that there is a price or seat price, a token at the address, a period of at most 100
         years, a fee below all of it with a receiver other than the payee, and a minimum not above the maximum. Raises
@@ -375,8 +376,8 @@ class Tallystick:
         """The signer, who is the payee, gives back a part of a charge, or all that is left of it.
 
         What was paid before plan or seats were changed, and where credit was used, is read from the logs. The contract
-        checks the payee and that no more is given back than was paid. Raises UnknownSubscription, UnknownCharge, NotAuthorized,
-        RefundTooHigh, BalanceTooLow, TokenRefused, AmountInvalid or AssetMismatch.
+        checks the payee and that no more is given back than was paid. Raises UnknownSubscription, UnknownCharge,
+        NotAuthorized, RefundTooHigh, BalanceTooLow, TokenRefused, AmountInvalid or AssetMismatch.
         """
         units = None
         if amount is not None:

@@ -1,0 +1,246 @@
+"""Plans with terms of their own, changes, and every way to end, from the command line on a real chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tallystick.flows.deploy import write_manifest
+from tests.business import Business
+from tests.cli.conftest import Run
+
+MERCHANT, PAYER, BILLER = 1, 2, 3
+DAY_S = 86_400
+Say = Callable[..., Any]
+
+
+@pytest.fixture
+def say(run: Run, business: Business) -> Say:
+    """Runs a command with --json as one of Anvil's accounts, in a folder that has the manifest; its answer."""
+    write_manifest(Path("deployments/31337.json"), business.manifest)
+    Path("tallystick.toml").write_text(f'rpc_url = "{business.anvil.url}"\n')
+    business.mint(business.anvil.address(PAYER), 10**10)
+
+    def command(index: int | None, *arguments: object, **options: Any) -> Any:
+        key = {} if index is None else {"TALLYSTICK_KEY": business.anvil.key(index)}
+        return json.loads(run(*arguments, "--json", env=key, **options).stdout)
+
+    return command
+
+
+@pytest.fixture
+def sell(say: Say, business: Business) -> Callable[..., dict[str, Any]]:
+    """The merchant creates a plan of 30 days with these options."""
+
+    def create(*options: object) -> dict[str, Any]:
+        period = ("--every", 30, "--unit", "day", "--token", business.token)
+        made: dict[str, Any] = say(MERCHANT, "plans", "create", *period, *options)
+        return made
+
+    return create
+
+
+def units(text: str) -> dict[str, str]:
+    whole, _, fraction = text.partition(".")
+    return {"units": str(int(whole + fraction)), "amount": text, "asset": "USDC"}
+
+
+def seconds(shown: str) -> int:
+    return int(datetime.fromisoformat(shown).timestamp())
+
+
+def test_a_plan_shows_all_of_its_terms(say: Say, run: Run, business: Business, sell: Callable[..., Any]) -> None:
+    platform = business.account("platform")
+    made = sell(
+        *("--price", "20", "--seat-price", "5", "--trial", "14d", "--family", 3, "--grace", "36h"),
+        *("--min-charges", 2, "--max-charges", 12, "--fee-bps", 250, "--fee-receiver", platform),
+    )
+    expected = {
+        "seat_price": units("5.000000"),
+        "trial": 14 * DAY_S,
+        "family": 3,
+        "grace": 36 * 3_600,
+        "min_charges": 2,
+        "max_charges": 12,
+        "fee_bps": 250,
+        "fee_receiver": platform,
+        "archived": False,
+    }
+    found = say(None, "plans", "show", 1)
+    assert {key: found[key] for key in expected} == {key: made[key] for key in expected} == expected
+    assert found["terms_hash"] == "0x" + business.terms_hash(1).hex()
+    text = run("plans", "show", 1).stdout
+    assert "trial                14 days" in text
+    assert "grace                36 hours" in text
+    assert say(MERCHANT, "plans", "archive", 1)["archived"] is True
+    assert say(None, "plans", "list")[0]["archived"] is True
+    key = {"TALLYSTICK_KEY": business.anvil.key(PAYER)}
+    refused = run("subscriptions", "subscribe", 1, "--seats", 1, env=key, exit_code=1)
+    assert "plan 1 is archived and takes no more subscriptions" in refused.stderr
+
+
+def test_terms_that_cannot_be_are_refused(run: Run, business: Business, say: Say) -> None:
+    del say
+    key = {"TALLYSTICK_KEY": business.anvil.key(MERCHANT)}
+    create = ("plans", "create", "--token", business.token)
+    assert "the amount is 0 units of the token" in run(*create, env=key, exit_code=1).stderr
+    fee = run(*create, "--price", 1, "--fee-bps", 10, env=key, exit_code=1)
+    assert "the plan's terms contradict each other: a fee needs a receiver" in fee.stderr
+    span = run(*create, "--price", 1, "--trial", "fortnight", env=key, exit_code=2)
+    assert "found 'fortnight', allowed is a number of s, m, h, d or w, such as 14d" in span.stderr
+    assert "10000 is not in the range 0<=x<=9999" in run(*create, "--fee-bps", 10_000, exit_code=2).stderr
+
+
+def test_a_trial_begins_and_is_shown(say: Say, sell: Callable[..., Any], business: Business) -> None:
+    sell("--price", "9.99", "--trial", "14d")
+    opened = say(PAYER, "subscriptions", "subscribe", 1)
+    assert (opened["trial"], opened["paid"]) == (True, units("0.000000"))
+    assert seconds(opened["paid_until"]) == business.anvil.timestamp + 14 * DAY_S
+    shown = say(None, "subscriptions", "show", 1)
+    assert (shown["charges"], shown["next_charge"]["amount"]) == (0, units("9.990000"))
+    assert shown["next_charge"]["would_decline"] == "not_due"
+    again = say(PAYER, "subscriptions", "subscribe", 1)
+    assert (again["trial"], again["paid"]) == (False, units("9.990000"))
+
+
+def test_seats_are_quoted_changed_and_credited(
+    say: Say, run: Run, sell: Callable[..., Any], business: Business
+) -> None:
+    sell("--price", "20", "--seat-price", "5")
+    sell("--price", "5")
+    say(PAYER, "subscriptions", "subscribe", 1, "--seats", 3)
+    quoted = say(None, "subscriptions", "quote", 1, 1, "--seats", 5)
+    assert (quoted["seats"], quoted["to_pay"], quoted["credit"]) == (5, units("10.000000"), units("0.000000"))
+    key = {"TALLYSTICK_KEY": business.anvil.key(PAYER)}
+    change = ("subscriptions", "change", 1, 1, "--seats", 5)
+    low = run(*change, "--max-to-pay", "9", env=key, exit_code=1)
+    assert "agreed are at most 9000000: ask for a new quote" in low.stderr
+    changed = say(PAYER, *change)
+    assert int(quoted["at_most"]["units"]) >= int(changed["paid"]["units"]) > 9_990_000
+    assert changed["next_due"] == quoted["next_due"]
+    same = run(*change, env=key, exit_code=1)
+    assert "subscription 1 has this plan and as many seats already" in same.stderr
+    solo = say(PAYER, "subscriptions", "change", 1, 2, "--max-to-pay", "0")
+    assert (solo["seats"], solo["paid"]) == (0, units("0.000000"))
+    shown = say(None, "subscriptions", "show", 1, "--history")
+    assert shown["credit"] == solo["credit"]
+    assert shown["next_charge"]["credit_used"] == units("5.000000")
+    assert [row["event"] for row in shown["history"]] == [
+        *("subscribed", "seats_set", "charged", "charged", "plan_changed", "plan_changed")
+    ]
+    assert shown["history"][2]["values"]["amount"] == units("35.000000")
+    assert shown["history"][0]["values"]["payer"] == business.anvil.address(PAYER)
+    text = run("subscriptions", "show", 1, "--history").stdout
+    assert "plan_changed" in text
+    assert "amount 35.000000 USDC" in text
+
+
+def test_what_a_charge_would_do(say: Say, run: Run, sell: Callable[..., Any], business: Business) -> None:
+    sell("--price", "9.99")
+    say(PAYER, "subscriptions", "subscribe", 1, "--periods", 1)
+    shown = say(None, "subscriptions", "show", 1)["next_charge"]
+    assert (shown["would_decline"], shown["missing"]) == ("not_due", "allowance")
+    assert say(None, "subscriptions", "preview", 1)["would_decline"] == "not_due"
+    business.anvil.advance(31 * DAY_S)
+    found = say(None, "subscriptions", "preview", 1)
+    assert (found["would_decline"], found["amount"]) == ("allowance", units("9.990000"))
+    say(PAYER, "subscriptions", "approve", 1)
+    assert say(None, "subscriptions", "preview", 1)["would_decline"] is None
+    say(MERCHANT, "subscriptions", "cancel", 1)
+    assert say(None, "subscriptions", "show", 1)["next_charge"] is None
+    assert "there is no subscription 7 on this chain" in run("subscriptions", "preview", 7, exit_code=1).stderr
+
+
+def test_refunds_find_what_was_paid_before_a_change(say: Say, sell: Callable[..., Any]) -> None:
+    sell("--price", "30")
+    sell("--price", "10")
+    say(PAYER, "subscriptions", "subscribe", 1)
+    say(PAYER, "subscriptions", "change", 1, 2)
+    back = say(MERCHANT, "refunds", "create", 1, 1)
+    assert (back["refunded"], back["left"]) == (units("30.000000"), units("0.000000"))
+
+
+def test_signed_ends_are_sent_by_anyone(say: Say, run: Run, sell: Callable[..., Any], business: Business) -> None:
+    sell("--price", "9.99")
+    key = {"TALLYSTICK_KEY": business.anvil.key(PAYER)}
+    for _ in range(2):
+        say(PAYER, "subscriptions", "subscribe", 1)
+    business.anvil.rpc("anvil_setBalance", business.anvil.address(PAYER), "0x0")
+    run("subscriptions", "sign-cancellation", 1, "--valid", "1h", "--out", "cancelled.json", env=key)
+    ended = say(BILLER, "subscriptions", "cancel", "--signed", "cancelled.json")
+    assert (ended["subscription_id"], ended["status"]) == (1, "cancelled")
+
+    salt = json.loads(run("subscriptions", "sign", 1, "--out", "mandate.json", env=key).stdout or "{}").get("salt")
+    assert salt is None  # it went into the file
+    salt = json.loads(Path("mandate.json").read_text())["salt"]
+    run("subscriptions", "sign-revocation", salt, "--out", "revoked.json", env=key)
+    revoked = say(BILLER, "subscriptions", "revoke", "--signed", "revoked.json")
+    assert revoked == {"payer": business.anvil.address(PAYER), "salt": salt, "transaction": revoked["transaction"]}
+    biller = {"TALLYSTICK_KEY": business.anvil.key(BILLER)}
+    used = run("subscriptions", "submit", "mandate.json", env=biller, exit_code=1)
+    assert "was submitted or revoked before" in used.stderr
+
+    mixed = run("subscriptions", "cancel", "--signed", "revoked.json", env=biller, exit_code=1)
+    assert "found a signed revocation, this takes a cancellation" in mixed.stderr
+    wrong = run("subscriptions", "revoke", "--signed", "mandate.json", env=biller, exit_code=1)
+    assert "this is not a signed cancellation" in wrong.stderr
+    for arguments in (("cancel",), ("cancel", 1, "--signed", "cancelled.json"), ("revoke",)):
+        assert "--signed FILE" in run("subscriptions", *arguments, env=biller, exit_code=2).stderr
+    not_theirs = run("subscriptions", "sign-cancellation", 2, env=biller, exit_code=1)
+    assert "may not do this" in not_theirs.stderr
+
+
+def test_stop_ends_what_is_named_or_everything(
+    say: Say, run: Run, sell: Callable[..., Any], business: Business
+) -> None:
+    sell("--price", "9.99", "--min-charges", 12)
+    for _ in range(3):
+        say(PAYER, "subscriptions", "subscribe", 1)
+    key = {"TALLYSTICK_KEY": business.anvil.key(PAYER)}
+    refused = run("subscriptions", "cancel", 1, env=key, exit_code=1)
+    assert "1 charges were made, and the payer agreed to 12" in refused.stderr
+    assert "name the subscriptions to end, or --all" in run("subscriptions", "stop", env=key, exit_code=2).stderr
+    assert "name the subscriptions to end" in run("subscriptions", "stop", 1, "--all", env=key, exit_code=2).stderr
+    one = say(PAYER, "subscriptions", "stop", 2, "--salt", 7, "--salt", 8)
+    assert (one["cancelled"], one["revoked_salts"]) == ([2], [7, 8])
+    assert say(PAYER, "subscriptions", "stop", "--salt", 9)["revoked_salts"] == [9]
+    rest = say(PAYER, "subscriptions", "stop", "--all")
+    assert rest["cancelled"] == [1, 3]
+    nothing = say(PAYER, "subscriptions", "stop", "--all")
+    assert (nothing["cancelled"], nothing["transaction"]) == ([], None)
+
+
+def test_E07_claims_are_listed_and_paid(say: Say, run: Run, sell: Callable[..., Any], business: Business) -> None:
+    sell("--price", "9.99")
+    say(PAYER, "subscriptions", "subscribe", 1)
+    assert "nothing to claim" in run("claims", "list").stdout
+    merchant = business.anvil.address(MERCHANT)
+    business.block(merchant)
+    business.anvil.advance(31 * DAY_S)
+    business.charge(1)
+    (claim,) = say(None, "claims", "list")
+    assert claim == {"account": merchant, "token": business.token, "amount": units("9.990000")}
+    assert say(None, "claims", "list", "--account", business.payee) == []
+    key = {"TALLYSTICK_KEY": business.anvil.key(MERCHANT)}
+    assert "refused the transfer" in run("claims", "pay", business.token, env=key, exit_code=1).stderr
+    business.unblock(merchant)
+    paid = say(BILLER, "claims", "pay", business.token, "--account", merchant)
+    assert (paid["account"], paid["paid"]) == (merchant, units("9.990000"))
+    none = run("claims", "pay", business.token, env=key, exit_code=1)
+    assert f"the contract keeps nothing for {merchant}" in none.stderr
+
+
+def test_help_teaches(run: Run) -> None:
+    for words in (
+        ("plans", "create"),
+        *(("subscriptions", verb) for verb in ("show", "quote", "change", "stop", "cancel", "sign-cancellation")),
+        ("claims", "pay"),
+    ):
+        text = run(*words, "--help").stdout
+        assert "Example" in text
+        assert f"tallystick {' '.join(words)}" in text
