@@ -195,6 +195,8 @@ class Books:
         kept: Kept = NOTHING_KEPT
         claimables: tuple[ClaimableBalance, ...] = ()
         if expected.credit_units or self.act:
+            if plan.terms.seat_price_units and self.act.kinds() == [Subscribed]:
+                refuse(recorded, "how many seats it is for was not told")
             self._require_credit(recorded, event.charge_number, expected.credit_units)
             kept, claimables = self._take_claimables(recorded, event, plan)
             self.act.end()
