@@ -51,7 +51,8 @@ ROWS = 100
 PER_REGISTER = 1_000_000_000
 NOBODY = "0x" + "0" * 40
 CREATE_PLAN = (
-    "createPlan((address,uint96,address,uint32,uint8,uint8,uint96,uint32,uint32,uint16,uint16,uint16,uint16,address))"
+    "createPlan((address,uint96,address,uint32,uint8,uint8,uint96,uint32,uint32,uint16,uint16,uint16,uint16,address,"
+    "uint96,uint96,address))"
 )
 
 OZ_INFINITE, OZ_FINITE, USDC = "OZ infinite", "OZ finite", "MockUSDC"
@@ -201,7 +202,7 @@ class Scene:
     def create_plan(self, kind: str, payee: str, price_units: int = PRICE_UNITS) -> int:
         """A monthly plan; the gas it used."""
         self.plans += 1
-        terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY)
+        terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY, 0, 0, NOBODY)
         create = calldata(CREATE_PLAN, terms)
         return self.send(payee, self.subscriptions, create)
 

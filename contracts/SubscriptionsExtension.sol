@@ -40,6 +40,10 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         }
         if (terms.feeReceiver == address(this)) revert PayeeRefused(terms.feeReceiver);
         if (terms.maxCharges != 0 && terms.minCharges > terms.maxCharges) revert TermsContradict();
+        // Charges of usage are numbered among the others, which such terms count.
+        bool isCounted = terms.minCharges != 0 || terms.maxCharges != 0;
+        if (terms.usageCap != 0 && (isCounted || terms.usagePrice == 0)) revert TermsContradict();
+        if (terms.usageCap == 0 && (terms.usagePrice != 0 || terms.biller != address(0))) revert TermsContradict();
 
         uint256 registerId = _registerOf(terms.payee, terms.token);
         planId = ++_counters.plans;
@@ -138,6 +142,66 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         _subscriptions[subscriptionId] =
             slot.withShiftedDue(due, Calendar.dayOfMonth(due)).withStatus(Status.Active);
         emit Resumed(subscriptionId, due);
+    }
+
+    // ------------------------------------------------------------------ usage
+
+    /// @inheritdoc ISubscriptionsExtension
+    function chargeUsage(uint256 subscriptionId, uint256 amount, uint256 quantity, bytes32 usageHash)
+        external
+        nonReentrant
+    {
+        SubscriptionSlot slot = _existingSubscription(subscriptionId);
+        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        if (msg.sender != words.payee() && (msg.sender != words.biller() || msg.sender == address(0))) {
+            revert NotAuthorized(msg.sender);
+        }
+        if (amount == 0) revert ZeroAmount();
+        uint256 charges = slot.charges();
+        _requireUsable(subscriptionId, slot, words, charges);
+        uint256 dearest = quantity > type(uint128).max ? 0 : words.usageLimit(quantity);
+        if (amount > dearest) revert UsageTooDear(amount, dearest);
+        uint256 left = _usageLeft(subscriptionId, words, charges);
+        if (amount > left) revert UsageAboveCap(amount, left);
+
+        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
+        uint256 history =
+            ExtrasSlots.extend(extras.history(), charges, words.rate(extras.seats()), amount);
+        _extras[subscriptionId] = ExtrasSlots.pack(extras.seats(), extras.credit(), history);
+        _usage[subscriptionId] = words.usageCap() - left + amount | charges + 1 << 96;
+        _subscriptions[subscriptionId] = slot.withExtras().withCharges(charges + 1);
+        uint256 registerId = words.registerId();
+        _registers[registerId] = _registers[registerId].withCharges(1, amount);
+
+        uint256 due = slot.nextDue();
+        emit UsageCharged(subscriptionId, charges + 1, quantity, usageHash);
+        emit Charged(subscriptionId, charges + 1, words.step().earlier(due, slot.anchorDay()), due, amount);
+        _collect(words, slot.payer(), amount);
+    }
+
+    /// @dev Something was served that can still be charged: after the trial, and until the subscription has ended.
+    function _requireUsable(uint256 subscriptionId, SubscriptionSlot slot, PlanWords memory words, uint256 charges)
+        private
+        view
+    {
+        Status status = slot.status();
+        if (status != Status.Active && status != Status.Ending) revert NotActive(subscriptionId, status);
+        if (charges == 0) revert TrialRunning(subscriptionId);
+        uint256 grace = words.grace();
+        bool isLate = grace != 0 && block.timestamp >= slot.nextDue() + grace;
+        if (isLate || charges == SubscriptionSlots.MAX_CHARGES) revert UsageEnded(subscriptionId);
+    }
+
+    function _usageLeft(uint256 subscriptionId, PlanWords memory words, uint256 charges)
+        private
+        view
+        returns (uint256)
+    {
+        uint256 counted = _usage[subscriptionId];
+        uint256 cap = words.usageCap();
+        if (counted >> 96 != charges) return cap;
+        uint256 spent = uint96(counted);
+        return spent < cap ? cap - spent : 0; // another plan may have another cap
     }
 
     // ----------------------------------------------------------------- refund
@@ -246,6 +310,12 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         }
         if (found.reason != DeclineReason.None || found.amount == 0) return found;
         found.reason = _whyNot(words.token(), slot.payer(), found.amount);
+    }
+
+    /// @inheritdoc ISubscriptionsExtension
+    function usageLeft(uint256 subscriptionId) external view returns (uint256) {
+        SubscriptionSlot slot = _existingSubscription(subscriptionId);
+        return _usageLeft(subscriptionId, PlanWordsOf.load(slot.planId()), slot.charges());
     }
 
     /// @inheritdoc ISubscriptionsExtension

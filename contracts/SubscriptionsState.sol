@@ -20,7 +20,7 @@ import {TokenCall} from "./libraries/TokenCall.sol";
 /// @notice What {Subscriptions} stores, and the parts that it and {SubscriptionsExtension} share.
 abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyGuardTransient {
     bytes32 private constant MANDATE_TYPEHASH = keccak256(
-        "Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,uint256 seats,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,uint256 salt,uint256 validBefore)"
+        "Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,uint256 seats,uint256 maxUsagePerPeriod,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,uint256 salt,uint256 validBefore)"
     );
 
     struct Counters {
@@ -52,6 +52,9 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) internal _refunded;
     mapping(address payer => mapping(uint256 saltWord => uint256)) internal _usedSalts;
     mapping(address account => mapping(address token => uint256)) internal _claimable;
+    /// @dev What usage cost in a period, 96 bits, above the number of its last charge: a period's own charge, which nobody
+    /// counts here, ends what was counted.
+    mapping(uint256 subscriptionId => uint256) internal _usage;
 
     constructor() EIP712("Tallystick Subscriptions", "1") {}
 
@@ -270,7 +273,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     function _mandateDigest(Mandate calldata mandate, PlanWords memory words) internal view returns (bytes32) {
-        bytes32[15] memory fields; // as abi.encode would lay them out, which has no room for so many on the stack
+        bytes32[16] memory fields; // as abi.encode would lay them out, which has no room for so many on the stack
         fields[0] = MANDATE_TYPEHASH;
         fields[1] = bytes32(uint256(uint160(mandate.payer)));
         fields[2] = bytes32(mandate.planId);
@@ -279,13 +282,14 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         fields[5] = bytes32(words.price());
         fields[6] = bytes32(words.seatPrice());
         fields[7] = bytes32(mandate.seats);
-        fields[8] = bytes32(words.every());
-        fields[9] = _unitHash(words.unit());
-        fields[10] = bytes32(words.catchUp());
-        fields[11] = bytes32(_isTrialUsed(mandate.payer, words) ? 0 : words.trial());
-        fields[12] = PlanWordsOf.hashOf(mandate.planId);
-        fields[13] = bytes32(mandate.salt);
-        fields[14] = bytes32(mandate.validBefore);
+        fields[8] = bytes32(words.usageCap());
+        fields[9] = bytes32(words.every());
+        fields[10] = _unitHash(words.unit());
+        fields[11] = bytes32(words.catchUp());
+        fields[12] = bytes32(_isTrialUsed(mandate.payer, words) ? 0 : words.trial());
+        fields[13] = PlanWordsOf.hashOf(mandate.planId);
+        fields[14] = bytes32(mandate.salt);
+        fields[15] = bytes32(mandate.validBefore);
         return _hashTypedDataV4(keccak256(abi.encode(fields)));
     }
 

@@ -91,6 +91,16 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
     /// @notice What `changePlan` would do now. Reverts as it would.
     function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory);
 
+    /// @notice Charges usage of the period being served, by the plan's payee or biller, within the plan's cap and price. Not
+    /// paid with credit.
+    /// @param amount What the payer pays, in units of the token.
+    /// @param quantity Units of usage.
+    /// @param usageHash Of the document that lists the usage, so that the payer can ask for it and compare.
+    function chargeUsage(uint256 subscriptionId, uint256 amount, uint256 quantity, bytes32 usageHash) external;
+
+    /// @notice What usage may still cost in the period being served; 0 where the plan has none.
+    function usageLeft(uint256 subscriptionId) external view returns (uint256);
+
     /// @notice What `charge` would do now, as far as allowance and balance tell.
     function preview(uint256 subscriptionId) external view returns (Preview memory);
 

@@ -54,6 +54,9 @@ interface ISubscriptionsTypes {
     /// @param feeBps The part of each charge, in hundredths of a percent, that goes to `feeReceiver`; rounded down.
     /// @param family Plans of a payee and token that share one trial; the payee's own numbering.
     /// @param feeReceiver Who receives the fee. Zero: no fee.
+    /// @param usageCap The most that usage may cost in a period, in units of the token. 0: no usage is charged.
+    /// @param usagePrice The most that a million units of usage may cost, in units of the token.
+    /// @param biller Who charges usage beside the payee. Zero: nobody.
     struct PlanTerms {
         address payee;
         uint96 price;
@@ -69,6 +72,9 @@ interface ISubscriptionsTypes {
         uint16 feeBps;
         uint16 family;
         address feeReceiver;
+        uint96 usageCap;
+        uint96 usagePrice;
+        address biller;
     }
 
     /// @notice A payer's consent to a plan, signed as EIP-712 and submitted by anyone.
@@ -76,8 +82,8 @@ interface ISubscriptionsTypes {
     /// The signed type names what a person should see, and the contract fills it from the plan, so that the consent
     /// binds the terms and not just a number:
     /// `Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,
-    /// uint256 seats,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,
-    /// uint256 salt,uint256 validBefore)`,
+    /// uint256 seats,uint256 maxUsagePerPeriod,uint256 periodCount,string periodUnit,uint256 missedPeriods,
+    /// uint256 trialSeconds,bytes32 terms,uint256 salt,uint256 validBefore)`,
     /// with periodUnit one of "second", "day", "week", "month", "year", trialSeconds 0 where the payer had the trial
     /// already, and terms the plan's `termsHash`, which binds the rest of them.
     /// @param payer Who pays and signs.
@@ -193,6 +199,12 @@ interface ISubscriptionsTypes {
         uint256 periodEnd,
         uint256 amount
     );
+    /// @notice What a charge of usage is for, told before its `Charged`, whose period is the one that is served.
+    /// @param quantity Units of usage.
+    /// @param usageHash Of the document that lists the usage.
+    event UsageCharged(
+        uint256 indexed subscriptionId, uint256 chargeNumber, uint256 quantity, bytes32 usageHash
+    );
     /// @notice The part of a charge that the subscription's credit paid, told before its `Charged`.
     event CreditUsed(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 amount);
     /// @notice The account could not receive what it was paid; the contract keeps it until `claim`.
@@ -258,6 +270,12 @@ interface ISubscriptionsTypes {
     /// @notice In its trial a subscription changes to plans of the same family that have a trial.
     error TrialRunning(uint256 subscriptionId);
     error NothingToChange(uint256 subscriptionId);
+    /// @notice More than the payer agreed to for usage in this period.
+    error UsageAboveCap(uint256 found, uint256 allowed);
+    /// @notice More than this quantity may cost.
+    error UsageTooDear(uint256 found, uint256 allowed);
+    /// @notice The subscription's last charge can no longer be followed by one of usage: it ended, or its charges are used.
+    error UsageEnded(uint256 subscriptionId);
     /// @notice A subscription stays with its payee and token.
     error AnotherRegister(uint256 found, uint256 expected);
     /// @notice The change costs more than the payer agreed to pay now.

@@ -10,14 +10,16 @@ import {Schedule, Step} from "./Schedule.sol";
 ///     hot    payee 160 | price 96
 ///     grid   token 160 | every 32 | unit 8 | catchUp 8 | registerId 32 | more 1 | (15 free)
 ///     life   seatPrice 96 | trial 32 | grace 32 | minCharges 16 | maxCharges 16 | feeBps 16 | family 16 | (32 free)
-///     fee    feeReceiver 160 | (96 free)
+///     fee    feeReceiver 160 | usageCap 96
+///     usage  biller 160 | usagePrice 96
 ///
-/// The last two are zero, and not stored, where the `more` bit is off.
+/// The last three are zero, and not stored, where the `more` bit is off.
 struct PlanWords {
     uint256 hot;
     uint256 grid;
     uint256 life;
     uint256 fee;
+    uint256 usage;
 }
 
 using PlanWordsOf for PlanWords global;
@@ -38,10 +40,13 @@ library PlanWordsOf {
         uint256 life = terms.seatPrice | uint256(terms.trial) << 96 | uint256(terms.grace) << 128
             | uint256(terms.minCharges) << 160 | uint256(terms.maxCharges) << 176 | uint256(terms.feeBps) << 192
             | uint256(terms.family) << 208;
-        uint256 fee_ = uint160(terms.feeReceiver);
+        uint256 fee_ = uint160(terms.feeReceiver) | uint256(terms.usageCap) << 160;
+        uint256 usage_ = uint160(terms.biller) | uint256(terms.usagePrice) << 160;
         PlanCode.store(
             planId,
-            life | fee_ == 0 ? abi.encodePacked(hot, grid) : abi.encodePacked(hot, grid | MORE, life, fee_)
+            life | fee_ | usage_ == 0
+                ? abi.encodePacked(hot, grid)
+                : abi.encodePacked(hot, grid | MORE, life, fee_, usage_)
         );
     }
 
@@ -49,7 +54,7 @@ library PlanWordsOf {
     function load(uint256 planId) internal view returns (PlanWords memory words) {
         address at = PlanCode.addressOf(planId);
         assembly ("memory-safe") {
-            extcodecopy(at, words, 1, 0x80)
+            extcodecopy(at, words, 1, 0xa0)
         }
     }
 
@@ -73,7 +78,10 @@ library PlanWordsOf {
             maxCharges: uint16(words.maxCharges()),
             feeBps: uint16(words.feeBps()),
             family: uint16(words.family()),
-            feeReceiver: words.feeReceiver()
+            feeReceiver: words.feeReceiver(),
+            usageCap: uint96(words.usageCap()),
+            usagePrice: uint96(words.usage >> 160),
+            biller: words.biller()
         });
     }
 
@@ -145,6 +153,19 @@ library PlanWordsOf {
 
     function feeReceiver(PlanWords memory words) internal pure returns (address) {
         return address(uint160(words.fee));
+    }
+
+    function usageCap(PlanWords memory words) internal pure returns (uint256) {
+        return words.fee >> 160;
+    }
+
+    function biller(PlanWords memory words) internal pure returns (address) {
+        return address(uint160(words.usage));
+    }
+
+    /// @dev The most that so much usage may cost, rounded down. `quantity` is below 2^128.
+    function usageLimit(PlanWords memory words, uint256 quantity) internal pure returns (uint256) {
+        return quantity * (words.usage >> 160) / 1_000_000;
     }
 
     /// @dev What a whole period costs with `seats`.

@@ -81,6 +81,13 @@ library SubscriptionSlots {
         return SubscriptionSlot.wrap((SubscriptionSlot.unwrap(slot) & ~STATUS_MASK) | uint256(status_) << STATUS_AT);
     }
 
+    /// @dev The caller holds the bound: charges_ at most MAX_CHARGES.
+    function withCharges(SubscriptionSlot slot, uint256 charges_) internal pure returns (SubscriptionSlot) {
+        return SubscriptionSlot.wrap(
+            (SubscriptionSlot.unwrap(slot) & ~(MAX_CHARGES << CHARGES_AT)) | charges_ << CHARGES_AT
+        );
+    }
+
     /// @dev On another plan, with extras. A new period takes its place on the grid, another one stays as it is. The caller
     /// holds the bounds.
     function withChange(

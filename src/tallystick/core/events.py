@@ -88,6 +88,15 @@ class Charged(NamedTuple):
     amount_units: int
 
 
+class UsageCharged(NamedTuple):
+    """What the charge of usage that follows is for: so many units of usage, listed in the document with this hash."""
+
+    subscription_id: int
+    charge_number: int
+    quantity: int
+    usage_hash: bytes
+
+
 class CreditUsed(NamedTuple):
     """Credit paid a part of the charge that follows."""
 
@@ -175,6 +184,7 @@ Event = (
     | MandateAccepted
     | MandateRevoked
     | Charged
+    | UsageCharged
     | CreditUsed
     | Claimable
     | Claimed

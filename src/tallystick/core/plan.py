@@ -25,7 +25,8 @@ class PlanTerms:
     once for each payer and `family` of plans. `grace` is for how many seconds after its start a period can still be
     charged, or the subscription has ended (0: no end). The payer agrees to `min_charges` before they may cancel; after
     `max_charges` a subscription ends (0: never). Of each charge `fee_bps` hundredths of a percent, rounded down, go to
-    `fee_receiver` (None where there is no fee).
+    `fee_receiver` (None where there is no fee). Usage may cost `usage_cap_units` a period (0: none is charged) and
+    `usage_price_units` for a million units of it; beside the payee `biller` charges it (None: nobody does).
     """
 
     payee: str
@@ -42,6 +43,9 @@ class PlanTerms:
     fee_bps: int = 0
     family: int = 0
     fee_receiver: str | None = None
+    usage_cap_units: int = 0
+    usage_price_units: int = 0
+    biller: str | None = None
 
     @property
     def period(self) -> Period:
@@ -62,6 +66,10 @@ class PlanTerms:
         """The part of a charge that goes to the fee's receiver, rounded down."""
         return units * self.fee_bps // 10_000
 
+    def usage_limit(self, quantity: int) -> int:
+        """The most that so many units of usage may cost, rounded down."""
+        return quantity * self.usage_price_units // 1_000_000
+
     def hash(self, register_id: int) -> bytes:
         """What a payer agrees to, as `Subscriptions.termsHash`: keccak-256 of a zero byte and the words in which the
         contract keeps the plan (`PlanWords`). `register_id` is that of the payee and token."""
@@ -70,8 +78,9 @@ class PlanTerms:
         grid |= register_id << 208
         life = self.seat_price_units | self.trial << 96 | self.grace << 128 | self.min_charges << 160
         life |= self.max_charges << 176 | self.fee_bps << 192 | self.family << 208
-        fee = int(self.fee_receiver, 16) if self.fee_receiver else 0
-        words = [hot, grid | _MORE, life, fee] if life or fee else [hot, grid]
+        fee = int(self.fee_receiver or "0", 16) | self.usage_cap_units << 160
+        usage = int(self.biller or "0", 16) | self.usage_price_units << 160
+        words = [hot, grid | _MORE, life, fee, usage] if life or fee or usage else [hot, grid]
         return keccak(bytes(1) + b"".join(word.to_bytes(32, "big") for word in words))
 
 
