@@ -13,8 +13,8 @@ from tests.contracts.stage import UNLIMITED, Account, Contract, Stage
 UNIT_NAMES = ["second", "day", "week", "month", "year"]
 MANDATE_FIELDS = (
     "address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,"
-    "uint256 seats,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,"
-    "uint256 salt,uint256 validBefore"
+    "uint256 seats,uint256 maxUsagePerPeriod,uint256 periodCount,string periodUnit,uint256 missedPeriods,"
+    "uint256 trialSeconds,bytes32 terms,uint256 salt,uint256 validBefore"
 )
 REVOCATION_FIELDS = "address payer,uint256 salt"
 CANCELLATION_FIELDS = "address payer,uint256 subscriptionId,uint256 validBefore"
@@ -74,6 +74,7 @@ def mandate_data(
         "pricePerPeriod": terms.price,
         "pricePerSeat": terms.seatPrice,
         "seats": mandate.seats,
+        "maxUsagePerPeriod": terms.usageCap,
         "periodCount": terms.every,
         "periodUnit": UNIT_NAMES[terms.unit],
         "missedPeriods": terms.catchUp,

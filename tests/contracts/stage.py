@@ -125,6 +125,9 @@ class Stage:
         fee_bps: int = 0,
         family: int = 0,
         fee_receiver: Account | None = None,
+        usage_cap: int = 0,
+        usage_price: int = 0,
+        biller: Account | None = None,
     ) -> int:
         """A plan, by default the merchant's monthly one in the usual token; its number."""
         terms = (
@@ -142,6 +145,9 @@ class Stage:
             fee_bps,
             family,
             fee_receiver or NOBODY,
+            usage_cap,
+            usage_price,
+            biller or NOBODY,
         )
         self.subscriptions.createPlan(terms, sender=self.merchant)
         return int(self.subscriptions.planCount())
