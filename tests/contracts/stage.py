@@ -143,7 +143,10 @@ class Stage:
             family,
             fee_receiver or NOBODY,
         )
-        self.subscriptions.createPlan(terms, sender=self.merchant)
+        if hasattr(payee, "execute"):  # a contract
+            payee.execute(self.subscriptions, self.subscriptions.createPlan.encode_input(terms), sender=self.anyone)
+        else:
+            self.subscriptions.createPlan(terms, sender=payee or self.merchant)
         return int(self.subscriptions.planCount())
 
     def subscribe(self, payer: Account, plan_id: int, *, seats: int = 0, at: int | None = None) -> int:
