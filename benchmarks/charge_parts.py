@@ -19,13 +19,13 @@ from benchmarks.gas import (
     GAS_LIMIT,
     HERE,
     MONTH_AND_MORE_S,
-    OZ_INFINITE,
     ROWS,
     Scene,
     calldata,
     sell,
     start,
 )
+from benchmarks.standards import OZ_INFINITE
 
 RESULTS = HERE / "results" / "charge-parts.json"
 CALLS = {"CALL", "STATICCALL", "DELEGATECALL"}

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable, Sequence
 
 from benchmarks import charge_parts
-from benchmarks.gas import PAGE, RESULTS, Measurement, cells
+from benchmarks.gas import RESULTS
+from benchmarks.standards import PAGE, Measurement, cells
 
 GAS = "| operation | token | rows | gas | at most | limit | x limit | best peer | x peer | peer |"
 PARTS = "| part | alone | of a hundred |"

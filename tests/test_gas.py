@@ -8,21 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.gas import (
-    BOUNDS,
-    EXPLAINED,
-    PAGE,
-    RESULTS,
-    SNAPSHOT,
-    TOLERANCE,
-    Measurement,
-    excesses,
-    explained_rises,
-    measure,
-    rises,
-    start,
-)
+from benchmarks.gas import RESULTS, SNAPSHOT, measure, start
 from benchmarks.gas_page import fresh
+from benchmarks.standards import BOUNDS, EXPLAINED, PAGE, TOLERANCE, Measurement, excesses, explained_rises, rises
 from tests.docs.blocks import table_of
 
 
