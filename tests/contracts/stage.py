@@ -143,8 +143,9 @@ class Stage:
             family,
             fee_receiver or NOBODY,
         )
-        if hasattr(payee, "execute"):  # a contract
-            payee.execute(self.subscriptions, self.subscriptions.createPlan.encode_input(terms), sender=self.anyone)
+        execute = getattr(payee, "execute", None)
+        if execute:  # a contract
+            execute(self.subscriptions, self.subscriptions.createPlan.encode_input(terms), sender=self.anyone)
         else:
             self.subscriptions.createPlan(terms, sender=payee or self.merchant)
         return int(self.subscriptions.planCount())

@@ -326,7 +326,7 @@ def test_E24_a_period_is_as_long_as_the_calendar_has_it(
         assert stage.charge(subscription_id, at=stage.next_due(subscription_id)) == [PAID]
     due = stage.next_due(subscription_id)
     left_s = left_s if left_s > 0 else whole_days * DAY + left_s
-    up = cost_within(*rates, 0, left_s, whole_days * DAY)
+    up = cost_within(rates[0], rates[1], 0, left_s, whole_days * DAY)
     receipt = stage.change_plan(payer, subscription_id, dear, at=due - left_s)
     assert charged_of(stage, receipt)["amount"] == up.to_pay > 0
     assert stage.next_due(subscription_id) == due

@@ -8,7 +8,7 @@ import pytest
 from eth_abi.abi import decode
 
 from tallystick.core.subscription import DeclineReason
-from tests.contracts.hostile import UNMOVED, UNREADABLE, Trick, play, play_to
+from tests.contracts.hostile import DENIALS, UNMOVED, UNREADABLE, Trick, play, play_to
 from tests.contracts.stage import (
     FIRST_DUE,
     FUNDS,
@@ -192,12 +192,12 @@ def test_E01_E07_a_token_that_refuses_payee_and_contract_declines(
 ) -> None:
     subscription_id = stage.subscribe(payer, stage.create_plan(token=hostile), at=SUBSCRIBED)
     play_to(hostile, stage.merchant, Trick.REFUSE)
-    play_to(hostile, subscriptions, Trick.RETURN_FALSE)
+    play_to(hostile, subscriptions, Trick.REFUSE)
     with stage.nothing_changes(hostile):
         assert stage.charge(subscription_id, at=FIRST_DUE) == [REFUSED]
 
 
-@pytest.mark.parametrize("trick", UNMOVED)
+@pytest.mark.parametrize("trick", DENIALS + UNMOVED)
 def test_E02_E07_what_the_contract_did_not_receive_is_nobodys(
     stage: Stage, subscriptions: Contract, hostile: Contract, payers: list[Account], monthly: int, trick: Trick
 ) -> None:

@@ -1,4 +1,4 @@
-"""refundChanged: after changes, and where credit paid, a refund is bounded by what was paid for that very charge (E36)."""
+"""refundChanged: after changes, and where credit paid, a refund is bounded by what was paid for that charge (E36)."""
 
 from __future__ import annotations
 

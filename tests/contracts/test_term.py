@@ -58,9 +58,14 @@ def test_a_minimum_of_one_was_made_at_once(stage: Stage, payer: Account, monthly
 
 
 @pytest.mark.parametrize("way", PAYERS_WAYS_OUT)
-def test_E27_the_payer_leaves_during_the_trial(stage: Stage, payer: Account, way: str) -> None:
+def test_E27_the_payer_leaves_during_the_trial_but_does_not_change(stage: Stage, payer: Account, way: str) -> None:
     subscription_id = stage.subscribe(payer, stage.create_plan(min_charges=2, trial=DAY), at=SUBSCRIBED)
-    ways_out(stage, payer, subscription_id, stage.create_plan(trial=DAY))[way]()
+    leave = ways_out(stage, payer, subscription_id, stage.create_plan(trial=DAY))[way]
+    if way != "changePlan":
+        leave()
+        return
+    with stage.nothing_changes(), reverts("MinimumTerm", charges=0, agreed=2):
+        leave()
 
 
 @pytest.mark.parametrize("way", PAYERS_WAYS_OUT)
