@@ -6,9 +6,8 @@
 
 Whole receipts (21,000 + calldata + execution - refunds) on Anvil under Osaka's rules, blocks 12 s apart: 9.99 of a
 token with 6 decimals, addresses like random ones, balances nonzero before and after, a later period. The limits are
-measured in the same run with `TransferLoop`. Exits with 1 when an operation costs
-more than it should and docs/gas.md does not say why.
-A rise above the snapshot that docs/gas.md does not explain fails as well.
+measured in the same run with `TransferLoop`. Exits with 1 when an operation costs more than it should, or rose above
+the snapshot, and docs/gas.md does not say why.
 """
 
 from __future__ import annotations
