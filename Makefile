@@ -37,7 +37,7 @@ test: setup-tests compile ## every test: core, storage, flows on a real chain, c
 	@$(RUN) ape test tests/contracts
 	@$(RUN) forge test
 
-check: setup ## format, lint, types, arrows, purity of core/, generated files fresh
+check: compile ## format, lint, types, arrows, purity of core/, generated files fresh, no unexplained rise of gas
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
@@ -45,14 +45,15 @@ check: setup ## format, lint, types, arrows, purity of core/, generated files fr
 	@$(RUN) python toolchain/check_core.py
 	@$(RUN) python toolchain/lock.py --check
 	@$(RUN) python toolchain/artefact.py --check
+	@$(RUN) python -m benchmarks.gas --check
 
 format: setup ## formats the Python files and mends what ruff can mend
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
 bench: compile ## gas and speed, peers' figures beside them; JSON under benchmarks/results/
-	@set -e; for name in $(filter-out __init__,$(notdir $(basename $(wildcard benchmarks/*.py)))); do \
-		echo "== $$name"; $(RUN) python -m benchmarks.$$name; done
+	@failed=0; for name in $(filter-out __init__ standards,$(notdir $(basename $(wildcard benchmarks/*.py)))); do \
+		echo "== $$name"; $(RUN) python -m benchmarks.$$name || failed=1; done; exit $$failed
 
 fuzz: setup-tests compile ## the long stateful runs
 	@HYPOTHESIS_PROFILE=long $(PYTEST) -n $(WORKERS) -m fuzz || [ $$? -eq 5 ] # 5: no such test there

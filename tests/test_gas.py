@@ -3,18 +3,68 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
-from benchmarks.gas import SNAPSHOT, excesses, measure, start
+import pytest
 
-TOLERANCE = 0.01
+from benchmarks.gas import RESULTS, SNAPSHOT, measure, start
+from benchmarks.gas_page import fresh
+from benchmarks.standards import (
+    BOUNDS,
+    EXPLAINED,
+    NOT_REACHED,
+    PAGE,
+    TOLERANCE,
+    Measurement,
+    excesses,
+    explained_rises,
+    not_reached,
+    rises,
+)
+from tests.docs.blocks import table_of
 
 
-def test_gas_is_that_of_the_snapshot() -> None:
-    expected = json.loads(SNAPSHOT.read_text())
+@pytest.fixture(scope="module")
+def measurements() -> Sequence[Measurement]:
+    """Everything, measured once."""
     with start() as anvil:
-        measurements = measure(anvil)
-    assert excesses(measurements) == []
-    found = {line.key: line.gas_per_row for line in measurements}
-    assert found.keys() == expected.keys()
-    risen = {key: (expected[key], gas) for key, gas in found.items() if gas > expected[key] * (1 + TOLERANCE)}
-    assert not risen, "where that is meant: toolchain/run python -m benchmarks.gas --snapshot, and say why"
+        return measure(anvil)
+
+
+def test_gas_is_that_of_the_snapshot(measurements: Sequence[Measurement]) -> None:
+    snapshot = json.loads(SNAPSHOT.read_text())
+    assert [line.key for line in measurements] == list(snapshot)
+    assert rises(measurements, snapshot, explained_rises(PAGE.read_text())) == []
+
+
+def test_a_rise_is_seen_and_explained_for_as_much_as_it_says() -> None:
+    line = Measurement("charge", "OZ infinite", 1, 10_000, None, None, None)
+    row = "| charge, OZ infinite, 1 | 10,300 | Because. |"
+    page = f"{EXPLAINED}\n|---|---|---|\n{row}\n\nText.\n\n| another | table | here |\n"
+    explained = explained_rises(page)
+    assert explained == {line.key: 10_300}
+    snapshot = {line.key: 10_000}
+    for gas, before, after in [(10_100, 0, 0), (10_101, 1, 0), (10_403, 1, 0), (10_404, 1, 1)]:
+        found = [replace(line, gas_per_row=gas)]
+        assert (len(rises(found, snapshot, {})), len(rises(found, snapshot, explained))) == (before, after)
+    assert rises([line], {}, {}) == []
+
+
+def test_what_costs_more_than_it_should_stands_on_the_page(measurements: Sequence[Measurement]) -> None:
+    table = table_of(PAGE, NOT_REACHED)
+    said = {key: (int(gas.replace(",", "")), int(bound.replace(",", ""))) for key, gas, bound, _ in table}
+    bounds = {", ".join(map(str, key)): bound for key, bound in BOUNDS.items()}
+    over = {line.key: line.gas_per_row for line in measurements if line.gas_per_row > bounds.get(line.key, 2**63)}
+    assert excesses(measurements).keys() == over.keys() == said.keys() == not_reached(PAGE.read_text())
+    for key, gas in over.items():
+        assert said[key][1] == bounds[key]
+        assert abs(said[key][0] - gas) <= gas * TOLERANCE
+
+
+def test_the_page_shows_the_results_of_the_last_run(measurements: Sequence[Measurement]) -> None:
+    assert fresh(PAGE.read_text()) == PAGE.read_text()
+    shown = {line.key: line.gas_per_row for line in (Measurement(**row) for row in json.loads(RESULTS.read_text()))}
+    assert shown.keys() == {line.key for line in measurements}
+    for line in measurements:
+        assert abs(shown[line.key] - line.gas_per_row) <= line.gas_per_row * TOLERANCE, "run: make bench"

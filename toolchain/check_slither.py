@@ -15,6 +15,7 @@ import subprocess
 import sys
 import venv
 from collections import Counter
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def prepare() -> None:
 def explained(text: str) -> list[Finding]:
     """The rows of the page's table."""
     _, _, table = text.partition(HEADING)
-    rows = [line for line in table.strip().splitlines()[1:] if line.startswith("| `")]
+    rows = takewhile(lambda line: line.startswith("|"), table.strip().splitlines()[1:])
     cells = [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
     return [Finding(detector, place) for detector, place, *_ in cells]
 

@@ -17,8 +17,8 @@ from tallystick.chain.sender import Call, Sender
 from tallystick.chain.signer import KeySigner
 from tallystick.config import GasConfig
 from tallystick.errors import (
-    GasTooDear,
     FundsTooLow,
+    GasTooDear,
     NodeUnreachable,
     TransactionDropped,
     TransactionRefused,

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import json
 from collections.abc import Callable
 
 import pytest
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 from tallystick.chain.calls import call_data
 from tallystick.chain.node import Node
+from tallystick.chain.plans import plan_address
 from tallystick.chain.sender import Call, Sender
 from tallystick.chain.signer import KeySigner
 from tallystick.chain.subscriptions import ControlTotals, Subscriptions
+from tallystick.core.change import Segment
 from tallystick.core.events import (
     CancellationScheduled,
     Cancelled,
     Charged,
+    Claimable,
+    Claimed,
     Declined,
     MandateAccepted,
     MandateRevoked,
     Paused,
+    PlanChanged,
     PlanCreated,
     Refunded,
+    RegisterOpened,
     Resumed,
+    SeatsSet,
     Subscribed,
 )
 from tallystick.core.mandate import Mandate, typed_data
@@ -33,6 +44,7 @@ from tallystick.errors import (
     AllowanceTooLow,
     BalanceTooLow,
     ChargeDue,
+    HistoryMismatch,
     InputError,
     InvalidSignature,
     KeyMissing,
@@ -41,13 +53,17 @@ from tallystick.errors import (
     NotAContract,
     NotActive,
     NotAuthorized,
+    NothingToClaim,
     NotPaused,
     PayeeRefused,
     PayerIsPayee,
     PeriodOutOfRange,
+    PlanIsArchived,
     RefundTooHigh,
     SaltUsed,
     TermsChanged,
+    TokenRefused,
+    ToPayTooHigh,
     TransactionReverted,
     UnknownCharge,
     UnknownPlan,
@@ -56,6 +72,7 @@ from tallystick.errors import (
     ZeroAmount,
 )
 from tests.business import PRICE_UNITS, Business
+from tests.chain.conftest import Proxy
 
 MERCHANT, PAYER, OTHER = 1, 2, 3
 FAR = 2**40
@@ -316,3 +333,101 @@ def test_a_receipt_without_its_events_is_refused(business: Business, on: On, pla
     sent = on(PAYER).subscribe(plan)
     with pytest.raises(NodeInvalid, match="has no Refunded event, which it must have"):
         sent.one(Refunded)
+
+
+# --- Seats, changes, claims -------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_read_with_its_register_and_compared_with_its_code(business: Business, on: On, plan: Plan) -> None:
+    other = dataclasses.replace(plan.terms, payee=business.anvil.address(OTHER), seat_price_units=5, family=3, trial=60)
+    created = on(OTHER).create_plan(other)
+    assert created.events == (
+        RegisterOpened(1, other.payee, business.token),
+        PlanCreated(2, 1, other),
+    )
+    contract = on(PAYER)
+    assert contract.plan(2) == Plan(2, 1, other)
+    assert contract.plan(2).terms_hash() == business.terms_hash(2)
+    on(OTHER).archive_plan(2)
+    assert contract.plan(2).archived
+    assert contract.is_archived(2)
+    assert not contract.is_archived(1)
+    with pytest.raises(PlanIsArchived):
+        on(OTHER).archive_plan(2)
+
+
+def test_a_node_that_lies_about_a_plan_is_found_out(business: Business, node: Node, proxy: Proxy, plan: Plan) -> None:
+    """Its terms are worth nothing unless they hash to what the chain keeps, which is what payers agree to."""
+    price = f"{PRICE_UNITS:064x}"
+
+    def cheaper(method: str, answer: bytes) -> tuple[int, bytes]:
+        del method
+        return 200, json.dumps(json.loads(answer.replace(price.encode(), f"{1:064x}".encode()))).encode()
+
+    proxy.misbehave = cheaper
+    contract = Subscriptions(Node(type(node.provider)(proxy.url), node.chain_id), business.subscriptions)
+    with pytest.raises(NodeInvalid, match="the terms of plan 1 are not those that its code at 0x"):
+        contract.plan(plan.plan_id)
+
+
+def test_the_addresses_of_plans_follow_from_their_numbers() -> None:
+    """As any library computes the address of an account's n-th contract, and go-ethereum's tests have it."""
+    rlp = importlib.import_module("rlp")  # which has no types
+    known = "0x6ac7ea33f8831ea9dcc53393aaa88b25a785dbf0"
+    assert plan_address(known, 1).lower() == "0x343c43a37d37dff08ae8c4a11544c718abb4fcf8"
+    creator = "0x970E8128AB834E8EAC17Ab8E3812F010678CF791"
+    for number in (1, 127, 128, 255, 256, 65_535, 65_536, 2**24, 2**32 - 1):
+        expected = keccak(rlp.encode([bytes.fromhex(creator[2:]), number]))[12:]
+        assert plan_address(creator, number) == to_checksum_address(expected)
+
+
+def test_seats_a_change_and_its_views(business: Business, on: On, plan: Plan) -> None:
+    give(business, PAYER)
+    team = dataclasses.replace(plan.terms, seat_price_units=1_000_000)
+    on(MERCHANT).create_plan(team)
+    contract = on(PAYER)
+    opened = contract.subscribe(contract.plan(2), seats=3)
+    assert [type(event) for event in opened.events] == [Subscribed, SeatsSet, Charged]
+    assert contract.subscription(1).seats == 3
+    assert contract.commitment(1) == 0
+    preview = contract.preview(1)
+    assert (preview.reason, preview.amount_units, preview.credit_used_units) == (
+        *(DeclineReason.NOT_DUE, PRICE_UNITS + 3_000_000, 0),
+    )
+    quoted = contract.quote(1, 2, 5)
+    assert (quoted.to_pay_units, quoted.credit_units) == (2_000_000, 0)
+    with pytest.raises(ToPayTooHigh) as high:
+        contract.change_plan(1, contract.plan(2), 5, 1)
+    assert high.value.allowed == 1
+    sent = contract.change_plan(1, contract.plan(2), 5, quoted.to_pay_units)
+    assert sent.one(PlanChanged) == PlanChanged(1, 2, 5, 0)
+    assert sent.one(Charged).charge_number == 2
+    assert contract.commitment(1) != 0
+    with pytest.raises(HistoryMismatch, match="subscription 1 was changed"):
+        on(MERCHANT).refund(1, 1, 1)
+    with pytest.raises(HistoryMismatch):
+        on(MERCHANT).refund(1, 1, 1, [Segment(1, 5, 5)])
+    give(business, MERCHANT)
+    history = [Segment(1, PRICE_UNITS + 3_000_000, sent.one(Charged).amount_units)]
+    assert on(MERCHANT).refund(1, 1, 1, history).one(Refunded).amount_units == 1
+
+
+def test_stopping_and_claiming(business: Business, on: On, plan: Plan) -> None:
+    payer = give(business, PAYER)
+    contract = on(PAYER)
+    for _ in range(2):
+        contract.subscribe(plan)
+    business.block(business.payee)
+    business.anvil.set_time(contract.subscription(2).next_due)
+    assert contract.charge([2]).one(Claimable) == Claimable(business.payee, business.token, 2, PRICE_UNITS)
+    assert contract.claimable(business.payee, business.token) == PRICE_UNITS
+    with pytest.raises(TokenRefused):
+        contract.claim(business.payee, business.token)
+    business.unblock(business.payee)
+    assert contract.claim(business.payee, business.token).events == (
+        Claimed(business.payee, business.token, PRICE_UNITS),
+    )
+    with pytest.raises(NothingToClaim) as nothing:
+        contract.claim(business.payee, business.token)
+    assert (nothing.value.account, nothing.value.token) == (business.payee, business.token)
+    assert contract.stop([1, 2, 2, 77], [5, 5]).events == (Cancelled(1), Cancelled(2), MandateRevoked(payer, 5))

@@ -33,6 +33,8 @@ REFUSALS = [
     Trick.BURN_GAS,
 ]
 """What a transfer can answer that is no success."""
+DENIALS = [Trick.RETURN_FALSE, Trick.RETURN_TWO, Trick.RETURN_ONE_BYTE]
+"""Of these, answers: whether something moved all the same, nobody can tell."""
 UNMOVED = [Trick.RETURN_TRUE, Trick.RETURN_NOTHING, Trick.RETURN_BOMB]
 """What looks like success and moves nothing."""
 UNREADABLE = [Trick.RETURN_ONE_BYTE, Trick.RETURN_NOTHING, Trick.REFUSE, Trick.REVERT_BOMB, Trick.BURN_GAS]

@@ -78,7 +78,7 @@ def mandate_data(
         "periodCount": terms.every,
         "periodUnit": UNIT_NAMES[terms.unit],
         "missedPeriods": terms.catchUp,
-        "trialSeconds": terms.trial,
+        "trialSeconds": 0 if stage.subscriptions.isTrialUsed(mandate.plan_id, mandate.payer) else terms.trial,
         "terms": bytes(stage.subscriptions.termsHash(mandate.plan_id)),
         "salt": mandate.salt,
         "validBefore": mandate.valid_before,

@@ -149,7 +149,11 @@ class Stage:
             usage_price,
             biller or NOBODY,
         )
-        self.subscriptions.createPlan(terms, sender=self.merchant)
+        execute = getattr(payee, "execute", None)
+        if execute:  # a contract
+            execute(self.subscriptions, self.subscriptions.createPlan.encode_input(terms), sender=self.anyone)
+        else:
+            self.subscriptions.createPlan(terms, sender=payee or self.merchant)
         return int(self.subscriptions.planCount())
 
     def subscribe(self, payer: Account, plan_id: int, *, seats: int = 0, at: int | None = None) -> int:

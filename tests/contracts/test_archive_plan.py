@@ -51,7 +51,7 @@ def test_those_that_it_has_go_on(
     assert stage.status(subscribed) == Status.CANCELLED
 
 
-def test_the_terms_stay_what_they_were(stage: Stage, subscriptions: Contract, merchant: Account, monthly: int) -> None:
+def test_the_terms_stay_what_they_were(subscriptions: Contract, merchant: Account, monthly: int) -> None:
     before = subscriptions.termsHash(monthly), tuple(subscriptions.plan(monthly))
     subscriptions.archivePlan(monthly, sender=merchant)
     assert (subscriptions.termsHash(monthly), tuple(subscriptions.plan(monthly))) == before

@@ -8,7 +8,7 @@ import pytest
 
 from tallystick.core.period import Unit
 from tallystick.core.subscription import DeclineReason, Status
-from tests.contracts.hostile import REFUSALS, UNMOVED, Trick, play
+from tests.contracts.hostile import DENIALS, REFUSALS, UNMOVED, Trick, play
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -290,17 +290,15 @@ def test_having_just_enough_is_no_lack(stage: Stage, usdc: Contract, payer: Acco
     assert decline(stage, subscription_id, usdc) == DeclineReason.TOKEN_REFUSED
 
 
-@pytest.mark.parametrize("trick", REFUSALS)
-def test_E01_declines_when_the_token_does_not_say_true(
-    stage: Stage, hostile: Contract, payer: Account, trick: Trick
-) -> None:
+@pytest.mark.parametrize("trick", [trick for trick in REFUSALS if trick not in DENIALS])
+def test_E01_declines_when_the_token_reverts(stage: Stage, hostile: Contract, payer: Account, trick: Trick) -> None:
     subscription_id = stage.subscribe(payer, stage.create_plan(token=hostile), at=SUBSCRIBED)
     play(hostile, "transferFrom", trick)
     assert decline(stage, subscription_id, hostile) == DeclineReason.TOKEN_REFUSED
 
 
-@pytest.mark.parametrize("trick", UNMOVED)
-def test_E01_E02_reverts_when_the_token_says_true_and_moves_nothing(
+@pytest.mark.parametrize("trick", DENIALS + UNMOVED)
+def test_E01_E02_reverts_when_the_token_denies_or_says_true_and_moves_nothing(
     stage: Stage, subscriptions: Contract, hostile: Contract, payer: Account, trick: Trick
 ) -> None:
     subscription_id = stage.subscribe(payer, stage.create_plan(token=hostile), at=SUBSCRIBED)

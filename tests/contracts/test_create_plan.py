@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
@@ -67,7 +69,7 @@ def test_opens_a_register_for_each_payee_and_token_and_numbers_subscriptions_in_
 ) -> None:
     numbers = []
     for payee, token in [(stage.merchant, stage.token), (stage.merchant, usdc), (anyone, usdc)] * 2:
-        receipt = subscriptions.createPlan(terms_of(stage, payee=payee, token=token), sender=anyone)
+        receipt = subscriptions.createPlan(terms_of(stage, payee=payee, token=token), sender=payee)
         events = stage.events(receipt)
         numbers.append((len(events), events[-1][1]["registerId"]))
     assert numbers == [(2, 0), (2, 1), (2, 2), (1, 0), (1, 1), (1, 2)]
@@ -139,9 +141,14 @@ def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
     )
 
 
-def test_anyone_may_create_a_plan_for_any_payee(stage: Stage, subscriptions: Contract, anyone: Account) -> None:
-    subscriptions.createPlan(terms_of(stage), sender=anyone)
-    assert subscriptions.plan(1).payee == stage.merchant
+def test_only_the_payee_creates_its_plans(
+    stage: Stage, subscriptions: Contract, payer: Account, anyone: Account
+) -> None:
+    for sender in (payer, anyone):
+        with stage.nothing_changes(), reverts("NotAuthorized", caller=sender):
+            subscriptions.createPlan(terms_of(stage), sender=sender)
+    subscriptions.createPlan(terms_of(stage, payee=anyone), sender=anyone)
+    assert subscriptions.plan(1).payee == anyone
 
 
 def test_refuses_no_payee(stage: Stage, subscriptions: Contract, merchant: Account) -> None:
@@ -152,7 +159,13 @@ def test_refuses_no_payee(stage: Stage, subscriptions: Contract, merchant: Accou
 def test_refuses_itself_as_payee_because_no_money_could_leave_it(
     stage: Stage, subscriptions: Contract, merchant: Account
 ) -> None:
-    with stage.nothing_changes(), reverts("PayeeRefused", payee=subscriptions):
+    data = "0x" + subscriptions.createPlan.encode_input(terms_of(stage, payee=subscriptions)).hex()
+    call = {"from": subscriptions.address, "to": subscriptions.address, "data": data}
+    answer = stage.rpc("debug_traceCall", call, "latest", {"tracer": "callTracer"})["output"]
+    assert bytes.fromhex(answer[2:]) == keccak(text="PayeeRefused(address)")[:4] + encode(
+        ["address"], [subscriptions.address]
+    )
+    with stage.nothing_changes(), reverts("NotAuthorized", caller=merchant):
         subscriptions.createPlan(terms_of(stage, payee=subscriptions), sender=merchant)
 
 
@@ -214,10 +227,10 @@ def test_refuses_a_fee_of_everything(
         subscriptions.createPlan(terms_of(stage, feeBps=fee_bps, feeReceiver=anyone), sender=merchant)
 
 
-def test_refuses_a_fee_without_a_receiver_and_a_receiver_without_a_fee(
+def test_refuses_a_fee_without_a_receiver_a_receiver_without_a_fee_and_the_payee_as_receiver(
     stage: Stage, subscriptions: Contract, merchant: Account, anyone: Account
 ) -> None:
-    for changes in ({"feeBps": 1}, {"feeReceiver": anyone}):
+    for changes in ({"feeBps": 1}, {"feeReceiver": anyone}, {"feeBps": 1, "feeReceiver": merchant}):
         with stage.nothing_changes(), reverts("TermsContradict"):
             subscriptions.createPlan(terms_of(stage, **changes), sender=merchant)
 

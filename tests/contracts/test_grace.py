@@ -92,6 +92,6 @@ def test_ends_no_other_row(stage: Stage, token: Contract, payers: list[Account],
     assert token.balanceOf(stage.merchant) == 5 * PRICE
 
 
-def test_without_one_a_subscription_never_ends(stage: Stage, payer: Account, subscribed: int) -> None:
+def test_without_one_a_subscription_never_ends(stage: Stage, subscribed: int) -> None:
     assert stage.charge(subscribed, at=utc(2099, 1, 1)) == [PAID]
     assert stage.status(subscribed) == Status.ACTIVE

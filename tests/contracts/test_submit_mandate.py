@@ -126,7 +126,7 @@ def test_E12_a_mandate_for_another_contract_is_refused(
     stage: Stage, project: Any, subscriptions: Contract, anyone: Account, payer: Account, mandate: Mandate
 ) -> None:
     twin = deploy(project, anyone)
-    twin.createPlan(subscriptions.plan(mandate.plan_id), sender=anyone)
+    twin.createPlan(subscriptions.plan(mandate.plan_id), sender=stage.merchant)
     assert twin.termsHash(1) == subscriptions.termsHash(1)
     with reverts("InvalidSignature", signer=payer):
         twin.submitMandate(mandate, signed_mandate(stage, payer, mandate), sender=anyone)

@@ -58,12 +58,26 @@ def test_a_minimum_of_one_was_made_at_once(stage: Stage, payer: Account, monthly
 
 
 @pytest.mark.parametrize("way", PAYERS_WAYS_OUT)
-def test_a_trial_is_no_charge(stage: Stage, payer: Account, monthly: int, way: str) -> None:
-    subscription_id = stage.subscribe(payer, stage.create_plan(min_charges=1, trial=DAY), at=SUBSCRIBED)
-    leave = ways_out(stage, payer, subscription_id, monthly)[way]
-    with stage.nothing_changes(), reverts("MinimumTerm", charges=0, agreed=1):
+def test_E27_the_payer_leaves_during_the_trial_but_does_not_change(stage: Stage, payer: Account, way: str) -> None:
+    subscription_id = stage.subscribe(payer, stage.create_plan(min_charges=2, trial=DAY), at=SUBSCRIBED)
+    leave = ways_out(stage, payer, subscription_id, stage.create_plan(trial=DAY))[way]
+    if way != "changePlan":
         leave()
+        return
+    with stage.nothing_changes(), reverts("MinimumTerm", charges=0, agreed=2):
+        leave()
+
+
+@pytest.mark.parametrize("way", PAYERS_WAYS_OUT)
+def test_the_minimum_begins_with_the_first_charge_after_the_trial(
+    stage: Stage, payer: Account, monthly: int, way: str
+) -> None:
+    subscription_id = stage.subscribe(payer, stage.create_plan(min_charges=2, trial=DAY), at=SUBSCRIBED)
+    leave = ways_out(stage, payer, subscription_id, monthly)[way]
     charge_until(stage, subscription_id, 1)
+    with stage.nothing_changes(), reverts("MinimumTerm", charges=1, agreed=2):
+        leave()
+    charge_until(stage, subscription_id, 2)
     leave()
 
 
@@ -89,15 +103,18 @@ def test_the_minimum_holds_for_a_paused_subscription(stage: Stage, subscriptions
         subscriptions.cancel(subscription_id, sender=payer)
 
 
-def test_the_minimum_is_that_of_the_plan_that_was_changed_to(
+def test_a_plan_with_a_minimum_is_not_changed_to_but_its_seats_are(
     stage: Stage, subscriptions: Contract, payer: Account, subscribed: int
 ) -> None:
-    bound = stage.create_plan(min_charges=2)
-    stage.change_plan(payer, subscribed, bound)
+    bound = stage.create_plan(min_charges=2, seat_price=5)
+    with stage.nothing_changes(), reverts("FixedTerm", planId=bound, charges=2):
+        stage.change_plan(payer, subscribed, bound, seats=1)
+    on_bound = stage.subscribe(payer, bound, seats=1, at=SUBSCRIBED + 99)
     with stage.nothing_changes(), reverts("MinimumTerm", charges=1, agreed=2):
-        subscriptions.cancel(subscribed, sender=payer)
-    charge_until(stage, subscribed, 2)
-    subscriptions.cancel(subscribed, sender=payer)
+        stage.change_plan(payer, on_bound, bound, seats=2)
+    charge_until(stage, on_bound, 2)
+    stage.change_plan(payer, on_bound, bound, seats=2)
+    assert subscriptions.subscription(on_bound).seats == 2
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
@@ -136,6 +153,6 @@ def test_a_plan_that_ends_is_changed_neither_from_nor_to(
 ) -> None:
     fixed = stage.create_plan(max_charges=9, trial=trial)
     on_fixed, on_monthly = stage.subscribe(payer, fixed), stage.subscribe(payer, monthly)
-    for subscription_id, to_plan in [(on_fixed, monthly), (on_fixed, fixed), (on_monthly, fixed)]:
-        with stage.nothing_changes(), reverts("FixedTerm", planId=fixed, maxCharges=9):
+    for subscription_id, to_plan in [(on_fixed, monthly), (on_monthly, fixed)]:
+        with stage.nothing_changes(), reverts("FixedTerm", planId=fixed, charges=9):
             stage.change_plan(payer, subscription_id, to_plan)

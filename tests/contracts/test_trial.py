@@ -67,7 +67,7 @@ def test_the_first_charge_pays_for_the_first_period(
     assert stage.totals() == (1, PRICE, 0, 0)
 
 
-def test_E24_the_anchor_is_the_day_on_which_it_ends(stage: Stage, subscriptions: Contract, payer: Account) -> None:
+def test_E24_the_anchor_is_the_day_on_which_it_ends(stage: Stage, payer: Account) -> None:
     plan_id = stage.create_plan(trial=59 * DAY)
     subscription_id = stage.subscribe(payer, plan_id, at=SUBSCRIBED)
     assert stage.next_due(subscription_id) == utc(2027, 3, 31, 12)
@@ -76,14 +76,14 @@ def test_E24_the_anchor_is_the_day_on_which_it_ends(stage: Stage, subscriptions:
         assert stage.charge(subscription_id, at=due) == [PAID]
 
 
-def test_E22_a_late_first_charge_follows_the_plan(stage: Stage, subscriptions: Contract, payers: list[Account]) -> None:
+def test_E22_a_late_first_charge_follows_the_plan(stage: Stage, payers: list[Account]) -> None:
     skips, collects = (stage.create_plan(trial=TRIAL, catch_up=catch_up, family=catch_up) for catch_up in (0, 1))
     rows = [stage.subscribe(payers[0], plan_id, at=SUBSCRIBED + at) for at, plan_id in enumerate((skips, collects))]
     assert stage.charge(*rows * 2, at=utc(2027, 3, 20)) == [PAID, PAID, NOT_DUE, PAID]
     assert [stage.charges(row) for row in rows] == [1, 2]
 
 
-def test_E28_the_longest_trial_before_the_longest_period(stage: Stage, token: Contract, payer: Account) -> None:
+def test_E28_the_longest_trial_before_the_longest_period(stage: Stage, payer: Account) -> None:
     plan_id = stage.create_plan(trial=2**32 - 1, every=1_180)
     subscription_id = stage.subscribe(payer, plan_id, at=SUBSCRIBED)
     ends = SUBSCRIBED + 2**32 - 1
@@ -131,8 +131,9 @@ def pays_at_once(stage: Stage, payer: Account, plan_id: int) -> bool:
     return stage.charges(stage.subscribe(payer, plan_id)) == 1
 
 
+@pytest.mark.usefixtures("in_trial")
 def test_E27_once_for_each_payer_and_family(
-    stage: Stage, subscriptions: Contract, usdc: Contract, payers: list[Account], in_trial: int, trial_plan: int
+    stage: Stage, subscriptions: Contract, payers: list[Account], trial_plan: int
 ) -> None:
     sister = stage.create_plan(trial=3 * TRIAL, every=2)
     assert pays_at_once(stage, payers[0], trial_plan)
@@ -147,9 +148,8 @@ def test_E27_once_for_each_payer_and_family(
         assert pays_at_once(stage, payers[0], other_family)
 
 
-def test_E27_families_are_the_payees_own_in_each_token(
-    stage: Stage, usdc: Contract, payer: Account, in_trial: int
-) -> None:
+@pytest.mark.usefixtures("in_trial")
+def test_E27_families_are_the_payees_own_in_each_token(stage: Stage, usdc: Contract, payer: Account) -> None:
     assert not pays_at_once(stage, payer, stage.create_plan(trial=TRIAL, payee=stage.anyone))
     assert not pays_at_once(stage, payer, stage.create_plan(trial=TRIAL, token=usdc))
 

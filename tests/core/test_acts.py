@@ -180,7 +180,10 @@ def test_E07_what_cannot_be_received_is_claimable_and_then_claimed() -> None:
         (f"Income:Fees:{PLATFORM}", 900),
     ]
     assert kept.claimables == ((PAYEE, TOKEN, 8_100), (PLATFORM, TOKEN, 900))
-    story.at(60, kept_of(PLATFORM, 900), charged(4, 60, 90, 9_000))
+    partly = story.at(60, kept_of(PLATFORM, 900), charged(4, 60, 90, 9_000))
+    assert partly.entry is not None
+    accounts = [posting.account for posting in partly.entry.postings]
+    assert accounts[::3] == [f"Assets:Wallet:{PAYEE}", f"Assets:Claimable:{PLATFORM}"]
     claimed = story.at(61, Claimed(PLATFORM, TOKEN, 1_800))
     assert claimed.entry is not None
     assert claimed.entry.kind == "claim"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallystick.core.change import Quote
 from tallystick.core.events import Charged, Origin, Refunded
 from tallystick.core.invoice import Kind, Peg, credit_note_for, invoice_for, period_word
 from tallystick.core.money import UINT256_MAX
@@ -60,6 +63,45 @@ def test_an_invoice_and_its_credit_note() -> None:
     assert (note.total_units, [line.amount_units for line in note.lines]) == (4_000_000, [4_000_000])
     assert note.fiat is not None
     assert note.fiat.units == 400
+
+
+ORIGIN = Origin(5, b"b" * 32, 150, b"t" * 32, 3)
+
+
+def lines_of(units: int, terms: PlanTerms, **more: Any) -> list[tuple[object, ...]]:
+    charged = Charged(7, 2, 100, 200, units)
+    invoice = invoice_for(charged, ORIGIN, number=4, payer=PAYER, plan_id=3, terms=terms, peg=USD, **more)
+    assert invoice.total_units == units == sum(line.amount_units for line in invoice.lines)
+    assert all(line.quantity * line.price_units == line.amount_units for line in invoice.lines)
+    return [tuple(line) for line in invoice.lines]
+
+
+def test_the_lines_of_seats_and_credit() -> None:
+    seated = replace(TERMS, seat_price_units=500_000)
+    both = [("Plan 3, one month", 1, 9_990_000, 9_990_000), ("Plan 3, seats for one month", 4, 500_000, 2_000_000)]
+    assert lines_of(11_990_000, seated, seats=4) == both
+    only = replace(TERMS, price_units=0, seat_price_units=500_000, every=2)
+    assert lines_of(500_000, only, seats=1) == [("Plan 3, seats for one period of 2 months", 1, 500_000, 500_000)]
+    credit = ("Credit from a change of plan", 1, -11_990_000, -11_990_000)
+    assert lines_of(0, seated, seats=4, credit_units=11_990_000) == [*both, credit]
+
+
+def test_the_lines_of_a_change() -> None:
+    """For the rest of the period one line, for a new period those of any; each says that it is a change."""
+    rest = Quote(1_000, 300, 0, 200, 1, restarts=False)
+    credit = ("Credit from a change of plan", 1, -300, -300)
+    assert lines_of(700, TERMS, credit_units=300, change=rest) == [
+        ("Change to plan 3, rest of the period", 1, 1_000, 1_000),
+        credit,
+    ]
+    for seats, words in ((1, "with 1 seat"), (2, "with 2 seats")):
+        (line, _) = lines_of(700, TERMS, seats=seats, credit_units=300, change=rest)
+        assert line[0] == f"Change to plan 3 {words}, rest of the period"
+    anew = Quote(9_990_000, 300, 0, 200, 1, restarts=True)
+    assert lines_of(9_989_700, TERMS, credit_units=300, change=anew) == [
+        ("Change to plan 3, one month", 1, 9_990_000, 9_990_000),
+        credit,
+    ]
 
 
 def test_what_is_pending_or_without_a_currency_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -9,13 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick.core.events import Charged, Origin, Refunded
-from tallystick.core.ledger import GENESIS_HASH, Entry, Posting, entry_for, entry_hash, imbalance, postings_for
+from tallystick.core.events import Charged, Claimed, Origin, Refunded
+from tallystick.core.ledger import (
+    GENESIS_HASH,
+    Entry,
+    Kept,
+    Posting,
+    claim_entry,
+    entry_for,
+    entry_hash,
+    imbalance,
+    postings_for,
+)
 from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
 
-PAYEE, TOKEN = "0x" + "1" * 40, "0x" + "2" * 40
+PAYEE, TOKEN, RECEIVER = ("0x" + digit * 40 for digit in "123")
 TERMS = PlanTerms(PAYEE, 5, TOKEN, 1, Unit.MONTH)
 ORIGIN = Origin(17, bytes(range(32)), 1_700_000_000, bytes(range(32, 64)), 3)
 ENTRY = entry_for(1, Charged(1, 1, 0, 9, 5), ORIGIN, 4, TERMS, GENESIS_HASH)
@@ -33,6 +44,37 @@ def test_a_charge_and_a_refund_in_the_chart_of_accounts() -> None:
     assert postings_for(Refunded(1, 1, 2), 4, TERMS) == (
         Posting(f"Income:Refunds:{PAYEE}:Plan-4", "D", TOKEN, 2),
         Posting(f"Assets:Wallet:{PAYEE}", "C", TOKEN, 2),
+    )
+
+
+def test_a_fee_is_an_expense_of_the_payee_and_income_of_its_receiver() -> None:
+    terms = replace(TERMS, fee_bps=250, fee_receiver=RECEIVER)
+    charged, income = Charged(1, 1, 0, 9, 1_019), f"Income:Subscriptions:{PAYEE}:Plan-4"
+    assert postings_for(charged, 4, terms) == (
+        Posting(f"Assets:Wallet:{PAYEE}", "D", TOKEN, 994),
+        Posting(f"Expenses:Fees:{PAYEE}:Plan-4", "D", TOKEN, 25),  # 25.475, rounded down
+        Posting(income, "C", TOKEN, 1_019),
+        Posting(f"Assets:Wallet:{RECEIVER}", "D", TOKEN, 25),
+        Posting(f"Income:Fees:{RECEIVER}", "C", TOKEN, 25),
+    )
+    kept = [
+        [posting.account for posting in postings_for(charged, 4, terms, one)][::3]
+        for one in (Kept(True), Kept(fee=True))
+    ]
+    assert kept == [
+        [f"Assets:Claimable:{PAYEE}", f"Assets:Wallet:{RECEIVER}"],
+        [f"Assets:Wallet:{PAYEE}", f"Assets:Claimable:{RECEIVER}"],
+    ]
+    assert len(postings_for(charged._replace(amount_units=39), 4, terms)) == 2, "a fee of less than a unit is none"
+    assert postings_for(charged._replace(amount_units=0), 4, terms) == ()
+
+
+def test_a_claim_moves_from_what_was_kept_into_the_wallet() -> None:
+    entry = claim_entry(7, Claimed(RECEIVER, TOKEN, 25), ORIGIN, ENTRY.hash)
+    assert (entry.number, entry.kind, entry.previous_hash, entry.hash) == (7, "claim", ENTRY.hash, rehashed(entry))
+    assert entry.postings == (
+        Posting(f"Assets:Wallet:{RECEIVER}", "D", TOKEN, 25),
+        Posting(f"Assets:Claimable:{RECEIVER}", "C", TOKEN, 25),
     )
 
 
@@ -82,8 +124,19 @@ movements = st.one_of(
     st.builds(Charged, st.just(1), st.just(1), st.just(0), st.just(1), amounts),
     st.builds(Refunded, st.just(1), st.just(1), amounts),
 )
-terms = st.builds(PlanTerms, addresses, amounts, addresses, st.just(1), st.just(Unit.DAY))
-entries = st.builds(entry_for, st.integers(1, 2**63 - 1), movements, origins, st.integers(1, 2**32), terms, st.binary())
+plain = st.builds(PlanTerms, addresses, amounts, addresses, st.just(1), st.just(Unit.DAY))
+with_fee = st.builds(
+    lambda terms, fee_bps, receiver: replace(terms, fee_bps=fee_bps, fee_receiver=receiver),
+    plain,
+    st.integers(1, 9_999),
+    addresses,
+)
+numbers = st.integers(1, 2**63 - 1)
+kept = st.builds(Kept, st.booleans(), st.booleans())
+claims = st.builds(Claimed, addresses, addresses, amounts)
+entries = st.builds(
+    entry_for, numbers, movements, origins, st.integers(1, 2**32), plain | with_fee, st.binary(), kept
+) | st.builds(claim_entry, numbers, claims, origins, st.binary())
 
 
 @given(entries)

@@ -57,10 +57,17 @@ def test_everything_that_was_promised_happens(year: tuple[Path, str, dict[str, A
 
 
 def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str, Any]]) -> None:
-    config = ["--config", str(year[0] / "tallystick.toml")]
-    listing = subprocess.run(
-        ["tallystick", *config, "invoices", "list", "--limit", "999", "--json"], capture_output=True, text=True, check=True
-    )
+    command = [
+        "tallystick",
+        "--config",
+        str(year[0] / "tallystick.toml"),
+        "invoices",
+        "list",
+        "--limit",
+        "999",
+        "--json",
+    ]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = {line["description"] for invoice in json.loads(listing.stdout) for line in invoice["lines"]}
     assert {"Change to plan 6, rest of the period", "Credit from a change of plan"} <= lines
     assert {"Plan 4, one month", "Plan 4, seats for one month", "Plan 5, one month"} <= lines

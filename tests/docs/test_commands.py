@@ -97,7 +97,8 @@ def test_an_example_of_the_help_is_understood(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("mandate.json").touch()
+    for file in ("mandate.json", "cancelled.json", "revoked.json"):
+        Path(file).touch()
     while "tallystick" in words:
         words = words[words.index("tallystick") + 1 :]
         end = next((place for place, word in enumerate(words) if word in ENDS or word.startswith("<")), len(words))

@@ -318,3 +318,63 @@ def test_charges_behind_the_final_block_are_not_yet_in_the_books(books: Books) -
     report = books.audit()
     assert report.ok
     assert report.charges_in_ledger * PRICE_UNITS == 6 * PRICE_UNITS
+
+
+class KeptBooks(Books):
+    """As `Books`, and the token moves nothing to the payee and the platform, which gets a fee: one month was kept for
+    each, and the platform has claimed its part. A downgrade's credit paid the whole of another charge."""
+
+    def __init__(self, anvil: Anvil, url: str) -> None:
+        super().__init__(anvil, url)
+        business = self.business
+        platform = business.account("platform")
+        fee = business.create_plan(fee_bps=250, fee_receiver=platform)
+        large, small = business.create_plan(90_000_000), business.create_plan(1_000_000)
+        payer = business.payer("fay")
+        ids = [business.subscribe(payer, fee), business.subscribe(payer, large)]
+        business.change_plan(payer, ids[1], small)
+        business.block(business.payee)
+        business.block(platform)
+        anvil.advance(MONTH_AND_MORE)
+        business.charge(*ids)
+        business.unblock(platform)
+        business.call(business.operator, "claim", platform, business.token)
+        anvil.finalize()
+        ingest(self.engine, self.rpc, self.target)
+
+
+@pytest.fixture
+def kept(anvil: Anvil, new_database: NewDatabase) -> KeptBooks:
+    return KeptBooks(anvil, new_database())
+
+
+def test_E07_the_halves_match_with_what_is_kept_and_what_credit_paid(kept: KeptBooks) -> None:
+    report = kept.audit()
+    assert report.differences == []
+    assert (report.charges_on_chain, report.charges_in_ledger, report.invoices) == (10, 10, 11)
+    with reading(kept.engine) as connection:
+        kinds = [entry.kind for entry in read_entries(connection, 1)]
+    assert kinds == ["charge"] * 6 + ["refund"] + ["charge"] * 3 + ["claim"]  # the charge of 0 units has none
+
+
+KEPT_LIES = {
+    "UPDATE claimables SET units = '1' WHERE units <> '0'": "claimable of 0x",
+    "DELETE FROM claimables WHERE units = '0'": "claimable of 0x",
+    "UPDATE postings SET account = replace(account, 'Claimable', 'Wallet') WHERE entry_number = 10 AND position = 1": (
+        "claimable of 0x"
+    ),
+    "DELETE FROM invoices WHERE total_units = '0'": "control total of 0x",
+    "UPDATE invoice_lines SET amount_units = '1' WHERE amount_units = '-1000000'": "invoice ",
+    "UPDATE postings SET units = '1' WHERE entry_number = 10 AND position = 2": "journal entry 10",
+    "UPDATE entries SET kind = 'charge' WHERE kind = 'claim'": "journal entry 11",
+    "UPDATE subscriptions SET credit_units = '0' WHERE credit_units <> '0'": "subscription 5",
+}
+"""As LIES, of what is kept and of credit."""
+
+
+@pytest.mark.parametrize("lie", KEPT_LIES, ids=[f"{number:02}" for number in range(len(KEPT_LIES))])
+def test_every_lie_about_what_is_kept_and_about_credit_is_found(kept: KeptBooks, lie: str) -> None:
+    kept.change(lie)
+    report = kept.audit()
+    rows = [difference.row for difference in report.differences]
+    assert any(row.startswith(KEPT_LIES[lie]) for row in rows), rows

@@ -212,3 +212,21 @@ def test_of_two_on_one_database_one_leads_E65(desk: Desk) -> None:
 def test_nothing_is_charged_before_anything_is_mirrored(desk: Desk) -> None:
     with pytest.raises(CorruptionError, match="tallystick index --once"):
         desk.bill()
+
+
+def test_what_has_ended_by_its_plan_is_neither_tried_nor_due(desk: Desk) -> None:
+    """Its grace has passed, or it had all its charges; seats and credit are charged as they are."""
+    business = desk.business
+    payer = business.payer("ada")
+    graceful = business.create_plan(grace=DAY)
+    fixed = business.create_plan(max_charges=1)
+    seated, small = business.create_plan(seat_price_units=1_000_000), business.create_plan(1_000_000)
+    ended = [business.subscribe(payer, graceful), business.subscribe(payer, fixed)]
+    going = [business.subscribe(payer, seated, 3), business.subscribe(payer, seated, 2)]
+    business.change_plan(payer, going[1], small)
+    business.anvil.advance(MONTH_AND_MORE)
+    desk.index()
+    report = desk.bill()
+    assert (report.due, report.charged, report.declined) == (2, 2, [])
+    assert [desk.charges(number) for number in (*ended, *going)] == [1, 1, 2, 2]
+    assert desk.contract.charge_dry_run(ended) == [DeclineReason.ENDED] * 2

@@ -97,6 +97,14 @@ SAMPLES = {
     "partly_refunded": invoice(
         status=Status.PARTLY_REFUNDED, refunded=Amount(12_500_000, USDC), credit_notes=("CN-000003", "CN-000004")
     ),
+    "credit": invoice(
+        lines=(
+            line(49_000_000),
+            line(7_000_000, "Plan 3, seats for one month", quantity=12),
+            line(-20_333_333, "Credit from a change of plan"),
+        )
+    ),
+    "covered_by_credit": invoice(lines=(line(49_000_000), line(-49_000_000, "Credit from a change of plan"))),
     "anonymous": invoice(
         merchant=Party(account=MERCHANT.account),
         customer=Party(account=CUSTOMER.account),

@@ -9,6 +9,7 @@ import json
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import localcontext
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from beancount import loader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tallystick.core.events import Charged, Origin, Refunded
-from tallystick.core.ledger import GENESIS_HASH, Entry, entry_for
+from tallystick.core.events import Charged, Claimed, Origin, Refunded
+from tallystick.core.ledger import GENESIS_HASH, Entry, Kept, claim_entry, entry_for
 from tallystick.core.money import UINT256_MAX, Token, parse_units
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
@@ -27,9 +28,14 @@ from tallystick.errors import CorruptionError
 from tallystick.render.journal import CSV_COLUMNS, FORMATS
 
 ALICE, BOB = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
+CAROL = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 USDC = Token(8453, "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", "USDC", 6)
 DAI = Token(8453, "0x50c5725949A6F0c72E6C4a641F24049A917DB0Cb", "DAI", 18)
 OTHER = Token(8453, "0x60c5725949A6F0c72E6C4a641F24049a917DB0Cb", "OTHER", 0)
+CLAIM = 0
+"""In place of a plan's number: an account claims what was kept for it."""
+MOST_PLAIN = 9
+"""Plans beyond have a fee."""
 FIRST_TIME = 1_769_846_400  # 2026-01-31 08:00 UTC
 DAY_S = 86_400
 HOSTILE = (
@@ -53,9 +59,15 @@ def journal(*steps: Step) -> list[Entry]:
     for number, (payee, token, plan, units, seconds) in enumerate(steps, start=1):
         time += seconds
         origin = Origin(100 + number, bytes([number % 256]) * 32, time, bytes([number % 251]) * 32, number % 7)
-        event = Charged(1, 1, time, time + 1, units) if units > 0 else Refunded(1, 1, -units)
-        terms = PlanTerms(payee, abs(units), token.address, 1, Unit.MONTH)
-        entries.append(entry_for(number, event, origin, plan, terms, previous))
+        if plan == CLAIM:
+            entries.append(claim_entry(number, Claimed(payee, token.address, abs(units)), origin, previous))
+        else:
+            event = Charged(1, 1, time, time + 1, units) if units > 0 else Refunded(1, 1, -units)
+            terms = PlanTerms(payee, abs(units), token.address, 1, Unit.MONTH)
+            if plan > MOST_PLAIN:
+                terms = replace(terms, fee_bps=plan % 9_999 + 1, fee_receiver=CAROL)
+            kept = Kept(payee=plan % 2 == 1, fee=plan % 3 == 1)
+            entries.append(entry_for(number, event, origin, plan, terms, previous, kept if plan > 3 else Kept()))
         previous = entries[-1].hash
     return entries
 
@@ -130,7 +142,7 @@ def books(draw: st.DrawFn) -> tuple[list[Entry], list[Token]]:
     steps = st.tuples(
         st.sampled_from([ALICE, BOB]),
         st.sampled_from(tokens),
-        st.integers(1, 2**64),
+        st.sampled_from([CLAIM, 1, 4, 9_999, 2**64]) | st.integers(1, 2**64),
         amounts | amounts.map(lambda units: -units),
         st.integers(0, 3 * DAY_S),
     )
@@ -280,6 +292,8 @@ def test_bean_check_accepts_the_file(tmp_path: Path) -> None:
         (BOB, DAI, 2, UINT256_MAX, DAY_S * 2 // 3 - 1),
         (BOB, DAI, 2, -(2**64), 1),
         (ALICE, USDC, 1, -5_000_000, 0),
+        (ALICE, USDC, 9_998, 2**96 - 1, 0),
+        (CAROL, USDC, CLAIM, 5, 0),
     )
     for name, found in (("some", entries), ("none", [])):
         path = tmp_path / f"{name}.beancount"
@@ -287,7 +301,7 @@ def test_bean_check_accepts_the_file(tmp_path: Path) -> None:
         done = subprocess.run(["bean-check", str(path)], capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [entry.date.isoformat() for entry in beancount_transactions(text_of("beancount", entries))] == [
-        *("2026-02-01", "2026-02-01", "2026-02-02", "2026-02-02")
+        *("2026-02-01", "2026-02-01", *["2026-02-02"] * 4)
     ]
 
 
@@ -349,5 +363,16 @@ def test_an_account_that_was_changed_gets_into_no_beancount_file(account: str) -
 
 def test_a_kind_that_was_changed_gets_into_no_beancount_file() -> None:
     (entry,) = journal(charge(5))
-    with pytest.raises(CorruptionError, match=r"journal entry 1 has .*, allowed are charge or refund"):
+    with pytest.raises(CorruptionError, match=r"journal entry 1 has .*, allowed are charge, refund or claim"):
         text_of("beancount", [entry._replace(kind='charge"\n2020-01-01 open Assets:Thief ;"')])
+
+
+@pytest.mark.parametrize("plan", [19_997, 10_000, 2**64])
+@pytest.mark.parametrize("units", [2**96 - 1, 10**28 - 1, 10**28, 10**29 - 1, UINT256_MAX])
+def test_E68_parts_with_a_carry_between_them_balance(units: int, plan: int) -> None:
+    """Of a charge with a fee the parts of its digits need not balance one by one."""
+    entries = journal((ALICE, DAI, plan, units, 0))
+    (transaction,) = beancount_transactions(text_of("beancount", entries))
+    found = as_units(transaction.postings, {"DAI": 18})
+    assert found == {(account, "DAI"): units for (account, _), units in sums_of(entries).items()}
+    assert len(found) == 5

@@ -84,3 +84,21 @@ def test_amounts_refunded_may_be_in_any_token() -> None:
     )
     assert page(document)["totals"][2]["value"] == "0.00 DAI"
     assert page(invoice(refunded=Amount(1, USDC)))["totals"][2]["value"] == "48.999999 USDC"
+
+
+def test_credit_is_a_line_that_is_taken_off() -> None:
+    shown = page(SAMPLES["credit"])
+    assert [(one["quantity"], one["price"], one["amount"]) for one in shown["lines"]] == [
+        ("1", "49.000000", "49.000000"),
+        ("12", "7.000000", "84.000000"),
+        ("1", "−20.333333", "−20.333333"),
+    ]
+    assert shown["totals"][0]["value"] == "112.666667 USDC"
+
+
+def test_where_credit_paid_all_nothing_moved() -> None:
+    shown = page(SAMPLES["covered_by_credit"])
+    assert shown["totals"] == [{"label": "Total", "value": "0.00 USDC", "strong": True}]
+    assert shown["proof_note"].startswith("This transaction used the credit, which paid all of it.")
+    assert page(invoice())["proof_note"].startswith("This transaction moved the money.")
+    assert page(credit_note())["proof_note"].startswith("This transaction gave back the money.")

@@ -5,18 +5,18 @@ import {Step} from "../../contracts/libraries/Schedule.sol";
 import {Vm} from "./Forge.sol";
 import {Money} from "./Money.sol";
 
-/// @notice Changes of plan and seats as their events tell them: what each must cost, and what the period's payer has paid
-/// beside what was served.
+/// @notice Changes of plan and seats as their events tell them: what each must cost, and what the period's payer has
+/// paid beside what was served.
 ///
-/// A period of W seconds begins with a charge of the rate r0. Change number i is made when l_i seconds of it are left, and
-/// costs floor(r_i l_i / W) - floor(r_(i-1) l_i / W), credited where it is negative. What is served or bought is worth, without
-/// rounding, r0 + sum of (r_i - r_(i-1)) l_i / W. Each term of the two sums differs by the difference of two fractions
-/// of W, each from 0 to (W - 1) / W. So after k changes, in units times W:
+/// A period of W seconds begins with a charge of the rate r0. Change number i is made when l_i seconds of it are left,
+/// and costs floor(r_i l_i / W) - floor(r_(i-1) l_i / W), credited where it is negative. What is served or bought is
+/// worth, without rounding, r0 + sum of (r_i - r_(i-1)) l_i / W. Each term of the two sums differs by the difference of
+/// two fractions of W, each from 0 to (W - 1) / W. So after k changes, in units times W:
 ///
 ///     | paid x W - worth x W | <= k (W - 1)
 ///
-/// less than one base unit for each change, whoever it favours; and exactly nothing where changes of one second lead back
-/// to where they began, because then l is the same and the floors cancel out. A change that begins a new period
+/// less than one base unit for each change, whoever it favours; and exactly nothing where changes of one second lead
+/// back to where they began, because then l is the same and the floors cancel out. A change that begins a new period
 /// gives back floor(r l / W) once, never more than what is left is worth: the period that it ends cost its payer at
 /// least what was served, up to the same bound.
 abstract contract Changes is Money {
@@ -61,7 +61,9 @@ abstract contract Changes is Money {
     function _isChangeable(uint256 id, uint256 planId, uint256 seats) internal view returns (bool) {
         Subscription storage row = rows[id];
         (PlanTerms storage old, PlanTerms storage terms) = (_termsOf(row.planId), _termsOf(planId));
-        if (!_isInPeriod(id) || row.charges < old.minCharges || old.maxCharges > 0 || terms.maxCharges > 0) return false;
+        if (!_isInPeriod(id) || row.charges < old.minCharges || old.maxCharges > 0 || terms.maxCharges > 0) {
+            return false;
+        }
         if (registerOf[row.planId - 1] != registerOf[planId - 1] || !_sells(planId, seats)) return false;
         if (terms.feeReceiver == row.payer) return false;
         if (row.charges == 0 && (terms.trial == 0 || terms.family != old.family)) return false;

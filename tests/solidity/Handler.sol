@@ -26,26 +26,21 @@ contract Handler is Lives {
         }
     }
 
-    function _sell(
-        uint256 payee,
-        uint256 token,
-        uint96 price,
-        uint96 seatPrice,
-        Unit unit,
-        uint32 every,
-        uint16 feeBps
-    ) private {
+    function _sell(uint256 payee, uint256 token, uint96 price, uint96 seatPrice, Unit unit, uint32 every, uint16 feeBps)
+        private
+    {
         PlanTerms memory terms;
         (terms.payee, terms.token, terms.price, terms.seatPrice) = (payees[payee], tokens[token], price, seatPrice);
         (terms.unit, terms.every, terms.feeBps, terms.catchUp) = (unit, every, feeBps, uint8(plans.length % 3));
         if (feeBps > 0) terms.feeReceiver = collectors[plans.length % 2];
+        if (token == USDT) terms.minCharges = 3;
         _create(terms, terms.payee);
     }
 
     function _sellTrial() private {
         PlanTerms memory terms;
         (terms.payee, terms.token, terms.price, terms.unit, terms.every) =
-            (payees[0], tokens[HONEST], 4_321_000, Unit.Week, 2);
+        (payees[0], tokens[HONEST], 4_321_000, Unit.Week, 2);
         (terms.trial, terms.grace, terms.family, terms.seatPrice) = (20 days, 10 days, 1, 123_457);
         _create(terms, terms.payee);
     }

@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 import {Step} from "../../contracts/libraries/Schedule.sol";
 import {Payers} from "./Payers.sol";
 
-/// @notice What becomes of subscriptions at random: changed, paused, resumed, ended, by those who may and those who may not.
+/// @notice What becomes of subscriptions at random: changed, paused, resumed, ended, by those who may and by
+/// those who may not.
 abstract contract Lives is Payers {
     // ----------------------------------------------------------------- change
 
@@ -99,8 +100,8 @@ abstract contract Lives is Payers {
         }
         bytes32 typehash = keccak256("Cancellation(address payer,uint256 subscriptionId,uint256 validBefore)");
         bytes memory signature = _sign(signer, _digest(keccak256(abi.encode(typehash, payer, id, validBefore))));
-        bool allowed = payers[signer] == payer && _now() < validBefore && _mayLeave(id)
-            && rows[id].status != Status.Cancelled;
+        bool allowed =
+            payers[signer] == payer && _now() < validBefore && _mayLeave(id) && rows[id].status != Status.Cancelled;
         bytes memory data = abi.encodeCall(subscriptions.cancelBySignature, (id, validBefore, signature));
         _mustDo("cancelled by signature", address(0xc0ffee), data, allowed);
     }

@@ -11,8 +11,8 @@ import {MockUSDC} from "../../contracts/mocks/MockUSDC.sol";
 import {MockUSDT} from "../../contracts/mocks/MockUSDT.sol";
 import {Forge} from "./Forge.sol";
 
-/// @notice Everybody who meets at the contract: payers with keys, payees, receivers of fees, tokens good and bad; and what
-/// each must own if money moves only as the contract's events say.
+/// @notice Everybody who meets at the contract: payers with keys, payees, receivers of fees, tokens good and bad; and
+/// what each must own if money moves only as the contract's events say.
 abstract contract Market is Forge, ISubscriptionsTypes {
     uint256 internal constant PAYERS = 4;
     uint256 internal constant PAYEES = 2;
@@ -121,8 +121,8 @@ abstract contract Market is Forge, ISubscriptionsTypes {
         _hostile.play(functions[place], place == 4 ? HostileToken.Trick.Refuse : HostileToken.Trick(seed / 10 % 10));
     }
 
-    /// @dev E07: the hostile token or USDC moves nothing to an account any more, USDC nothing from it either; before, it
-    /// lets go of the last one. A third of the seeds leaves it at that, a third blocks the payee of most of it.
+    /// @dev E07: the hostile token or USDC moves nothing to an account any more, USDC nothing from it either; before,
+    /// it lets go of the last one. A third of the seeds leaves it at that, a third blocks the payee of most of it.
     function blockAccount(uint256 seed, uint256 account) external {
         address blocked = seed % 3 == 0 ? address(0) : accounts[account % accounts.length];
         if (seed % 3 == 1) blocked = payees[1];
@@ -191,7 +191,8 @@ abstract contract Market is Forge, ISubscriptionsTypes {
         _hostile.play(IERC20.balanceOf.selector, HostileToken.Trick.None);
         for (uint256 t = 0; t < TOKENS; ++t) {
             for (uint256 i = 0; i < accounts.length; ++i) {
-                vm.assertEq(IERC20(tokens[t]).balanceOf(accounts[i]), owned[tokens[t]][accounts[i]], "Inv-3: a balance");
+                uint256 balance = IERC20(tokens[t]).balanceOf(accounts[i]);
+                vm.assertEq(balance, owned[tokens[t]][accounts[i]], "Inv-3: a balance");
             }
         }
         _hostile.play(IERC20.balanceOf.selector, trick);

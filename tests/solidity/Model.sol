@@ -25,8 +25,8 @@ abstract contract Model is Changes {
         }
     }
 
-    /// @dev Forge also records what a frame emitted that was undone later. Looking back from the end, the first event that
-    /// tells what became of a row is the one that counts, with what was told of it right before.
+    /// @dev Forge also records what a frame emitted that was undone later. Looking back from the end, the first event
+    /// that tells what became of a row is the one that counts, with what was told of it right before.
     function _followCharge(uint256[] memory charged, bytes memory reasons) internal {
         vm.assertEq(reasons.length, charged.length, "a reason for each row");
         Vm.Log[] memory logs = _ownLogs();
@@ -60,7 +60,9 @@ abstract contract Model is Changes {
     /// @dev What is told of a charge before its `Charged`: what was kept for the payee, for the fee's receiver, and the
     /// credit that was used.
     function _firstOf(Vm.Log[] memory logs, uint256 last, uint256 id) private view returns (uint256) {
-        if (last > 0 && logs[last - 1].topics[0] == CreditUsed.selector && uint256(logs[last - 1].topics[1]) == id) --last;
+        if (last > 0 && logs[last - 1].topics[0] == CreditUsed.selector && uint256(logs[last - 1].topics[1]) == id) {
+            --last;
+        }
         PlanTerms storage terms = _termsOf(rows[id].planId);
         if (last > 0 && terms.feeBps > 0 && _isKept(logs[last - 1], id, terms.feeReceiver)) --last;
         if (last > 0 && _isKept(logs[last - 1], id, terms.payee)) --last;

@@ -49,8 +49,8 @@ abstract contract Payees is Model {
         if (seed >> 56 & 1 == 0 || terms.price == 0) terms.seatPrice = uint96(1 + (seed >> 64) % 1e8);
         if ((seed >> 72) % 3 == 0) terms.trial = uint32(1 + (seed >> 80) % 30 days);
         if ((seed >> 88) % 3 == 0) terms.grace = uint32(1 + (seed >> 96) % 40 days);
-        if ((seed >> 104) % 4 == 0) terms.minCharges = uint16(1 + (seed >> 112) % 2);
-        if ((seed >> 120) % 4 == 0) terms.maxCharges = uint16(2 + (seed >> 128) % 4);
+        if ((seed >> 104) % 4 == 0) terms.minCharges = uint16(1 + (seed >> 112) % 4);
+        if ((seed >> 120) % 4 == 0) terms.maxCharges = terms.minCharges + uint16(1 + (seed >> 128) % 3);
         if (seed >> 136 & 1 == 0) {
             terms.feeBps = uint16(1 + (seed >> 144) % 9_999);
             terms.feeReceiver = collectors[(seed >> 160) % collectors.length];

@@ -84,9 +84,7 @@ abstract contract Payers is Payees {
     function _assertLack(bytes memory failure, address token) internal view {
         if (token != tokens[HONEST]) return;
         bytes4 why = bytes4(failure);
-        vm.assertTrue(
-            why == AllowanceTooLow.selector || why == BalanceTooLow.selector, "only money can be lacking"
-        );
+        vm.assertTrue(why == AllowanceTooLow.selector || why == BalanceTooLow.selector, "only money can be lacking");
     }
 
     function _isOpenTo(address payer, uint256 planId, uint256 seats) private view returns (bool) {
@@ -127,9 +125,8 @@ abstract contract Payers is Payees {
         if (token != tokens[USDT]) {
             uint256 signed = seed % 4 == 3 ? value / 2 : value;
             uint256 nonce = IERC20Permit(token).nonces(payers[payer]);
-            bytes32 structHash = keccak256(
-                abi.encode(PERMIT_TYPEHASH, payers[payer], address(subscriptions), signed, nonce, _now())
-            );
+            bytes32 structHash =
+                keccak256(abi.encode(PERMIT_TYPEHASH, payers[payer], address(subscriptions), signed, nonce, _now()));
             bytes32 domain = IERC20Permit(token).DOMAIN_SEPARATOR();
             signature = _sign(payer, keccak256(abi.encodePacked(hex"1901", domain, structHash)));
         }

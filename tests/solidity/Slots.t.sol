@@ -57,9 +57,8 @@ contract SlotsTest is Forge, ISubscriptionsTypes {
 
     /// @dev Only an active one is changed. A period that goes on keeps its place, a new one takes another.
     function _assertChanged(SubscriptionSlot slot, Parts memory found, uint32 planId, uint256 charges) private pure {
-        Parts memory parts = Parts(
-            found.payer, ~planId, found.nextDue, true, charges, found.anchorDay, Status.Active, true
-        );
+        Parts memory parts =
+            Parts(found.payer, ~planId, found.nextDue, true, charges, found.anchorDay, Status.Active, true);
         slot = slot.withStatus(Status.Active);
         _assertParts(slot.withChange(~planId, charges, parts.nextDue, parts.anchorDay, false), parts);
         parts.shifted = false;
@@ -95,10 +94,10 @@ contract SlotsTest is Forge, ISubscriptionsTypes {
     }
 
     /// @dev A link is never zero: zero says that nothing was changed.
-    function testFuzz_a_history_has_no_zero(uint128 before, uint16 lastCharge, uint96 rate, uint96 prorated) public pure {
-        uint256 link = ExtrasSlots.extend(before, lastCharge, rate, prorated);
+    function testFuzz_a_history_has_no_zero(uint128 before, uint16 lastCharge, uint96 rate, uint96 paid) public pure {
+        uint256 link = ExtrasSlots.extend(before, lastCharge, rate, paid);
         vm.assertTrue(link > 0 && link <= type(uint128).max, "128 bits, not zero");
-        vm.assertTrue(link != ExtrasSlots.extend(before, lastCharge, uint256(rate) + 1, prorated), "binds the rate");
+        vm.assertTrue(link != ExtrasSlots.extend(before, lastCharge, uint256(rate) + 1, paid), "binds the rate");
     }
 
     function testFuzz_a_register(uint32 opened, uint48 count, uint144 sum) public pure {

@@ -77,8 +77,8 @@ contract SubscriptionsTest is Forge {
         }
     }
 
-    /// @dev A campaign in which nothing happens would prove nothing: here is one in which everything does. Payers who lost
-    /// their subscriptions are replaced every hundred steps.
+    /// @dev A campaign in which nothing happens would prove nothing: here is one in which everything does. It begins
+    /// anew every hundred steps, as Forge's runs do.
     function test_the_handler_does_everything_that_can_be_done() public {
         string[29] memory all = [
             "plan created",
@@ -162,8 +162,8 @@ contract SubscriptionsTest is Forge {
         _handler.assertInvariants();
     }
 
-    /// @dev E31: whoever pauses a calendar period loses its place on the grid, and gains nothing by it: an upgrade after a
-    /// downgrade costs no less than without.
+    /// @dev E31: whoever pauses a calendar period loses its place on the grid, and gains nothing by it: an upgrade after
+    /// a downgrade costs no less than without.
     function test_E31_a_pause_makes_no_upgrade_cheaper() public {
         _handler.pass(10 days + 2);
         (uint256 monthly, uint256 payer) = (0, 1);

@@ -23,7 +23,7 @@ Tokens = Mapping[str, Token]
 KINDS = ("charge", "refund", "claim")
 ACCOUNT = re.compile("(?:Assets|Expenses|Income)(?::[A-Z0-9][A-Za-z0-9-]*)+")
 """The accounts of `core.ledger`, all of which beancount takes."""
-BEANCOUNT_UNITS = 10**28
+BEANCOUNT_UNITS = 10**27
 UINT256_UNITS = BEANCOUNT_UNITS**2
 """The unit of the leading part: below 2^256 there are three."""
 BEANCOUNT_WORDS = {"TRUE", "FALSE", "NULL"}
@@ -92,8 +92,8 @@ def journal_beancount(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]
     """A beancount file that `bean-check` accepts: every account opened on the day of its first posting, one transaction
     for each entry. Source: the Beancount Language Syntax, version 3.
 
-    Beancount computes with 28 digits. An amount of more is written in parts, each of which it can balance. Raises
-    CorruptionError for an account or a kind of entry that no event gives.
+    Beancount computes with 28 digits. An amount of more is written in parts of 27, so that their sums are exact with a
+    carry between the parts. Raises CorruptionError for an account or a kind of entry that no event gives.
     """
     commodities = _commodities(tokens)
     opened: set[str] = set()
@@ -101,7 +101,7 @@ def journal_beancount(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]
     for entry in entries:
         day = _day(entry.origin.block_time)
         if entry.kind not in KINDS:
-            raise _changed(entry, entry.kind, " or ".join(KINDS))
+            raise _changed(entry, entry.kind, "charge, refund or claim")
         for posting in entry.postings:
             if posting.account not in opened:
                 if not ACCOUNT.fullmatch(posting.account):
@@ -144,7 +144,7 @@ def _changed(entry: Entry, found: str, allowed: str) -> CorruptionError:
 
 
 def _parts(postings: Sequence[Posting]) -> Iterator[list[Posting]]:
-    """The postings with 28 digits of their units at a time, the leading ones first; balanced, each part is too."""
+    """The postings with 27 digits of their units at a time, the leading ones first."""
     unit = UINT256_UNITS
     while unit:
         parts = [(posting, posting.units // unit % BEANCOUNT_UNITS * unit) for posting in postings]

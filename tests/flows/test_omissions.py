@@ -1,0 +1,99 @@
+"""A node that leaves out one event, of any kind: the mirror takes nothing of the range, and goes on with another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from tallystick.chain.decode import event_names
+from tallystick.chain.rpc import Rpc
+from tallystick.core.period import Unit
+from tallystick.errors import EventsInconsistent
+from tallystick.flows.audit import audit
+from tallystick.flows.ingest import Target, ingest
+from tallystick.storage.database import open_database
+from tallystick.testing import start_anvil
+from tests.business import UNLIMITED, Business
+from tests.chain.bad_node import bad_node
+from tests.databases import NewDatabase
+from tests.flows.test_ingest import content
+
+DAY = 86_400
+UNSEEN = {"Declined", "Cancelled", "CancellationScheduled", "MandateAccepted", "MandateRevoked", "PlanArchived"}
+"""Nothing is counted of these, and nothing builds on them that a node could not leave out as well."""
+
+
+@pytest.fixture(scope="module")
+def business() -> Iterator[Business]:
+    """Every kind of event, and after each a charge that builds on it."""
+    with start_anvil() as anvil:
+        business = Business(anvil)
+        platform, payee = business.account("platform"), business.payee
+        plain = business.create_plan(3_000_000, 30, Unit.DAY)
+        other = business.create_plan(9_000_000, 30, Unit.DAY, fee_bps=1_000, fee_receiver=platform)
+        seated = business.create_plan(1_000_000, 30, Unit.DAY, seat_price_units=500_000)
+        tried = business.create_plan(2_000_000, 30, Unit.DAY, trial=5 * DAY)
+        business.create_plan(payee=business.account("second payee"))
+        business.token_call(payee, "approve", business.subscriptions, UNLIMITED)
+        payers = [business.payer(name) for name in range(4)]
+        ids = [
+            business.subscribe(payers[0], plain),
+            business.subscribe(payers[1], other),
+            business.subscribe(payers[2], seated, 3),
+            business.subscribe(payers[3], tried),
+        ]
+        anvil.advance(10 * DAY)
+        business.charge(*ids)
+        business.change_plan(payers[0], ids[0], other)
+        business.change_plan(payers[0], ids[0], plain)
+        business.change_plan(payers[2], ids[2], seated, 5)
+        business.call(payers[3], "pause", ids[3])
+        anvil.advance(DAY)
+        business.call(payers[3], "resume", ids[3])
+        business.block(platform)
+        anvil.advance(31 * DAY)
+        business.charge(*ids)
+        business.unblock(platform)
+        business.call(business.operator, "claim", platform, business.token)
+        business.call(payee, "refund", ids[1], 1, 1_000)
+        anvil.finalize()
+        yield business
+
+
+def logs_of(business: Business) -> list[dict[str, str]]:
+    query = {"address": business.subscriptions, "fromBlock": "0x0", "toBlock": "latest"}
+    found: list[dict[str, str]] = business.anvil.rpc("eth_getLogs", query)
+    return found
+
+
+def test_E62_no_event_that_anything_builds_on_is_left_out_unseen(business: Business, new_database: NewDatabase) -> None:
+    contract = business.contract
+    target = Target(business.anvil.chain_id, contract.address, contract.start_block)
+    names = {log["logIndex"] + log["blockHash"]: event_names()[log["topics"][0]] for log in logs_of(business)}
+    hidden: set[str] = set()
+
+    def without(_: object, answer: bytes) -> tuple[int, bytes]:
+        document = msgspec.json.decode(answer)
+        if isinstance(document, dict) and isinstance(document["result"], list):
+            document["result"] = [log for log in document["result"] if log["logIndex"] + log["blockHash"] not in hidden]
+        return 200, msgspec.json.encode(document)
+
+    kinds = set()
+    last = open_database(new_database())
+    with bad_node(business.anvil.url, seed=0, rate=0) as node:
+        node._answer = without  # type: ignore[method-assign, assignment]  # an honest node, but for one log
+        rpc = Rpc(node.url, sleep=lambda _: None)
+        for log, name in names.items():
+            if name not in UNSEEN:
+                kinds.add(name)
+                hidden = {log}
+                last = open_database(new_database())
+                with pytest.raises(EventsInconsistent):
+                    ingest(last, rpc, target)
+                assert content(last)["entries"] == []
+    assert kinds == set(event_names().values()) - UNSEEN
+    rpc = Rpc(business.anvil.url)
+    ingest(last, rpc, target)
+    assert audit(last, rpc, target).ok
