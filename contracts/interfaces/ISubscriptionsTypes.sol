@@ -261,7 +261,7 @@ interface ISubscriptionsTypes {
     error FeeTooHigh(uint256 found, uint256 allowed);
     /// @notice Seats are sold from 1, by plans with a price per seat.
     error SeatsOutOfRange(uint256 found, uint256 allowed);
-    /// @notice The payer agreed to more charges, and is not in the trial any more.
+    /// @notice The payer agreed to more charges. Within the trial they may cancel all the same.
     error MinimumTerm(uint256 charges, uint256 agreed);
     error RegisterFull(uint256 registerId);
     /// @notice Plans with a maximum are not changed, nor changed to, nor are those with a minimum changed to: a change may
