@@ -35,6 +35,7 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    UsageCharged,
 )
 from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Unit
@@ -53,6 +54,7 @@ MOST_SECONDS: Final = 2**32 - 1
 MOST_CATCH_UP: Final = 2**8 - 1
 MOST_FAMILIES: Final = 2**16 - 1
 MOST_FEE_BPS: Final = 9_999
+MOST_QUANTITY: Final = 2**128 - 1
 LAST_TIME: Final = 253_402_300_799
 """31 December 9999, 23:59:59 UTC: where calendars end."""
 
@@ -82,12 +84,17 @@ def _address(data: bytes, word: int) -> str:
     return _checksummed(data[start + 12 : start + WORD])
 
 
+def _optional_address(data: bytes, word: int) -> str | None:
+    """None for the zero address."""
+    return _address(data, word) if any(data[word * WORD : word * WORD + WORD]) else None
+
+
 def _register_opened(topics: bytes, _data: bytes) -> Event:
     return RegisterOpened(_uint(topics, 0, MOST_REGISTERS), _address(topics, 1), _address(topics, 2))
 
 
 def _plan_created(topics: bytes, data: bytes) -> Event:
-    receiver = _address(data, 13) if any(data[13 * WORD :]) else None
+    receiver, biller = _optional_address(data, 13), _optional_address(data, 16)
     terms = PlanTerms(
         payee=_address(data, 0),
         price_units=_uint(data, 1, MOST_UNITS),
@@ -103,9 +110,15 @@ def _plan_created(topics: bytes, data: bytes) -> Event:
         fee_bps=_uint(data, 11, MOST_FEE_BPS),
         family=_uint(data, 12, MOST_FAMILIES),
         fee_receiver=receiver,
+        usage_cap_units=_uint(data, 14, MOST_UNITS),
+        usage_price_units=_uint(data, 15, MOST_UNITS),
+        biller=biller,
     )
     if (receiver is None) != (terms.fee_bps == 0) or receiver == terms.payee:
         raise ValueError(f"the contract makes no plan with a fee of {terms.fee_bps} for {receiver}")
+    sold, cap, price = terms.usage_cap_units != 0, terms.usage_cap_units, terms.usage_price_units
+    if sold != (price != 0) or (biller and not sold) or (sold and (terms.min_charges or terms.max_charges)):
+        raise ValueError(f"the contract makes no plan with usage of up to {cap} at {price} charged by {biller}")
     return PlanCreated(_uint(topics, 0, MOST_PLANS), _uint(topics, 1, MOST_REGISTERS), terms)
 
 
@@ -153,6 +166,15 @@ def _charged(topics: bytes, data: bytes) -> Event:
     ):
         raise ValueError(f"the contract makes no such charge: {event}")
     return event
+
+
+def _usage_charged(topics: bytes, data: bytes) -> Event:
+    return UsageCharged(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS),
+        _uint(data, 0, MAX_CHARGES),
+        _uint(data, 1, MOST_QUANTITY),
+        data[2 * WORD :],
+    )
 
 
 def _credit_used(topics: bytes, data: bytes) -> Event:
@@ -208,13 +230,14 @@ def _refunded(topics: bytes, data: bytes) -> Event:
 
 _SHAPES: Final[dict[str, _Shape]] = {
     "RegisterOpened": _Shape(3, 0, _register_opened),
-    "PlanCreated": _Shape(2, 14, _plan_created),
+    "PlanCreated": _Shape(2, 17, _plan_created),
     "PlanArchived": _Shape(1, 0, _plan_archived),
     "Subscribed": _Shape(3, 1, _subscribed),
     "SeatsSet": _Shape(1, 1, _seats_set),
     "MandateAccepted": _Shape(2, 2, _mandate_accepted),
     "MandateRevoked": _Shape(1, 1, _mandate_revoked),
     "Charged": _Shape(1, 4, _charged),
+    "UsageCharged": _Shape(1, 3, _usage_charged),
     "CreditUsed": _Shape(1, 2, _credit_used),
     "Claimable": _Shape(3, 1, _claimable),
     "Claimed": _Shape(2, 1, _claimed),

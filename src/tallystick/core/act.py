@@ -18,6 +18,7 @@ from tallystick.core.events import (
     RegisterOpened,
     SeatsSet,
     Subscribed,
+    UsageCharged,
 )
 from tallystick.errors import EventsInconsistent
 
@@ -29,6 +30,7 @@ _FOLLOWERS: dict[type[Event], tuple[type[Event], ...]] = {
     SeatsSet: (Charged,),
     Claimable: (Claimable, CreditUsed, Charged),
     CreditUsed: (Charged,),
+    UsageCharged: (Charged,),
     Charged: (PlanChanged,),
 }
 """What comes next, where an event is not the last of its act."""

@@ -36,14 +36,16 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    UsageCharged,
 )
-from tallystick.core.invoice import Invoice, Kind, credit_note_for, invoice_for
+from tallystick.core.invoice import Invoice, Kind, Usage, credit_note_for, invoice_for
 from tallystick.core.ledger import GENESIS_HASH, NOTHING_KEPT, Entry, Kept, claim_entry, entry_for
 from tallystick.core.life import LifeEvent, lived, require_status
 from tallystick.core.pegs import PegHistory, peg_at
 from tallystick.core.period import anchor_day_of
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Register, Status, Subscription, next_charge
+from tallystick.core.usage import used
 
 
 class ClaimableBalance(NamedTuple):
@@ -183,6 +185,8 @@ class Books:
         time = recorded.origin.block_time
         if event.charge_number != subscription.charges + 1:
             refuse(recorded, f"charge {event.charge_number} follows charge {subscription.charges}")
+        if self.act and self.act.kinds() == [UsageCharged]:
+            return self._charge_usage(recorded, event, subscription, final)
         require_status(recorded, subscription, Status.ACTIVE)
         if subscription.next_due > time:  # only a change of plan charges within a period, and it says itself what for
             self.act.add(recorded)
@@ -210,6 +214,16 @@ class Books:
         invoice = self._invoice(recorded, event, charged, final, credit_units=expected.credit_units)
         entry = self._journal(event, recorded, plan, kept) if final and event.amount_units else None
         return Change(None, charged, entry, invoice, None, claimables)
+
+    def _charge_usage(self, recorded: Recorded, event: Charged, subscription: Subscription, final: bool) -> Change:
+        plan = self.plans[subscription.plan_id]
+        ((_, told),) = self.act.all(UsageCharged)
+        change = self._keep(used(recorded, event, told, subscription, plan.terms))
+        self.act.end()
+        usage = Usage(told.quantity, told.usage_hash)
+        invoice = self._invoice(recorded, event, subscription, final, usage=usage)
+        entry = self._journal(event, recorded, plan, is_usage=True) if final else None
+        return change._replace(invoice=invoice, entry=entry)
 
     def _change_plan(self, recorded: Recorded, event: PlanChanged, final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
@@ -249,6 +263,7 @@ class Books:
         *,
         credit_units: int = 0,
         change: Quote | None = None,
+        usage: Usage | None = None,
     ) -> Invoice:
         terms = self.plans[subscription.plan_id].terms
         invoice = invoice_for(
@@ -262,6 +277,7 @@ class Books:
             seats=subscription.seats,
             credit_units=credit_units,
             change=change,
+            usage=usage,
         )
         key = (event.subscription_id, event.charge_number)
         if self.keep_all or key in self.refunded_charges:
@@ -292,7 +308,7 @@ class Books:
             balances.append(self._claimable(account, token, units))
         return Kept(0 in kept, 1 in kept), tuple(balances)
 
-    def _await_charge(self, recorded: Recorded, event: Claimable | CreditUsed, _final: bool) -> Change:
+    def _await_charge(self, recorded: Recorded, event: Claimable | CreditUsed | UsageCharged, _final: bool) -> Change:
         self._subscription(recorded, event.subscription_id)
         self.act.add(recorded)
         return _NOTHING
@@ -338,9 +354,18 @@ class Books:
 
     # --- parts ---
 
-    def _journal(self, event: Charged | Refunded, recorded: Recorded, plan: Plan, kept: Kept = NOTHING_KEPT) -> Entry:
+    def _journal(
+        self,
+        event: Charged | Refunded,
+        recorded: Recorded,
+        plan: Plan,
+        kept: Kept = NOTHING_KEPT,
+        *,
+        is_usage: bool = False,
+    ) -> Entry:
         self.entry_number += 1
-        entry = entry_for(self.entry_number, event, recorded.origin, plan.plan_id, plan.terms, self.entry_hash, kept)
+        number, before = self.entry_number, self.entry_hash
+        entry = entry_for(number, event, recorded.origin, plan.plan_id, plan.terms, before, kept, is_usage=is_usage)
         self.entry_hash = entry.hash
         return entry
 
@@ -376,6 +401,7 @@ class Books:
         Resumed: _live,
         PlanChanged: _change_plan,
         CreditUsed: _await_charge,
+        UsageCharged: _await_charge,
         Claimable: _await_charge,
         Claimed: _claim,
         RegisterOpened: _open_register,

@@ -42,12 +42,20 @@ class FiatValue(NamedTuple):
     evidence: str
 
 
+class Usage(NamedTuple):
+    """What a charge of usage is for: so many units of usage, listed in the merchant's document with this hash."""
+
+    quantity: int
+    usage_hash: bytes
+
+
 class Invoice(NamedTuple):
     """An invoice or a credit note. `number` is None while its block is not final.
 
     Amounts are base units of `token`, times Unix seconds, the period is [period_start, period_end). A credit note has
     the period and charge number of the charge that it corrects, and that charge's invoice number in `corrects`. The
-    lines add up to the total, which is what was paid: 0 where credit paid all of it.
+    lines add up to the total, which is what was paid: 0 where credit paid all of it. `usage` is None unless it is the
+    invoice of a charge of usage.
     """
 
     kind: Kind
@@ -65,6 +73,7 @@ class Invoice(NamedTuple):
     fiat: FiatValue | None
     corrects: int | None
     origin: Origin
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +109,22 @@ def invoice_for(
     seats: int = 0,
     credit_units: int = 0,
     change: Quote | None = None,
+    usage: Usage | None = None,
 ) -> Invoice:
     """The invoice of a charge.
 
     `credit_units` is what credit paid of it. `change` says so where it was made by a change of plan or seats, and
-    `plan_id`, `terms` and `seats` are then those it changed to.
+    `plan_id`, `terms` and `seats` are then those it changed to. `usage` is what it is for where it was made for usage:
+    one line, because its amount need not be a whole price for each unit.
     """
     units = event.amount_units
-    if change and not change.restarts:
+    if usage:
+        unit = "unit" if usage.quantity == 1 else "units"
+        lines: tuple[Line, ...] = (Line(f"Plan {plan_id}, {usage.quantity:,} {unit} of usage", 1, units, units),)
+    elif change and not change.restarts:
         what = f"plan {plan_id} with {seats} seat{'s' if seats > 1 else ''}" if seats else f"plan {plan_id}"
         charged = change.charged_units
-        lines: tuple[Line, ...] = (Line(f"Change to {what}, rest of the period", 1, charged, charged),)
+        lines = (Line(f"Change to {what}, rest of the period", 1, charged, charged),)
     else:
         lines = _lines(plan_id, terms, seats, "Change to plan" if change else "Plan")
     if credit_units:
@@ -131,6 +145,7 @@ def invoice_for(
         peg.value(units) if peg else None,
         None,
         origin,
+        usage,
     )
 
 
@@ -164,6 +179,7 @@ def credit_note_for(
         fiat=peg.value(units) if peg else None,
         corrects=charge.number,
         origin=origin,
+        usage=None,
     )
 
 

@@ -9,6 +9,7 @@ Chart of accounts (`<payee>` is the address that is paid, `<receiver>` the one t
     Assets:Wallet:<account>                     what the account received and gave back through the contract
     Assets:Claimable:<account>                  what the contract keeps for an account that could not receive it
     Income:Subscriptions:<payee>:Plan-<number>  charges of a plan, fees included
+    Income:Usage:<payee>:Plan-<number>          charges of usage under a plan, fees included
     Income:Refunds:<payee>:Plan-<number>        refunds of charges of a plan; a debit balance, it reduces income
     Expenses:Fees:<payee>:Plan-<number>         the part of a plan's charges that went to the receiver of its fee
     Income:Fees:<receiver>                      fees
@@ -74,11 +75,11 @@ NOTHING_KEPT = Kept()
 
 
 def postings_for(
-    event: Charged | Refunded, plan_id: int, terms: PlanTerms, kept: Kept = NOTHING_KEPT
+    event: Charged | Refunded, plan_id: int, terms: PlanTerms, kept: Kept = NOTHING_KEPT, *, is_usage: bool = False
 ) -> tuple[Posting, ...]:
     """The balanced postings of an event that moved money between payer and payee; none where nothing moved.
 
-    `plan_id` and `terms` are of the plan under which the charge was made.
+    `plan_id` and `terms` are of the plan under which the charge was made; `is_usage` says that it was made for usage.
     """
     payee, token, units = terms.payee, terms.token, event.amount_units
     if isinstance(event, Refunded):
@@ -88,7 +89,7 @@ def postings_for(
         )
     if not units:
         return ()
-    income = Posting(f"Income:Subscriptions:{payee}:Plan-{plan_id}", "C", token, units)
+    income = Posting(f"Income:{'Usage' if is_usage else 'Subscriptions'}:{payee}:Plan-{plan_id}", "C", token, units)
     asset = f"Assets:Claimable:{payee}" if kept.payee else f"Assets:Wallet:{payee}"
     fee = terms.fee(units) if terms.fee_bps else 0
     if not fee:
@@ -111,10 +112,12 @@ def entry_for(
     terms: PlanTerms,
     previous_hash: bytes,
     kept: Kept = NOTHING_KEPT,
+    *,
+    is_usage: bool = False,
 ) -> Entry:
     """The journal entry of a charge or a refund that moved money, chained to the entry before it."""
     kind = "charge" if isinstance(event, Charged) else "refund"
-    return _entry(number, kind, origin, postings_for(event, plan_id, terms, kept), previous_hash)
+    return _entry(number, kind, origin, postings_for(event, plan_id, terms, kept, is_usage=is_usage), previous_hash)
 
 
 def claim_entry(number: int, event: Claimed, origin: Origin, previous_hash: bytes) -> Entry:

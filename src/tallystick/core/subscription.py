@@ -55,7 +55,8 @@ class Register(NamedTuple):
 class Subscription(NamedTuple):
     """One subscription. `next_due` is the start of the next period to be charged, or while it is paused the seconds
     that were left to it; `charges` is how many were made. `credit_units` is what later charges take less. `shifted`:
-    the period being served was paused, so that it does not lie on the grid as it was paid for."""
+    the period being served was paused, so that it does not lie on the grid as it was paid for. `usage_units` is what
+    usage cost up to its last charge, number `usage_charge` (0: there was none); any other charge ends the count."""
 
     subscription_id: int
     payer: str
@@ -67,6 +68,8 @@ class Subscription(NamedTuple):
     seats: int = 0
     credit_units: int = 0
     shifted: bool = False
+    usage_units: int = 0
+    usage_charge: int = 0
 
     def is_due(self, terms: PlanTerms, time: int) -> bool:
         """Whether a charge at `time` would be tried: [next_due, next_due + grace) of an active subscription that has
@@ -79,6 +82,12 @@ class Subscription(NamedTuple):
         if self.charges >= (terms.max_charges or MAX_CHARGES):
             return True
         return terms.grace != 0 and time >= self.next_due + terms.grace
+
+    def usage_left(self, terms: PlanTerms) -> int:
+        """What may still be charged for usage until the next other charge, as the contract's `usageLeft`. `terms` are
+        its plan's, which after a change may allow less than was charged already."""
+        spent = self.usage_units if self.usage_charge == self.charges else 0
+        return max(terms.usage_cap_units - spent, 0)
 
 
 class NextCharge(NamedTuple):

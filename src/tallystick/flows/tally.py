@@ -23,7 +23,7 @@ class Tally:
         """Of the accounts of `core.ledger`; others, which no event gives, count for nothing."""
         for account, side, token, units in entry.postings:
             signed = units if side == "D" else -units
-            if account.startswith("Income:Subscriptions:"):
+            if account.startswith(("Income:Subscriptions:", "Income:Usage:")):
                 self._add(_owner(account), token, 1, -signed, 0, 0)
             elif account.startswith("Income:Refunds:"):
                 self._add(_owner(account), token, 0, 0, 1, signed)

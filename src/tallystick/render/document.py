@@ -75,12 +75,22 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a charge of usage is for: so many units of usage, listed in a document of the merchant's with this hash, hex
+    with 0x. It stands on chain beside the payment."""
+
+    quantity: int
+    usage_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceDocument:
     """An invoice or a credit note.
 
     `number` is None while it is pending. `issued_at` is the time of the payment's block, in Unix seconds. A credit note
     has the number of the invoice that it corrects in `refers_to` where that has one, an invoice the sum of its credit
-    notes in `refunded` and their numbers in `credit_notes`. Raises DocumentInvalid where it contradicts itself.
+    notes in `refunded` and their numbers in `credit_notes`. An invoice for usage has that in `usage`. Raises
+    DocumentInvalid where it contradicts itself.
     """
 
     kind: Kind
@@ -98,6 +108,7 @@ class InvoiceDocument:
     refers_to: str | None = None
     refunded: Amount | None = None
     credit_notes: tuple[str, ...] = ()
+    usage: Usage | None = None
 
     def __post_init__(self) -> None:
         """Checks that the document adds up."""
@@ -204,6 +215,7 @@ def invoice_document(
         refers_to=None if invoice.corrects is None else issuer.number_text(Kind.INVOICE, invoice.corrects),
         refunded=Amount(refunded_units, token) if final_notes else None,
         credit_notes=tuple(issuer.number_text(note.kind, note.number) for note in final_notes if note.number),
+        usage=invoice.usage and Usage(invoice.usage.quantity, f"0x{invoice.usage.usage_hash.hex()}"),
     )
 
 

@@ -10,7 +10,7 @@ import json
 from typing import TypedDict
 
 from tallystick.core.money import Amount, Token
-from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment
+from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, Usage
 from tallystick.render.wording import iso_text
 
 FORMAT = "tallystick/invoice/1"
@@ -76,6 +76,13 @@ class PaymentJson(TypedDict):
     token: str
 
 
+class UsageJson(TypedDict):
+    """The quantity is text: JSON numbers lose digits beyond 2^53."""
+
+    quantity: str
+    hash: str
+
+
 class InvoiceJson(TypedDict):
     """The whole document."""
 
@@ -95,6 +102,7 @@ class InvoiceJson(TypedDict):
     refers_to: str | None
     refunded: AmountJson | None
     credit_notes: list[str]
+    usage: UsageJson | None
 
 
 def invoice_json(document: InvoiceDocument) -> InvoiceJson:
@@ -116,6 +124,7 @@ def invoice_json(document: InvoiceDocument) -> InvoiceJson:
         "refers_to": document.refers_to,
         "refunded": None if document.refunded is None else _amount(document.refunded),
         "credit_notes": list(document.credit_notes),
+        "usage": _usage(document.usage),
     }
 
 
@@ -155,6 +164,10 @@ def _line(line: Line) -> LineJson:
 
 def _fiat_value(fiat: FiatValue | None) -> FiatValueJson | None:
     return None if fiat is None else {"amount": _amount(fiat.amount), "evidence": fiat.evidence}
+
+
+def _usage(usage: Usage | None) -> UsageJson | None:
+    return None if usage is None else {"quantity": str(usage.quantity), "hash": usage.usage_hash}
 
 
 def _payment(payment: Payment) -> PaymentJson:

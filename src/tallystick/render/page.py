@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from tallystick.core.invoice import Kind
 from tallystick.core.money import Amount
-from tallystick.render.document import InvoiceDocument, Line, Party, Payment, Status
+from tallystick.render.document import InvoiceDocument, Line, Party, Payment, Status, Usage
 from tallystick.render.wording import (
     amount_text,
     date_text,
@@ -142,7 +142,7 @@ def page(document: InvoiceDocument) -> Page:
         "fiat": _fiat(document),
         "proof_title": "Refunded on chain" if is_credit else "Paid on chain",
         "proof_note": _proof_note(document, is_credit),
-        "proof": _proof(document.payment),
+        "proof": _proof(document.payment, document.usage),
         "footer": _free(" · ".join(part for part in (author, name) if part)),
         "meta_title": printable(f"{name}, {author}" if author else name),
         "meta_author": author,
@@ -276,7 +276,7 @@ def _proof_note(document: InvoiceDocument, is_credit: bool) -> str:
     return f"This transaction {did}. It can be looked up by anyone on chain {document.payment.chain_id}."
 
 
-def _proof(payment: Payment) -> list[Row]:
+def _proof(payment: Payment, usage: Usage | None) -> list[Row]:
     hashes = {
         "Transaction": payment.transaction_hash,
         "Log": payment.log_index,
@@ -288,4 +288,6 @@ def _proof(payment: Payment) -> list[Row]:
         "Contract": payment.contract,
     }
     rows = [_row(label, value, mono=True) for label, value in hashes.items()]
+    if usage is not None:
+        rows.append(_row("Usage hash", usage.usage_hash, mono=True))
     return [*rows[:4], _row("Block time", time_text(payment.block_time)), *rows[4:]]

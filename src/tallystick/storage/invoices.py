@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from tallystick.core.events import Origin
-from tallystick.core.invoice import FiatValue, Invoice, Kind, Line
+from tallystick.core.invoice import FiatValue, Invoice, Kind, Line, Usage
 from tallystick.storage.database import insert_rows
 from tallystick.storage.schema import invoice_lines, invoices
 
@@ -42,6 +42,7 @@ def add_invoices(connection: Connection, source_id: int, new: Sequence[Invoice])
                 origin.block_time,
                 origin.transaction_hash,
                 origin.log_index,
+                *(invoice.usage or (None, None)),
             )
         )
         for position, line in enumerate(invoice.lines, start=1):
@@ -180,6 +181,7 @@ def _lines(connection: Connection, source_id: int, rows: Sequence[Any]) -> dict[
 
 def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
     fiat = (row.fiat_currency, row.fiat_units, row.fiat_evidence)
+    usage = (row.usage_quantity, row.usage_hash)
     return Invoice(
         Kind(row.kind),
         row.number,
@@ -196,4 +198,5 @@ def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
         None if fiat == (None, None, None) else FiatValue(*fiat),
         row.corrects,
         Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index),
+        None if usage == (None, None) else Usage(*usage),
     )

@@ -194,6 +194,9 @@ plans = _of_source(
     Column("fee_bps", Integer, nullable=False),
     Column("family", Integer, nullable=False),
     Column("fee_receiver", Text),
+    *_units("usage_cap_units"),
+    *_units("usage_price_units"),
+    Column("biller", Text),
     *_flag("archived"),
     PrimaryKeyConstraint("source_id", "plan_id"),
 )
@@ -210,6 +213,9 @@ subscriptions = _of_source(
     Column("seats", Integer, nullable=False),
     *_units("credit_units"),
     *_flag("shifted"),
+    # What usage cost up to its last charge, and that charge's number.
+    *_units("usage_units"),
+    Column("usage_charge", Integer, nullable=False),
     PrimaryKeyConstraint("source_id", "subscription_id"),
     Index(None, "source_id", "status", "next_due"),
 )
@@ -272,6 +278,9 @@ invoices = _of_source(
     Column("block_time", Long, nullable=False),
     Column("transaction_hash", LargeBinary, nullable=False),
     Column("log_index", Long, nullable=False),
+    # Of a charge of usage.
+    *_units("usage_quantity", nullable=True),
+    Column("usage_hash", LargeBinary),
     PrimaryKeyConstraint("source_id", "kind", "payee", "number"),
     CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind_known"),
     Index(None, "source_id", "subscription_id", "charge_number", "kind"),

@@ -58,6 +58,9 @@ def _plan_row(source_id: int, plan: Plan) -> tuple[Any, ...]:
         terms.fee_bps,
         terms.family,
         terms.fee_receiver,
+        terms.usage_cap_units,
+        terms.usage_price_units,
+        terms.biller,
         int(plan.archived),
     )
 
@@ -84,6 +87,9 @@ def _plan(row: Row[Any]) -> Plan:
         fee_bps=row.fee_bps,
         family=row.family,
         fee_receiver=row.fee_receiver,
+        usage_cap_units=row.usage_cap_units,
+        usage_price_units=row.usage_price_units,
+        biller=row.biller,
     )
     return Plan(row.plan_id, row.register_id, terms, archived=bool(row.archived))
 
@@ -106,6 +112,8 @@ def save_subscriptions(connection: Connection, source_id: int, changed: Sequence
                 s.seats,
                 s.credit_units,
                 int(s.shifted),
+                s.usage_units,
+                s.usage_charge,
             )
             for s in changed
         ],
@@ -136,6 +144,8 @@ def read_subscriptions(
             row.seats,
             row.credit_units,
             bool(row.shifted),
+            row.usage_units,
+            row.usage_charge,
         )
         for row in rows
     }

@@ -122,9 +122,12 @@ CREATE TABLE invoices (
     block_time BIGINT NOT NULL,
     transaction_hash BYTEA NOT NULL,
     log_index BIGINT NOT NULL,
+    usage_quantity NUMERIC(78, 0),
+    usage_hash BYTEA,
     CONSTRAINT pk_invoices PRIMARY KEY (source_id, kind, payee, number),
     CONSTRAINT ck_invoices_total_units_positive CHECK (total_units >= 0),
     CONSTRAINT ck_invoices_fiat_units_positive CHECK (fiat_units >= 0),
+    CONSTRAINT ck_invoices_usage_quantity_positive CHECK (usage_quantity >= 0),
     CONSTRAINT ck_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
     CONSTRAINT fk_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
@@ -158,10 +161,15 @@ CREATE TABLE plans (
     fee_bps INTEGER NOT NULL,
     family INTEGER NOT NULL,
     fee_receiver TEXT,
+    usage_cap_units NUMERIC(78, 0) NOT NULL,
+    usage_price_units NUMERIC(78, 0) NOT NULL,
+    biller TEXT,
     archived INTEGER NOT NULL,
     CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
     CONSTRAINT ck_plans_price_units_positive CHECK (price_units >= 0),
     CONSTRAINT ck_plans_seat_price_units_positive CHECK (seat_price_units >= 0),
+    CONSTRAINT ck_plans_usage_cap_units_positive CHECK (usage_cap_units >= 0),
+    CONSTRAINT ck_plans_usage_price_units_positive CHECK (usage_price_units >= 0),
     CONSTRAINT ck_plans_archived_flag CHECK (archived IN (0, 1)),
     CONSTRAINT fk_plans_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
@@ -202,9 +210,12 @@ CREATE TABLE subscriptions (
     seats INTEGER NOT NULL,
     credit_units NUMERIC(78, 0) NOT NULL,
     shifted INTEGER NOT NULL,
+    usage_units NUMERIC(78, 0) NOT NULL,
+    usage_charge INTEGER NOT NULL,
     CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
     CONSTRAINT ck_subscriptions_credit_units_positive CHECK (credit_units >= 0),
     CONSTRAINT ck_subscriptions_shifted_flag CHECK (shifted IN (0, 1)),
+    CONSTRAINT ck_subscriptions_usage_units_positive CHECK (usage_units >= 0),
     CONSTRAINT fk_subscriptions_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 

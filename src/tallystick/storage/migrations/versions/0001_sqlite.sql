@@ -142,9 +142,12 @@ CREATE TABLE invoices (
     block_time INTEGER NOT NULL,
     transaction_hash BLOB NOT NULL,
     log_index INTEGER NOT NULL,
+    usage_quantity TEXT,
+    usage_hash BLOB,
     CONSTRAINT pk_invoices PRIMARY KEY (source_id, kind, payee, number),
     CONSTRAINT ck_invoices_total_units_digits CHECK (total_units GLOB '[0-9]*' AND total_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_invoices_fiat_units_digits CHECK (fiat_units GLOB '[0-9]*' AND fiat_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_invoices_usage_quantity_digits CHECK (usage_quantity GLOB '[0-9]*' AND usage_quantity NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
     CONSTRAINT fk_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
@@ -182,10 +185,15 @@ CREATE TABLE plans (
     fee_bps INTEGER NOT NULL,
     family INTEGER NOT NULL,
     fee_receiver TEXT,
+    usage_cap_units TEXT NOT NULL,
+    usage_price_units TEXT NOT NULL,
+    biller TEXT,
     archived INTEGER NOT NULL,
     CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
     CONSTRAINT ck_plans_price_units_digits CHECK (price_units GLOB '[0-9]*' AND price_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_plans_seat_price_units_digits CHECK (seat_price_units GLOB '[0-9]*' AND seat_price_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_plans_usage_cap_units_digits CHECK (usage_cap_units GLOB '[0-9]*' AND usage_cap_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_plans_usage_price_units_digits CHECK (usage_price_units GLOB '[0-9]*' AND usage_price_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_plans_archived_flag CHECK (archived IN (0, 1)),
     CONSTRAINT fk_plans_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
@@ -232,9 +240,12 @@ CREATE TABLE subscriptions (
     seats INTEGER NOT NULL,
     credit_units TEXT NOT NULL,
     shifted INTEGER NOT NULL,
+    usage_units TEXT NOT NULL,
+    usage_charge INTEGER NOT NULL,
     CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
     CONSTRAINT ck_subscriptions_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_subscriptions_shifted_flag CHECK (shifted IN (0, 1)),
+    CONSTRAINT ck_subscriptions_usage_units_digits CHECK (usage_units GLOB '[0-9]*' AND usage_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT fk_subscriptions_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
  WITHOUT ROWID,
