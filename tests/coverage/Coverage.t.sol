@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
 import {SubscriptionsExtension} from "../../contracts/SubscriptionsExtension.sol";
+import {MeteredTest} from "../solidity/Metered.t.sol";
 import {PathsTest} from "../solidity/Paths.t.sol";
 import {RefusalsTest} from "../solidity/Refusals.t.sol";
 
@@ -16,6 +17,12 @@ library Compiled {
 }
 
 contract RefusalsCoverage is RefusalsTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
+contract MeteredCoverage is MeteredTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
     }

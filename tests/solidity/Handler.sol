@@ -34,6 +34,9 @@ contract Handler is Lives {
         (terms.unit, terms.every, terms.feeBps, terms.catchUp) = (unit, every, feeBps, uint8(plans.length % 3));
         if (feeBps > 0) terms.feeReceiver = collectors[plans.length % 2];
         if (token == USDT) terms.minCharges = 3;
+        if (plans.length % 2 == 0) {
+            (terms.usageCap, terms.usagePrice, terms.biller) = (price / 2 + 1, 2_000_001, BILLER);
+        }
         _create(terms, terms.payee);
     }
 

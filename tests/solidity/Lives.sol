@@ -2,11 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {Step} from "../../contracts/libraries/Schedule.sol";
-import {Payers} from "./Payers.sol";
+import {Billers} from "./Billers.sol";
 
 /// @notice What becomes of subscriptions at random: changed, paused, resumed, ended, by those who may and by
 /// those who may not.
-abstract contract Lives is Payers {
+abstract contract Lives is Billers {
     // ----------------------------------------------------------------- change
 
     /// @dev A sixteenth of the callers agreed to other terms, a fourth to any sum.

@@ -118,7 +118,7 @@ abstract contract Market is Forge, ISubscriptionsTypes {
         }
         if (seed % 2 == 0) return;
         uint256 place = seed / 2 % functions.length;
-        _hostile.play(functions[place], place == 4 ? HostileToken.Trick.Refuse : HostileToken.Trick(seed / 10 % 10));
+        _hostile.play(functions[place], place == 4 ? HostileToken.Trick.Refuse : HostileToken.Trick(seed / 10 % 11));
     }
 
     /// @dev E07: the hostile token or USDC moves nothing to an account any more, USDC nothing from it either; before,

@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {Vm} from "./Forge.sol";
-import {Changes} from "./Changes.sol";
+import {Usage} from "./Usage.sol";
 
 /// @notice The contract's state rebuilt from its events alone, as an indexer would; every event is judged on the way.
-abstract contract Model is Changes {
+abstract contract Model is Usage {
     /// @dev Payer, plan and seats, hashed.
     mapping(bytes32 what => uint256) internal consents;
     mapping(address payer => mapping(uint256 salt => bool)) internal saltUsed;
@@ -17,6 +17,10 @@ abstract contract Model is Changes {
         Vm.Log[] memory logs = _ownLogs();
         if (logs.length > 0 && logs[logs.length - 1].topics[0] == PlanChanged.selector) {
             _onChange(logs);
+            return;
+        }
+        if (logs.length > 0 && logs[0].topics[0] == UsageCharged.selector) {
+            _onUsage(logs);
             return;
         }
         for (uint256 i = 0; i < logs.length; ++i) {
@@ -168,6 +172,7 @@ abstract contract Model is Changes {
             vm.assertEq(
                 keccak256(abi.encode(subscriptions.subscription(id))), keccak256(abi.encode(row)), "subscription"
             );
+            vm.assertEq(subscriptions.usageLeft(id), _usageLeft(id), "Inv-17: what usage may still cost");
         }
     }
 

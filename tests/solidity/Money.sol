@@ -19,6 +19,8 @@ abstract contract Money is Periods {
     /// @dev What refunds must tell of charges that were not the plan's price.
     mapping(uint256 id => Segment[]) internal segments;
     mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal givenBack;
+    /// @dev What usage cost since the last charge that was for something else.
+    mapping(uint256 id => uint256) internal usedSince;
     /// @dev What the payer paid in all charges.
     mapping(uint256 id => uint256) internal paidFor;
     mapping(address account => mapping(address token => uint256)) internal claimables;
@@ -47,12 +49,20 @@ abstract contract Money is Periods {
         ++done["credit used"];
     }
 
-    /// @dev A charge of `cost`: credit pays what it can, the payer the rest of it.
+    /// @dev A charge of `cost` for a period: credit pays what it can, the payer the rest of it.
     function _pays(uint256 id, uint256 chargeNumber, uint256 amount, uint256 cost) internal {
-        _judgeAmount(id, chargeNumber, amount, cost);
+        vm.assertEq(amount + _creditUsed, cost, "Inv-1: the price agreed to, credit included");
+        if (amount > 0) vm.assertEq(rows[id].credit, 0, "Inv-14: credit is used before the payer pays");
+        (_creditUsed, usedSince[id]) = (0, 0);
+        _paysIn(id, chargeNumber, amount);
+    }
+
+    /// @dev What the payer pays in a charge arrives.
+    function _paysIn(uint256 id, uint256 chargeNumber, uint256 amount) internal {
+        vm.assertEq(chargeNumber, rows[id].charges + 1, "charges are numbered without gaps");
         Subscription storage row = rows[id];
         PlanTerms storage terms = _termsOf(row.planId);
-        (row.charges, paidIn[id][chargeNumber], _creditUsed) = (chargeNumber, amount, 0);
+        (row.charges, paidIn[id][chargeNumber]) = (chargeNumber, amount);
         paidFor[id] += amount;
         Total storage total = _charges[registerOf[row.planId - 1]];
         (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
@@ -63,12 +73,6 @@ abstract contract Money is Periods {
         vm.assertEq(_keptAt, _kept.length, "Inv-3: only a part of the charge is kept");
         delete _kept;
         _keptAt = 0;
-    }
-
-    function _judgeAmount(uint256 id, uint256 chargeNumber, uint256 amount, uint256 cost) private view {
-        vm.assertEq(chargeNumber, rows[id].charges + 1, "charges are numbered without gaps");
-        vm.assertEq(amount + _creditUsed, cost, "Inv-1: the price agreed to, credit included");
-        if (amount > 0) vm.assertEq(rows[id].credit, 0, "Inv-14: credit is used before the payer pays");
     }
 
     /// @dev One more segment of the subscription's history.

@@ -97,6 +97,21 @@ contract PathsTest is Scene {
         _declinesNothing(plain, 1);
     }
 
+    /// @dev A token that moves the money and denies it: whatever it did, the payer keeps it, and nothing counts as paid.
+    function test_charge_undoes_what_the_token_moved_and_denied() public {
+        (uint256 plain, uint256 shared) = _hostileTwo();
+        uint256 good = _subscribe(_terms());
+        vm.warp(_nextDue(good));
+        uint256 before = hostile.balanceOf(payer);
+        hostile.play(hostile.transferFrom.selector, HostileToken.Trick.MoveAndDeny);
+        _refuses(stranger, _charging(plain), abi.encodeWithSelector(AmountMismatch.selector, 0, PRICE));
+        vm.assertEq(keccak256(_charge(plain, plain)), keccak256(hex"0707"), "both rows of a run");
+        vm.assertEq(keccak256(_charge(shared, good)), keccak256(hex"0700"), "only its own run");
+        vm.assertEq(hostile.balanceOf(payer), before, "nothing was taken");
+        _declinesNothing(plain, 1);
+        _declinesNothing(shared, 1);
+    }
+
     /// @dev Each of its rows keeps its own reason; rows of other plans behind it are not its own.
     function test_charge_of_an_undone_run_tries_its_rows_one_by_one() public {
         (uint256 plain,) = _hostileTwo();

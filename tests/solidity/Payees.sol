@@ -7,6 +7,7 @@ import {Model} from "./Model.sol";
 abstract contract Payees is Model {
     uint256 private constant PLANS = 16;
     uint256 private constant BLOCK_GAS = 30_000_000;
+    address internal constant BILLER = address(0xb111);
 
     // ------------------------------------------------------------------ plans
 
@@ -56,7 +57,15 @@ abstract contract Payees is Model {
             terms.feeReceiver = collectors[(seed >> 160) % collectors.length];
         }
         terms.family = uint16(seed >> 168 & 1);
-        if (seed >> 176 & 7 == 0) _spoil(terms, (seed >> 184) % 8);
+        if (terms.minCharges == 0 && terms.maxCharges == 0) _meter(terms, seed >> 192);
+        if (seed >> 176 & 7 == 0) _spoil(terms, (seed >> 184) % 13);
+    }
+
+    /// @dev Half of them sell usage, at prices from a millionth of a base unit.
+    function _meter(PlanTerms memory terms, uint256 seed) private view {
+        if (seed % 2 == 0) return;
+        (terms.usageCap, terms.usagePrice) = (uint96(1 + (seed >> 1) % 1e8), uint96(1 + (seed >> 32) % 1e7));
+        terms.biller = [address(0), BILLER, payers[0], terms.payee][(seed >> 60) % 4];
     }
 
     function _spoil(PlanTerms memory terms, uint256 how) private pure {
@@ -68,13 +77,18 @@ abstract contract Payees is Model {
         if (how == 5) (terms.feeBps, terms.feeReceiver) = (1, address(0));
         if (how == 6) (terms.feeBps, terms.feeReceiver) = (0, address(1));
         if (how == 7) (terms.minCharges, terms.maxCharges) = (3, 2);
+        if (how == 8) (terms.usageCap, terms.usagePrice) = (1, 0);
+        if (how == 9) (terms.usageCap, terms.usagePrice, terms.biller) = (0, 1, address(0));
+        if (how == 10) (terms.usageCap, terms.usagePrice, terms.biller) = (0, 0, BILLER);
+        if (how == 11) (terms.usageCap, terms.usagePrice, terms.minCharges) = (1, 1, 1);
+        if (how == 12) (terms.usageCap, terms.usagePrice, terms.maxCharges) = (1, 1, terms.minCharges + 1);
     }
 
     // ----------------------------------------------------------------- refund
 
-    /// @dev Half of the amounts are small. A fifth of the callers tells a wrong history, or uses the wrong function.
+    /// @dev Of two thirds something was changed or used. Half of the amounts are small. A fifth of the callers tells a wrong history, or uses the wrong function.
     function refund(uint256 seed, uint256 chargeSeed, uint256 amount, uint256 caller) external clocked {
-        uint256 id = _anyId(seed);
+        uint256 id = _someTold(seed);
         Subscription storage row = rows[id];
         PlanTerms storage terms = _termsOf(row.planId);
         uint256 chargeNumber = chargeSeed % 8 == 0 ? bound(chargeSeed / 8, 0, row.charges + 1) : row.charges;
@@ -94,8 +108,18 @@ abstract contract Payees is Model {
             data = _rightRefund(id, chargeNumber, amount, segments[id]);
         }
         string memory what = changed ? "refunded after a change" : "refunded";
-        if (_does(what, sender, data, allowed) || !allowed || terms.token != tokens[HONEST]) return;
+        bool ok = _does(what, sender, data, allowed);
+        if (ok && isForUsage[id][chargeNumber]) ++done["usage refunded"];
+        if (ok || !allowed || terms.token != tokens[HONEST]) return;
         vm.assertTrue(owned[terms.token][terms.payee] < amount, "E37: a payee refunds what it has");
+    }
+
+    function _someTold(uint256 seed) private view returns (uint256 id) {
+        for (uint256 i = 0; i < ids.length && seed % 3 > 0; ++i) {
+            id = _anyId(bound(seed, 0, type(uint128).max) + i);
+            if (segments[id].length > 0) return id;
+        }
+        return _anyId(seed);
     }
 
     function _rightRefund(uint256 id, uint256 chargeNumber, uint256 amount, Segment[] memory history)

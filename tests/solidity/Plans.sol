@@ -90,7 +90,14 @@ abstract contract Plans is Market {
         if (terms.price == 0 && terms.seatPrice == 0) return false;
         if (terms.feeBps > 9_999 || (terms.feeBps == 0) != (terms.feeReceiver == address(0))) return false;
         if (terms.feeReceiver == terms.payee) return false;
+        if (!_isUsageValid(terms)) return false;
         return terms.maxCharges == 0 || terms.minCharges <= terms.maxCharges;
+    }
+
+    /// @dev Usage has a cap and a price, nothing of it is told where none is sold, and no other term counts charges.
+    function _isUsageValid(PlanTerms memory terms) private pure returns (bool) {
+        if (terms.usageCap == 0) return terms.usagePrice == 0 && terms.biller == address(0);
+        return terms.usagePrice > 0 && terms.minCharges == 0 && terms.maxCharges == 0;
     }
 
     /// @dev Whether a plan sells that many seats.
@@ -130,13 +137,14 @@ abstract contract Plans is Market {
             terms.trial,
             terms.seatPrice
         );
-        bytes32 fee = bytes32(uint256(uint160(terms.feeReceiver)));
-        bool more = bytes32(life) != 0 || fee != 0;
+        bytes memory fee = abi.encodePacked(terms.usageCap, terms.feeReceiver);
+        bytes memory usage = abi.encodePacked(terms.usagePrice, terms.biller);
+        bool more = bytes32(life) != 0 || bytes32(fee) != 0 || bytes32(usage) != 0;
         bytes memory grid = abi.encodePacked(
             uint16(more ? 1 : 0), uint32(registerId), terms.catchUp, uint8(terms.unit), terms.every, terms.token
         );
         bytes memory words = abi.encodePacked(bytes1(0), terms.price, terms.payee, grid);
-        return keccak256(more ? bytes.concat(words, life, fee) : words);
+        return keccak256(more ? bytes.concat(words, life, fee, usage) : words);
     }
 
     function _account(bytes32 topic) internal pure returns (address) {

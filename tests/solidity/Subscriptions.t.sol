@@ -12,7 +12,7 @@ contract SubscriptionsTest is Forge {
     }
 
     uint256 private constant HUNDRED_SEATS = 15 + 16 * 100; // as the handler's seeds say it
-    uint256 private constant CAMPAIGN = 2_500;
+    uint256 private constant CAMPAIGN = 5_000;
 
     Handler private _handler;
 
@@ -33,13 +33,15 @@ contract SubscriptionsTest is Forge {
 
     /// @dev Charging, changing and the passing of time more often than the rest.
     function _actions() private view returns (bytes4[] memory actions) {
-        bytes4[36] memory often = [
+        bytes4[38] memory often = [
             _handler.charge.selector,
             _handler.charge.selector,
             _handler.charge.selector,
             _handler.chargeOne.selector,
             _handler.chargeOne.selector,
             _handler.chargeStarved.selector,
+            _handler.chargeUsage.selector,
+            _handler.chargeUsage.selector,
             _handler.claim.selector,
             _handler.claim.selector,
             _handler.claim.selector,
@@ -80,7 +82,7 @@ contract SubscriptionsTest is Forge {
     /// @dev A campaign in which nothing happens would prove nothing: here is one in which everything does. It begins
     /// anew every hundred steps, as Forge's runs do.
     function test_the_handler_does_everything_that_can_be_done() public {
-        string[29] memory all = [
+        string[32] memory all = [
             "plan created",
             "plan archived",
             "subscribed",
@@ -96,6 +98,9 @@ contract SubscriptionsTest is Forge {
             "undone",
             "starved",
             "previewed",
+            "usage charged",
+            "usage charged by a biller",
+            "usage refunded",
             "kept",
             "claimed",
             "credit used",
@@ -111,7 +116,7 @@ contract SubscriptionsTest is Forge {
             "resumed",
             "refunded"
         ];
-        uint256[29] memory sums;
+        uint256[32] memory sums;
         uint256 afterChange;
         bytes4[] memory actions = _actions();
         for (uint256 step = 0; step < CAMPAIGN; ++step) {
