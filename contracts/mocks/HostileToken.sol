@@ -15,7 +15,8 @@ contract HostileToken is MockToken {
         Refuse,
         RevertBomb,
         ReturnBomb,
-        BurnGas
+        BurnGas,
+        MoveAndDeny // moves, but says false
     }
 
     /// @dev As large as 250,000 gas can pay for; to copy it costs the caller the same again.
@@ -50,7 +51,7 @@ contract HostileToken is MockToken {
     function transferFrom(address from, address to, uint256 value) public override returns (bool) {
         _play(trickTo[to]);
         _misbehave();
-        return super.transferFrom(from, to, value);
+        return super.transferFrom(from, to, value) && trickOf[msg.sig] != Trick.MoveAndDeny;
     }
 
     function _update(address from, address to, uint256 value) internal override {
@@ -80,9 +81,9 @@ contract HostileToken is MockToken {
         _play(trickOf[msg.sig]);
     }
 
-    /// @dev Every trick ends the call.
+    /// @dev Every trick ends the call, but that of `transferFrom` which denies what it did.
     function _play(Trick trick) private view {
-        if (trick == Trick.None) return;
+        if (trick == Trick.None || trick == Trick.MoveAndDeny) return;
         if (trick == Trick.ReturnFalse) _return(0, 32);
         if (trick == Trick.ReturnTrue) _return(1, 32);
         if (trick == Trick.ReturnTwo) _return(2, 32);

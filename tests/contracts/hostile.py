@@ -22,6 +22,7 @@ class Trick(IntEnum):
     REVERT_BOMB = 7
     RETURN_BOMB = 8
     BURN_GAS = 9
+    MOVE_AND_DENY = 10
 
 
 REFUSALS = [
