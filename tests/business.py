@@ -54,7 +54,7 @@ def calldata(contract: str, name: str, *arguments: Any) -> str:
 def plan_tuple(terms: PlanTerms) -> tuple[Any, ...]:
     """Terms as `createPlan` takes them."""
     values = [getattr(terms, field.name) for field in fields(terms)]
-    return (*values[:-1], terms.fee_receiver or ZERO_ADDRESS)
+    return tuple(ZERO_ADDRESS if value is None else value for value in values)
 
 
 class Business:

@@ -11,7 +11,7 @@ from eth_account import Account
 
 from tallystick import AsyncTallystick, Config, DeclineReason, Tallystick, parse_end, parse_mandate
 from tallystick.core.events import Cancelled, Refunded
-from tallystick.errors import KeyMissing, NodeUnreachable, UnknownPlan
+from tallystick.errors import KeyMissing, NodeUnreachable, UnknownPlan, UsageTooDear
 from tests.business import Business
 from tests.client.conftest import BILLER, MERCHANT, PAYER
 
@@ -59,6 +59,9 @@ def test_a_subscription_from_consent_to_its_end(business: Business, manifest: Pa
         assert (await biller.charge([1, 2])).reasons == [DeclineReason.NONE] * 2
         assert (await merchant.refund(1, 1)).one(Refunded).amount_units == 10_990_000
         assert (await merchant.totals(merchant.address, business.token)).charge_count == 5
+        assert (await merchant.usage_left(1)).units == 0
+        with pytest.raises(UsageTooDear):
+            await merchant.charge_usage(1, 1, 1, document=b"")
         assert (await merchant.claims()) == []
         assert (await merchant.claimable(business.token)).units == 0
         assert (await payer.preview(1)).reason is DeclineReason.NOT_DUE

@@ -17,6 +17,7 @@ from tallystick.core.events import (
     PlanChanged,
     Refunded,
     Subscribed,
+    UsageCharged,
 )
 from tallystick.core.plan import Plan
 from tallystick.errors import (
@@ -215,32 +216,37 @@ def test_each_charge_is_refunded_by_what_it_cost(
 def test_any_history_is_read_from_the_logs_as_the_contract_remembers_it(
     business: Business, merchant: Tallystick, payer: Tallystick
 ) -> None:
-    """Random changes among plans of equal and other periods, with pauses and charges between them."""
+    """Random changes among plans of equal and other periods, with pauses, charges and usage between them."""
     chance = random.Random(20261121)
     plans = [
-        merchant.create_plan(price=price, seat_price=seat, token=business.token, every=every, unit=unit)
-        for price, seat, every, unit in (
-            ("10", 0, 30, "day"),
-            ("30", "1", 30, "day"),
-            ("10.000001", 0, 30, "day"),
-            ("7", 0, 1, "month"),
-            ("70", "3", 1, "year"),
+        merchant.create_plan(
+            price=price, seat_price=seat, token=business.token, every=every, unit=unit, usage_cap=cap, usage_price=cap
+        )
+        for price, seat, every, unit, cap in (
+            ("10", 0, 30, "day", 0),
+            ("30", "1", 30, "day", "5"),
+            ("10.000001", 0, 30, "day", "1"),
+            ("7", 0, 1, "month", "20"),
+            ("70", "3", 1, "year", 0),
         )
     ]
     payer.subscribe(plans[0])
     business.approve(payer.address, 10**15)
-    for _ in range(40):
+    for _ in range(60):
         state = payer.subscription(1)
         if state.status is Status.PAUSED:
             payer.resume(1)
             continue
-        match chance.randrange(4):
+        match chance.randrange(5):
             case 0:
                 business.anvil.set_time(max(state.next_due, business.anvil.timestamp + 1))
                 merchant.charge([1])
             case 1 if business.anvil.timestamp + 2 < state.next_due:
                 payer.pause(1)
                 business.anvil.advance(chance.randrange(1, 40 * DAY_S))
+            case 2 if state.usage_left_units:
+                units = chance.randrange(1, state.usage_left_units + 1)
+                merchant.charge_usage(1, units, 10**9, document=b"")
             case _ if business.anvil.timestamp + 2 < state.next_due:
                 plan = chance.choice(plans)
                 seats = chance.randrange(1, 5) if plan.terms.seat_price_units else 0
@@ -257,6 +263,7 @@ def test_any_history_is_read_from_the_logs_as_the_contract_remembers_it(
         entry.event.charge_number: entry.event.amount_units for entry in history if isinstance(entry.event, Charged)
     }
     assert 0 in paid.values()
+    assert sum(isinstance(entry.event, UsageCharged) for entry in history) > 3
     for number, units in paid.items():
         if units:
             assert merchant.refund(1, number).one(Refunded).amount_units == units

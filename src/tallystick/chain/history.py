@@ -14,7 +14,7 @@ from tallystick.core.events import Claimable, Event, Recorded, Subscribed
 
 OF_A_SUBSCRIPTION = (
     *("Subscribed", "SeatsSet", "MandateAccepted", "Charged", "CreditUsed", "PlanChanged", "Declined", "Cancelled"),
-    *("CancellationScheduled", "Paused", "Resumed", "Refunded"),
+    *("CancellationScheduled", "Paused", "Resumed", "Refunded", "UsageCharged"),
 )
 """The events whose first indexed value is a subscription's number."""
 

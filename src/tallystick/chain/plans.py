@@ -64,12 +64,14 @@ def terms_values(terms: PlanTerms) -> tuple[object, ...]:
         *(terms.payee, terms.price_units, terms.token, terms.every, int(terms.unit), terms.catch_up),
         *(terms.seat_price_units, terms.trial, terms.grace, terms.min_charges, terms.max_charges),
         *(terms.fee_bps, terms.family, terms.fee_receiver or ZERO_ADDRESS),
+        *(terms.usage_cap_units, terms.usage_price_units, terms.biller or ZERO_ADDRESS),
     )
 
 
 def _terms(values: Any) -> PlanTerms:
     payee, price_units, token, every, unit, catch_up, *life = values
-    seat_price_units, trial, grace, min_charges, max_charges, fee_bps, family, fee_receiver = life
+    seat_price_units, trial, grace, min_charges, max_charges, fee_bps, family, fee_receiver, *usage = life
+    usage_cap_units, usage_price_units, biller = usage
     return PlanTerms(
         payee=to_checksum_address(payee),
         price_units=price_units,
@@ -84,5 +86,12 @@ def _terms(values: Any) -> PlanTerms:
         max_charges=max_charges,
         fee_bps=fee_bps,
         family=family,
-        fee_receiver=None if fee_receiver == ZERO_ADDRESS else to_checksum_address(fee_receiver),
+        fee_receiver=_account(fee_receiver),
+        usage_cap_units=usage_cap_units,
+        usage_price_units=usage_price_units,
+        biller=_account(biller),
     )
+
+
+def _account(address: str) -> str | None:
+    return None if address == ZERO_ADDRESS else to_checksum_address(address)

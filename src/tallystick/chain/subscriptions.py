@@ -151,6 +151,13 @@ class Subscriptions:
         reason, start, end, amount, credit = self._read("preview", subscription_id)
         return Preview(DeclineReason(reason), start, end, amount, credit)
 
+    def usage_left(self, subscription_id: int) -> int:
+        """Units that usage may still cost in the period being served; 0 where the plan charges none.
+
+        Raises UnknownSubscription.
+        """
+        return int(self._read("usageLeft", subscription_id))
+
     def claimable(self, account: str, token: str) -> int:
         """Units that the contract keeps for an account that could not receive them."""
         return int(self._read("claimable", account, token))
@@ -240,6 +247,15 @@ class Subscriptions:
         """Charges what is due; `reasons` of the answer says how each row went. Events: Charged or Declined for each."""
         _require_rows(subscription_ids)
         return self._send("charge", list(subscription_ids))
+
+    def charge_usage(self, subscription_id: int, amount_units: int, quantity: int, usage_hash: bytes) -> Sent:
+        """The sender, who is the plan's payee or its biller, charges what was used in the period being served.
+
+        `usage_hash`: 32 bytes, of the document that lists the usage. Events: UsageCharged, then Charged. Raises
+        UnknownSubscription, NotAuthorized, ZeroAmount, NotActive, TrialRunning, UsageEnded, UsageTooDear,
+        UsageAboveCap, AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
+        """
+        return self._send("chargeUsage", subscription_id, amount_units, quantity, usage_hash)
 
     def change_plan(self, subscription_id: int, plan: Plan, seats: int, max_to_pay_units: int) -> Sent:
         """The payer changes plan, seats or both, within a paid period or a trial, and pays at most that much now.

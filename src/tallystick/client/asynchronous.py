@@ -93,6 +93,8 @@ class AsyncTallystick:
 
     charge_dry_run = _threaded(Tallystick.charge_dry_run)
     charge = _threaded(Tallystick.charge)
+    charge_usage = _threaded(Tallystick.charge_usage)
+    usage_left = _threaded(Tallystick.usage_left)
     refund = _threaded(Tallystick.refund)
     claimable = _threaded(Tallystick.claimable)
     claims = _threaded(Tallystick.claims)

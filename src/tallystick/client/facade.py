@@ -25,6 +25,7 @@ from tallystick.flows.change import Offer, change_plan, quote
 from tallystick.flows.claim import Claim, find_claims
 from tallystick.flows.connect import Connection, open_contract
 from tallystick.flows.describe import SubscriptionState, describe
+from tallystick.flows.meter import hash_of_usage
 from tallystick.flows.recognise import ANY_PLAN, OwnPlans
 from tallystick.flows.refund import refund, refundable
 from tallystick.flows.subscribe import (
@@ -113,6 +114,9 @@ class Tallystick:
         fee_bps: int = 0,
         fee_receiver: str | None = None,
         family: int = 0,
+        usage_cap: Money = 0,
+        usage_price: Money = 0,
+        biller: str | None = None,
     ) -> Plan:
         """Creates a plan, for ever as it is: `price` for each period of `every` units, paid to the signer, the payee.
 
@@ -121,13 +125,14 @@ class Tallystick:
         `family`, a number of the payee's own for plans that share a trial. `grace_s`: seconds in which a period can
         still be charged, or the subscription has ended. `min_charges`: from the first charge until so many were made
         the payer can neither cancel nor change. `max_charges`: with the last of them the subscription ends. `fee_bps`:
-        hundredths of a percent of each charge, rounded down, that go to `fee_receiver`. What is 0 is not part of the
-        plan.
+        hundredths of a percent of each charge, rounded down, that go to `fee_receiver`. `usage_cap`: the most
+        that usage may cost in a period, beside the price; `usage_price`: the most that a million units of it may cost;
+        `biller`: who may charge it as the payee may. What is 0 is not part of the plan.
 
-        The contract checks that there is a price or seat price, a token at the address, a period of at most 100
-        years, a fee below all of it with a receiver other than the payee, and a minimum not above the maximum. Raises
-        AddressInvalid, AmountInvalid, InputError, NotAContract, ZeroAmount, PayeeRefused, PeriodOutOfRange, FeeTooHigh
-        or TermsContradict.
+        The contract checks that there is a price or seat price, a token at the address, a period of at most 100 years,
+        a fee below all of it with a receiver other than the payee, a minimum not above the maximum, and a price of
+        usage where there is a cap, and then no count of charges. Raises AddressInvalid, AmountInvalid, InputError,
+        NotAContract, ZeroAmount, PayeeRefused, PeriodOutOfRange, FeeTooHigh or TermsContradict.
         """
         terms = PlanTerms(
             payee=self.address,
@@ -144,6 +149,9 @@ class Tallystick:
             fee_bps=fee_bps,
             family=family,
             fee_receiver=parse_address(fee_receiver) if fee_receiver else None,
+            usage_cap_units=self.units(usage_cap, token),
+            usage_price_units=self.units(usage_price, token),
+            biller=parse_address(biller) if biller else None,
         )
         created = self.contract.create_plan(terms).one(PlanCreated)
         return Plan(created.plan_id, created.register_id, terms)
@@ -305,8 +313,7 @@ class Tallystick:
         """
         bound = None
         if max_to_pay is not None:
-            token = self.contract.plan(self.contract.subscription(subscription_id).plan_id).terms.token
-            bound = self.units(max_to_pay, token)
+            bound = self.units(max_to_pay, self._terms(subscription_id).token)
         change_plan(self._connection, subscription_id, plan, seats=seats, max_to_pay_units=bound, funding=funding)
         return self.contract.subscription(subscription_id)
 
@@ -372,12 +379,45 @@ class Tallystick:
         """
         return self.contract.charge(subscription_ids)
 
+    def charge_usage(
+        self,
+        subscription_id: int,
+        amount: Money,
+        quantity: int,
+        *,
+        document: bytes | Path | str | None = None,
+        usage_hash: bytes | str | None = None,
+    ) -> Sent:
+        """The signer, who is the payee or the plan's biller, charges what was used in the period being served.
+
+        `quantity`: units of usage. `document` lists them, as bytes or as the path of a file; its keccak-256 goes on
+        chain, the document stays with the merchant, who gives it to a payer who asks. Where it is elsewhere, its
+        `usage_hash` is given instead, as 32 bytes or as text.
+
+        The contract checks that the signer may, that the subscription is active or ending and not in its trial, and
+        that the amount is within the plan's price for so much usage and within its cap for the period. Credit pays
+        nothing of it. Raises UnknownSubscription, NotAuthorized, ZeroAmount, NotActive, TrialRunning, UsageEnded,
+        UsageTooDear, UsageAboveCap, AllowanceTooLow, BalanceTooLow, TokenRefused, AmountMismatch, AmountInvalid,
+        AssetMismatch, or InputError where neither document nor hash can be had, or both are given.
+        """
+        hashed = hash_of_usage(document, usage_hash)
+        units = self.units(amount, self._terms(subscription_id).token)
+        return self.contract.charge_usage(subscription_id, units, quantity, hashed)
+
+    def usage_left(self, subscription_id: int) -> Amount:
+        """What usage may still cost in the period being served; zero where the plan charges none.
+
+        Raises UnknownSubscription.
+        """
+        token = self.token(self._terms(subscription_id).token)
+        return Amount(self.contract.usage_left(subscription_id), token)
+
     def refund(self, subscription_id: int, charge_number: int, amount: Money | None = None) -> Sent:
         """The signer, who is the payee, gives back a part of a charge, or all that is left of it.
 
-        What was paid before plan or seats were changed, and where credit was used, is read from the logs. The contract
-        checks the payee and that no more is given back than was paid. Raises UnknownSubscription, UnknownCharge,
-        NotAuthorized, RefundTooHigh, BalanceTooLow, TokenRefused, AmountInvalid or AssetMismatch.
+        What was paid before plan or seats were changed, for usage, and where credit was used, is read from the logs.
+        The contract checks the payee and that no more is given back than was paid. Raises UnknownSubscription,
+        UnknownCharge, NotAuthorized, RefundTooHigh, BalanceTooLow, TokenRefused, AmountInvalid or AssetMismatch.
         """
         units = None
         if amount is not None:
@@ -415,6 +455,9 @@ class Tallystick:
                 )
             return amount.units
         return amount if isinstance(amount, int) else parse_units(amount, self.token(token).decimals)
+
+    def _terms(self, subscription_id: int) -> PlanTerms:
+        return self.contract.plan(self.contract.subscription(subscription_id).plan_id).terms
 
 
 def _unit(unit: Unit | str) -> Unit:

@@ -55,7 +55,7 @@
           PayeeRefused, PayerIsPayee, PeriodOutOfRange, PlanIsArchived, PlanNotStored, ReentrancyGuardReentrantCall,
           RefundTooHigh, RegisterFull, SaltUsed, SeatsOutOfRange, SignatureExpired, StringTooLong, TermsChanged,
           TermsContradict, ToPayTooHigh, TokenRefused, TrialRunning, UnknownCharge, UnknownPlan, UnknownSubscription,
-          ZeroAddress, ZeroAmount
+          UsageAboveCap, UsageEnded, UsageTooDear, ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -161,6 +161,9 @@ from tallystick.errors.subscription import (
     ToPayTooHigh,
     TrialRunning,
     UnknownSubscription,
+    UsageAboveCap,
+    UsageEnded,
+    UsageTooDear,
 )
 from tallystick.errors.transaction import (
     FundsTooLow,
@@ -266,6 +269,9 @@ __all__ = [
     "UnknownDocument",
     "UnknownPlan",
     "UnknownSubscription",
+    "UsageAboveCap",
+    "UsageEnded",
+    "UsageTooDear",
     "WrongChain",
     "ZeroAddress",
     "ZeroAmount",

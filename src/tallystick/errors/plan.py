@@ -180,5 +180,6 @@ class TermsContradict(ContractError):
     def __str__(self) -> str:
         return (
             "the plan's terms contradict each other: a fee needs a receiver, other than the payee, and a receiver a "
-            "fee, and the least number of charges may not be above the most. Change one of them"
+            "fee; the least number of charges may not be above the most; usage needs a cap and a price, a biller "
+            "both, and such a plan counts no charges. Change one of them"
         )

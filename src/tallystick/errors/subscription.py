@@ -43,8 +43,8 @@ class NotAuthorized(ContractError):
     def __str__(self) -> str:
         return (
             f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, changed, paused, "
-            "resumed and stopped by its payer; a charge is refunded, a plan created or archived by its payee. Sign "
-            "with that account"
+            "resumed and stopped by its payer; a charge is refunded, a plan created or archived by its payee; usage "
+            "is charged by the payee or the plan's biller. Sign with that account"
         )
 
 
@@ -149,6 +149,47 @@ class TrialRunning(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"subscription {self.subscription_id} is in its trial, and changes to plans of the same family that have a "
-            "trial: choose one of these, or change after the first charge"
+            f"subscription {self.subscription_id} is in its trial: it changes to plans of the same family that have a "
+            "trial, and no usage is charged. Choose such a plan, or wait for the first charge"
+        )
+
+
+@dataclass(eq=False)
+class UsageAboveCap(ContractError):
+    """Units of the token: what was to be charged, and what usage may still cost in this period."""
+
+    found: int
+    allowed: int
+
+    def __str__(self) -> str:
+        return (
+            f"usage was to cost {self.found} units of the token, {self.allowed} are left of what the payer agreed to "
+            "for this period: charge at most that; a change to a plan with a higher cap is the payer's to make"
+        )
+
+
+@dataclass(eq=False)
+class UsageTooDear(ContractError):
+    """Units of the token: what was to be charged, and the most that so much usage may cost by the plan."""
+
+    found: int
+    allowed: int
+
+    def __str__(self) -> str:
+        return (
+            f"usage was to cost {self.found} units of the token, by the plan's price so much of it costs at most "
+            f"{self.allowed}: charge at most that, or name the quantity that was used"
+        )
+
+
+@dataclass(eq=False)
+class UsageEnded(ContractError):
+    """The subscription whose last charge was made."""
+
+    subscription_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"subscription {self.subscription_id} takes no charge of usage any more: it has ended by its plan's grace, "
+            "or had all of its 65535 charges. What was used since its last charge cannot be charged here"
         )

@@ -30,11 +30,13 @@ class NextCharge:
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
     """A subscription with its plan. `next_charge` is None where nothing will be charged: it has ended or is ending, had
-    all of its charges, or is paused. `history` is everything that happened, oldest first, where it was asked for."""
+    all of its charges, or is paused. `usage_left_units` is what usage may still cost in the period being served, None
+    where the plan charges none. `history` is everything that happened, oldest first, where it was asked for."""
 
     subscription: Subscription
     plan: Plan
     next_charge: NextCharge | None
+    usage_left_units: int | None = None
     history: tuple[Recorded, ...] | None = None
 
     @property
@@ -107,5 +109,6 @@ def describe(connection: Connection, subscription: Subscription, *, history: boo
             *(preview.period_start, preview.period_end, preview.amount_units, preview.credit_used_units),
             *(preview.reason, missing),
         )
+    usage_left_units = contract.usage_left(subscription.subscription_id) if plan.terms.usage_cap_units else None
     past = tuple(connection.history().of_subscription(subscription.subscription_id)) if history else None
-    return SubscriptionState(subscription, plan, next_charge, past)
+    return SubscriptionState(subscription, plan, next_charge, usage_left_units, past)

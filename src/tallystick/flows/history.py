@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tallystick.core.change import NO_CHARGE, Segment, commitment
-from tallystick.core.events import Charged, CreditUsed, PlanChanged, Recorded, Resumed, SeatsSet, Subscribed
+from tallystick.core.events import (
+    Charged,
+    CreditUsed,
+    PlanChanged,
+    Recorded,
+    Resumed,
+    SeatsSet,
+    Subscribed,
+    UsageCharged,
+)
 from tallystick.core.plan import Plan
 from tallystick.errors import NodeInvalid
 from tallystick.flows.connect import Connection
 
 
 def read_segments(connection: Connection, subscription_id: int) -> list[Segment]:
-    """The segments of a subscription that was changed or used credit, as `refundChanged` takes them; none for others.
+    """The segments of a subscription that was changed, used credit or paid for usage, as `refundChanged` takes them;
+    none for others.
 
     They are compared with what the contract remembers of them. Raises UnknownSubscription, NodeErrors, and NodeInvalid
     where the node left out events.
@@ -34,13 +44,14 @@ def read_segments(connection: Connection, subscription_id: int) -> list[Segment]
 
 def segments_of(recorded: Sequence[Recorded], plans: Mapping[int, Plan]) -> list[Segment]:
     """A subscription's segments, from all of its events in their order: one for each change after the first charge, and
-    one for each other charge that used credit.
+    one for each other charge that used credit or was for usage.
 
-    A charge before its time is one that a change made: `charge` makes none then, and a change none later.
+    A charge before its time is one that a change made, unless it is for usage: `charge` makes none then, and a change
+    none later.
     """
     segments: list[Segment] = []
     plan_id, seats, charges, due = 0, 0, 0, 0
-    credited = changing = False
+    credited = changing = used = False
     for origin, event in recorded:
         match event:
             case Subscribed():
@@ -51,12 +62,15 @@ def segments_of(recorded: Sequence[Recorded], plans: Mapping[int, Plan]) -> list
                 due = event.next_due
             case CreditUsed():
                 credited = True
+            case UsageCharged():
+                used = True
             case Charged():
-                changing = origin.block_time < due
-                if changing or credited:
+                changing = origin.block_time < due and not used
+                if changing or credited or used:
                     rate_units = plans[plan_id].terms.rate(seats)
                     segments.append(Segment(event.charge_number - 1, rate_units, event.amount_units))
-                charges, due, credited = event.charge_number, event.period_end, False
+                charges, due = event.charge_number, event.period_end
+                credited = used = False
             case PlanChanged():
                 if charges and not changing:
                     segments.append(Segment(charges, plans[plan_id].terms.rate(seats), NO_CHARGE))

@@ -25,7 +25,7 @@ class Refundable:
 def refundable(connection: Connection, subscription_id: int, charge_number: int) -> Refundable:
     """What is left of a charge: what the payer paid, the fee included and credit not, less what was given back.
 
-    Where plan or seats were changed, or credit was used, what was paid is read from the logs. Raises
+    Where plan or seats were changed, credit was used or usage charged, what was paid is read from the logs. Raises
     UnknownSubscription, UnknownCharge or NodeErrors.
     """
     subscription = connection.contract.subscription(subscription_id)

@@ -52,9 +52,9 @@ def subscribe(
     """The signer subscribes to a plan, on the terms that it has now or as it was seen, and pays the first period where
     no trial comes first.
 
-    `periods`: for how many periods the allowance is raised by a permit or an approval. Raises SeatsOutOfRange and
-    BalanceTooLow before anything is sent, PermitUnsupported where `funding` asks for a permit, what
-    `Subscriptions.subscribe` raises, and SignerErrors.
+    `periods`: for how many periods, usage up to its cap included, the allowance is raised by a permit or an approval.
+    Raises SeatsOutOfRange and BalanceTooLow before anything is sent, PermitUnsupported where `funding` asks for a
+    permit, what `Subscriptions.subscribe` raises, and SignerErrors.
     """
     plan = agreed(connection, plan)
     payer = connection.sender.address
@@ -63,7 +63,7 @@ def subscribe(
         balance_units = connection.token(plan.terms.token).balance(payer)
         if balance_units < rate_units:
             raise BalanceTooLow(balance_units, rate_units)
-    wanted_units = _wanted(connection, plan.terms.token, rate_units, funding, periods)
+    wanted_units = _wanted(connection, plan.terms, rate_units, funding, periods)
     permit = None
     if wanted_units is not None:
         deadline = connection.node.timestamp() + PERMIT_VALID_S
@@ -112,7 +112,7 @@ def sign_mandate(
     valid_before = connection.node.timestamp() + valid_s
     salt = secrets.randbits(256) if salt is None else salt
     mandate = Mandate(signer.address, plan.plan_id, salt, valid_before, seats)
-    wanted_units = _wanted(connection, plan.terms.token, rate_units, funding, periods)
+    wanted_units = _wanted(connection, plan.terms, rate_units, funding, periods)
     permit = None
     if wanted_units is not None:
         permit = _permit(connection, plan.terms, funding, wanted_units, valid_before)
@@ -147,13 +147,14 @@ def approve(connection: Connection, plan_id: int, periods: int = PERIODS, seats:
     what `Sender.send` raises."""
     terms = connection.contract.plan(plan_id).terms
     rate_units = rate_of(terms, terms.seats_allowed()[0] if seats is None else seats)
-    units = _wanted(connection, terms.token, rate_units, Funding.APPROVE, periods)
+    units = _wanted(connection, terms, rate_units, Funding.APPROVE, periods)
     assert units is not None  # APPROVE always wants one
     return connection.token(terms.token).approve(connection.sender, connection.contract.address, units)
 
 
-def _wanted(connection: Connection, token_address: str, rate_units: int, funding: Funding, periods: int) -> int | None:
-    """The allowance to give; None where the one that is there is to do.
+def _wanted(connection: Connection, terms: PlanTerms, rate_units: int, funding: Funding, periods: int) -> int | None:
+    """The allowance to give, for the periods and as much usage as they may have; None where the one that is there is to
+    do.
 
     It is raised, not set: in one token it is one number for all subscriptions of a payer.
     """
@@ -161,9 +162,9 @@ def _wanted(connection: Connection, token_address: str, rate_units: int, funding
         raise InputError(
             f"found {periods} periods to give an allowance for, at least 1 is needed: the first is paid now"
         )
-    token, contract = connection.token(token_address), connection.contract.address
+    token, contract = connection.token(terms.token), connection.contract.address
     found_units = token.allowance(connection.sender.address, contract)
-    needed_units = periods * rate_units
+    needed_units = periods * (rate_units + terms.usage_cap_units)
     if funding is Funding.ALLOWANCE or (funding is Funding.AUTO and found_units >= needed_units):
         return None
     return min(found_units + needed_units, UNLIMITED_UNITS)
