@@ -35,6 +35,7 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    UsageCharged,
 )
 from tallystick.core.mandate import Mandate, typed_data
 from tallystick.core.period import Unit
@@ -68,6 +69,8 @@ from tallystick.errors import (
     UnknownCharge,
     UnknownPlan,
     UnknownSubscription,
+    UsageAboveCap,
+    UsageTooDear,
     ZeroAddress,
     ZeroAmount,
 )
@@ -431,3 +434,39 @@ def test_stopping_and_claiming(business: Business, on: On, plan: Plan) -> None:
         contract.claim(business.payee, business.token)
     assert (nothing.value.account, nothing.value.token) == (business.payee, business.token)
     assert contract.stop([1, 2, 2, 77], [5, 5]).events == (Cancelled(1), Cancelled(2), MandateRevoked(payer, 5))
+
+
+def test_usage_is_charged_within_what_was_agreed_to(business: Business, on: On, plan: Plan) -> None:
+    give(business, PAYER)
+    biller = business.anvil.address(OTHER)
+    metered = dataclasses.replace(plan.terms, usage_cap_units=500, usage_price_units=2_000_000, biller=biller)
+    created = on(MERCHANT).create_plan(metered)
+    assert created.events == (PlanCreated(2, 0, metered),)
+    contract = on(OTHER)
+    assert contract.plan(2) == Plan(2, 0, metered)
+    assert contract.plan(2).terms_hash() == business.terms_hash(2)
+    end = on(PAYER).subscribe(contract.plan(2)).one(Charged).period_end
+    start = contract.node.timestamp()
+    assert contract.usage_left(1) == 500
+    document = bytes(range(32))
+    assert contract.charge_usage(1, 399, 200, document).events == (
+        UsageCharged(1, 2, 200, document),
+        Charged(1, 2, start, end, 399),
+    )
+    assert (contract.usage_left(1), contract.commitment(1) != 0) == (101, True)
+    with pytest.raises(UsageAboveCap) as high:
+        contract.charge_usage(1, 102, 200, document)
+    assert high.value.args == (102, 101)
+    with pytest.raises(UsageTooDear) as dear:
+        contract.charge_usage(1, 3, 1, document)
+    assert dear.value.args == (3, 2)
+    with pytest.raises(NotAuthorized):
+        on(PAYER).charge_usage(1, 1, 1, document)
+    with pytest.raises(InputError, match="chargeUsage"):
+        contract.charge_usage(1, 1, 1, bytes(33))
+    give(business, MERCHANT)
+    assert on(MERCHANT).refund(1, 2, 399, [Segment(1, PRICE_UNITS, 399)]).one(Refunded).amount_units == 399
+    totals = ControlTotals(1, 2, PRICE_UNITS + 399, 1, 399)
+    assert contract.control_totals(business.payee, business.token) == totals
+    on(PAYER).subscribe(plan)
+    assert contract.usage_left(2) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 
 from tallystick.flows.deploy import write_manifest
 from tests.business import Business
@@ -69,6 +70,9 @@ def test_a_plan_shows_all_of_its_terms(say: Say, run: Run, business: Business, s
         "max_charges": 12,
         "fee_bps": 250,
         "fee_receiver": platform,
+        "usage_cap": None,
+        "usage_price": None,
+        "biller": None,
         "archived": False,
     }
     found = say(None, "plans", "show", 1)
@@ -165,6 +169,57 @@ def test_refunds_find_what_was_paid_before_a_change(say: Say, sell: Callable[...
     assert (back["refunded"], back["left"]) == (units("30.000000"), units("0.000000"))
 
 
+def test_usage_is_charged_for_a_document(
+    say: Say, run: Run, sell: Callable[..., Any], business: Business, tmp_path: Path
+) -> None:
+    biller = business.anvil.address(BILLER)
+    made = sell("--price", "10", "--usage-cap", "5", "--usage-price", "2.50", "--biller", biller)
+    expected = {"usage_cap": units("5.000000"), "usage_price": units("2.500000"), "biller": biller}
+    shown = say(None, "plans", "show", 1)
+    assert {key: shown[key] for key in expected} == {key: made[key] for key in expected} == expected
+    say(PAYER, "subscriptions", "subscribe", 1)
+    document = tmp_path / "november.csv"
+    document.write_bytes(b"calls,1000000\r\n\xff")  # as it is, whatever it is
+    hashed = "0x" + keccak(document.read_bytes()).hex()
+
+    charge = ("subscriptions", "charge-usage", 1, "2.40", "--quantity", 1_000_000)
+    by_file = say(BILLER, *charge, "--document", document)
+    due = by_file["period_end"]
+    assert by_file == {
+        "subscription_id": 1,
+        "charge_number": 2,
+        "charged": units("2.400000"),
+        "quantity": 1_000_000,
+        "usage_hash": hashed,
+        "period_start": by_file["period_start"],
+        "period_end": due,
+        "usage_left": units("2.600000"),
+        "transaction": by_file["transaction"],
+    }
+    assert seconds(due) - seconds(by_file["period_start"]) == 30 * DAY_S
+    by_hash = say(MERCHANT, *charge, "--hash", hashed)
+    assert (by_hash["usage_hash"], by_hash["charge_number"], by_hash["usage_left"]["amount"]) == (hashed, 3, "0.200000")
+    shown = say(None, "subscriptions", "show", 1, "--history")
+    assert (shown["usage_left"], shown["paid_until"]) == (units("0.200000"), due)
+    assert [row["event"] for row in shown["history"]][-2:] == ["usage_charged", "charged"]
+    told = {"charge_number": 3, "quantity": 1_000_000, "usage_hash": hashed}
+    assert shown["history"][-2]["values"] == told
+    assert "usage left" in run("subscriptions", "show", 1).stdout
+    back = say(MERCHANT, "refunds", "create", 1, 3)
+    assert back["refunded"] == units("2.400000")
+
+    key = {"TALLYSTICK_KEY": business.anvil.key(BILLER)}
+    for options in ((), ("--document", document, "--hash", hashed)):
+        refused = run(*charge, *options, env=key, exit_code=2).stderr
+        assert "give what lists the usage with --document FILE, or its hash with --hash 0x..." in refused
+    assert "'0x12' for the hash of the usage" in run(*charge, "--hash", "0x12", env=key, exit_code=1).stderr
+    capped = run(*charge, "--hash", hashed, env=key, exit_code=1).stderr
+    assert "200000 are left of what the payer agreed to for this period" in capped
+    dear = run(*charge[:3], "0.20", "--quantity", 1, "--hash", hashed, env=key, exit_code=1).stderr
+    assert "by the plan's price so much of it costs at most 2" in dear
+    assert "not in the range x>=1" in run(*charge[:4], "--quantity", 0, "--hash", hashed, exit_code=2).stderr
+
+
 def test_signed_ends_are_sent_by_anyone(say: Say, run: Run, sell: Callable[..., Any], business: Business) -> None:
     sell("--price", "9.99")
     key = {"TALLYSTICK_KEY": business.anvil.key(PAYER)}
@@ -239,6 +294,7 @@ def test_help_teaches(run: Run) -> None:
     for words in (
         ("plans", "create"),
         *(("subscriptions", verb) for verb in ("show", "quote", "change", "stop", "cancel", "sign-cancellation")),
+        ("subscriptions", "charge-usage"),
         ("claims", "pay"),
     ):
         text = run(*words, "--help").stdout

@@ -127,6 +127,9 @@ def test_plans_are_created_listed_and_shown(say: Say, run: Run, business: Busine
         "max_charges": None,
         "fee_bps": None,
         "fee_receiver": None,
+        "usage_cap": None,
+        "usage_price": None,
+        "biller": None,
         "archived": False,
         "transaction": plan["transaction"],
     }

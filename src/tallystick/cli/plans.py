@@ -34,6 +34,7 @@ def plans() -> None:
         "tallystick plans create --price 9.99 --trial 14d --family 1 --token 0xA0b8...eB48",
         "tallystick plans create --price 9.99 --fee-bps 250 --fee-receiver 0x3C44...93BC --token 0xA0b8...eB48",
         "tallystick plans create --price 30 --min-charges 3 --max-charges 12 --grace 7d --token 0xA0b8...eB48",
+        "tallystick plans create --price 5 --usage-cap 50 --usage-price 2.50 --token 0xA0b8...eB48",
     )
 )
 @click.option("--price", default="0", metavar="AMOUNT", help="Per period, as a decimal number of the token: 9.99.")
@@ -81,6 +82,11 @@ def plans() -> None:
     help="A platform's part of each charge in hundredths of a percent, rounded down: 250 is 2.5 %.",
 )
 @click.option("--fee-receiver", metavar="ADDRESS", help="Who receives the fee.")
+@click.option(
+    "--usage-cap", default="0", metavar="AMOUNT", help="The most that usage may cost in a period, beside the price."
+)
+@click.option("--usage-price", default="0", metavar="AMOUNT", help="The most that a million units of usage may cost.")
+@click.option("--biller", metavar="ADDRESS", help="Who may charge usage, beside the account that signs.")
 @configured
 @shown
 def create(
@@ -98,6 +104,9 @@ def create(
     max_charges: int,
     fee_bps: int,
     fee_receiver: str | None,
+    usage_cap: str,
+    usage_price: str,
+    biller: str | None,
 ) -> Record:
     """Create a plan that pays the account that signs. It costs gas, and is final."""
     from tallystick.core.address import parse_address
@@ -109,6 +118,7 @@ def create(
 
     token_address = parse_address(token)
     receiver = parse_address(fee_receiver) if fee_receiver else None
+    usage_biller = parse_address(biller) if biller else None
     connection = open_contract(unlocked(config), signing=True)
     found = connection.token(token_address).describe()
     terms = PlanTerms(
@@ -126,6 +136,9 @@ def create(
         fee_bps=fee_bps,
         family=family,
         fee_receiver=receiver,
+        usage_cap_units=parse_units(usage_cap, found.decimals),
+        usage_price_units=parse_units(usage_price, found.decimals),
+        biller=usage_biller,
     )
     sent = connection.contract.create_plan(terms)
     created = sent.one(PlanCreated)
@@ -217,5 +230,8 @@ def plan_values(plan: Plan, token: Token) -> dict[str, object]:
         "max_charges": terms.max_charges or None,
         "fee_bps": terms.fee_bps or None,
         "fee_receiver": terms.fee_receiver,
+        "usage_cap": Amount(terms.usage_cap_units, token) if terms.usage_cap_units else None,
+        "usage_price": Amount(terms.usage_price_units, token) if terms.usage_cap_units else None,
+        "biller": terms.biller,
         "archived": plan.archived,
     }

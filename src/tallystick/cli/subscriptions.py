@@ -10,6 +10,7 @@ from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.consent import FUNDINGS, approve, revoke, sign, sign_revocation, submit, subscribe
 from tallystick.cli.endings import cancel, sign_cancellation, stop
 from tallystick.cli.output import Record, Span, Table, Time, shown
+from tallystick.cli.usage import charge_usage
 from tallystick.config import Config
 from tallystick.core.money import Amount, Token
 from tallystick.core.subscription import DeclineReason, Status, Subscription
@@ -28,13 +29,24 @@ _seats = click.option("--seats", type=click.IntRange(0), help="How many.  [defau
 
 @click.group()
 def subscriptions() -> None:
-    """Subscribe, sign mandates, show, change, pause, cancel, stop.
+    """Subscribe, sign mandates, show, change, charge usage, pause, cancel, stop.
 
     A payer subscribes directly, or signs a mandate that anyone submits: then the payer needs no coin for gas.
     """
 
 
-for _command in (subscribe, sign, submit, revoke, sign_revocation, approve, cancel, sign_cancellation, stop):
+for _command in (
+    subscribe,
+    sign,
+    submit,
+    revoke,
+    sign_revocation,
+    approve,
+    cancel,
+    sign_cancellation,
+    stop,
+    charge_usage,
+):
     subscriptions.add_command(_command)
 
 
@@ -259,6 +271,7 @@ def _values(connection: Connection, state: SubscriptionState) -> dict[str, objec
             "would_decline": None if coming.decline is DeclineReason.NONE else coming.decline,
             "missing": None if coming.missing is DeclineReason.NONE else coming.missing,
         },
+        "usage_left": None if state.usage_left_units is None else Amount(state.usage_left_units, token),
         "payer_balance": Amount(contract.balance(subscription.payer), token),
         "payer_allowance": Amount(contract.allowance(subscription.payer, connection.contract.address), token),
     }
