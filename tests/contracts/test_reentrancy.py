@@ -14,6 +14,9 @@ from tests.contracts.signing import NO_PERMIT, Mandate, signed_mandate
 from tests.contracts.stage import FIRST_DUE, PRICE, SUBSCRIBED, UNLIMITED, Account, Contract, Stage
 
 LOCKED = keccak(text="ReentrancyGuardReentrantCall()")[:4]
+USED = 1_000
+NO_USAGE = bytes(32)
+"""In place of the hash of a document."""
 ENTRY_POINTS = [
     "createPlan",
     "archivePlan",
@@ -32,6 +35,7 @@ ENTRY_POINTS = [
     "stop",
     "pause",
     "resume",
+    "chargeUsage",
     "refund",
     "refundChanged",
     "claim",
@@ -44,7 +48,7 @@ def hooked_plan(stage: Stage, project: Any, hooked: Contract) -> tuple[int, Cont
     payee = project.MockWallet.deploy(sender=stage.anyone)
     approval = hooked.approve.encode_input(stage.subscriptions, UNLIMITED)
     payee.execute(hooked, approval, sender=stage.anyone)
-    return stage.create_plan(token=hooked, payee=payee), payee
+    return stage.create_plan(token=hooked, payee=payee, usage_cap=PRICE, usage_price=10**6), payee
 
 
 @pytest.fixture
@@ -80,6 +84,7 @@ def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -
         "stop": contract.stop.encode_input([1], [99]),
         "pause": contract.pause.encode_input(1),
         "resume": contract.resume.encode_input(1),
+        "chargeUsage": contract.chargeUsage.encode_input(1, 1, 1, NO_USAGE),
         "refund": contract.refund.encode_input(1, 1, 1),
         "refundChanged": contract.refundChanged.encode_input(1, 1, 1, []),
         "claim": contract.claim.encode_input(terms[0], terms[2]),
@@ -104,7 +109,7 @@ def test_E03_nobody_comes_in_again(
     entry_point: str,
 ) -> None:
     plan_id, payee = hooked_plan
-    dearer = stage.create_plan(token=hooked, payee=payee, price=3 * PRICE)
+    dearer = stage.create_plan(token=hooked, payee=payee, price=3 * PRICE, usage_cap=PRICE, usage_price=10**6)
     first, second, third = (Mandate(hooked_payer.address, plan_id, salt=salt) for salt in (1, 2, 3))
     stage.at(SUBSCRIBED)
     subscriptions.submitMandate(first, signed_mandate(stage, payers[0], first), sender=stage.anyone)
@@ -131,8 +136,13 @@ def test_E03_nobody_comes_in_again(
         data = subscriptions.changePlan.encode_input(1, dearer, subscriptions.termsHash(dearer), 0, UNLIMITED)
         hooked_payer.execute(subscriptions, data, sender=stage.anyone)
 
+    def charge_usage() -> None:
+        payee.execute(
+            subscriptions, subscriptions.chargeUsage.encode_input(1, USED, USED, NO_USAGE), sender=stage.anyone
+        )
+
     def refund_changed() -> None:
-        history = [(2, PRICE, subscriptions.Charged[-1].amount)]
+        history = [(2, PRICE, prorated), (3, 3 * PRICE, USED)]
         data = subscriptions.refundChanged.encode_input(1, 2, PRICE, history)
         payee.execute(subscriptions, data, sender=stage.anyone)
 
@@ -141,12 +151,13 @@ def test_E03_nobody_comes_in_again(
     pays(charge, 2)
     pays(refund, 3)
     pays(change_plan, 4)
-    pays(refund_changed, 5)
-    assert (subscriptions.planCount(), stage.opened(payee, hooked)) == (2, 2)
-    assert [stage.charges(row) for row in (1, 2)] == [3, 1]
     prorated = subscriptions.Charged[-1].amount
-    assert stage.totals(payee, hooked) == (4, 3 * PRICE + prorated, 2, 2 * PRICE)
-    assert hooked.balanceOf(payee) == PRICE + prorated
+    pays(charge_usage, 5)
+    pays(refund_changed, 6)
+    assert (subscriptions.planCount(), stage.opened(payee, hooked)) == (2, 2)
+    assert [stage.charges(row) for row in (1, 2)] == [4, 1]
+    assert stage.totals(payee, hooked) == (5, 3 * PRICE + prorated + USED, 2, 2 * PRICE)
+    assert hooked.balanceOf(payee) == PRICE + prorated + USED
     assert hooked.balanceOf(subscriptions) == 0
 
 
