@@ -219,6 +219,11 @@ class Stage:
             if event.contract_address == self.subscriptions.address
         ]
 
+    def charged_of(self, receipt: Receipt) -> dict[str, Any]:
+        """The values of the one charge in a transaction."""
+        ((_, values),) = [event for event in self.events(receipt) if event[0] == "Charged"]
+        return values
+
     def next_due(self, subscription_id: int) -> int:
         """When the subscription is charged next."""
         return int(self.subscriptions.subscription(subscription_id).nextDue)

@@ -228,9 +228,7 @@ def test_terms_of_usage_that_contradict_are_refused(stage: Stage, terms: dict[st
         stage.create_plan(**terms)
 
 
-def test_the_plan_is_stored_and_hashed_with_its_usage(
-    stage: Stage, subscriptions: Contract, biller: Account, metered: int
-) -> None:
+def test_the_plan_is_stored_and_hashed_with_its_usage(subscriptions: Contract, biller: Account, metered: int) -> None:
     found = subscriptions.plan(metered)
     assert (found.usageCap, found.usagePrice, found.biller) == (CAP, PER_MILLION, biller)
     terms = PlanTerms(
