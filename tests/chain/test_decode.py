@@ -96,7 +96,7 @@ def test_events_as_the_contract_gives_them() -> None:
     plain = decode_event("PlanCreated", words(1, 2), plan_words(fee_bps=0, fee_receiver=0))
     assert plain == PlanCreated(1, 2, replace(terms, fee_bps=0, fee_receiver=None))
     metered = decode_event("PlanCreated", words(1, 2), plan_words(**METERED))
-    usage = {"usage_cap_units": 2**96 - 1, "usage_price_units": 2**96 - 1, "biller": PAYER}
+    usage: dict[str, Any] = {"usage_cap_units": 2**96 - 1, "usage_price_units": 2**96 - 1, "biller": PAYER}
     assert metered == PlanCreated(1, 2, replace(terms, min_charges=0, max_charges=0, **usage))
     by_payee = decode_event("PlanCreated", words(1, 2), plan_words(**METERED | {"biller": 0}))
     assert by_payee == PlanCreated(1, 2, replace(terms, min_charges=0, max_charges=0, **usage | {"biller": None}))

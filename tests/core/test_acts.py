@@ -10,6 +10,7 @@ import pytest
 
 from tallystick.core.books import Books, Change
 from tallystick.core.events import (
+    CancellationScheduled,
     Cancelled,
     Charged,
     Claimable,
@@ -28,6 +29,7 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    UsageCharged,
 )
 from tallystick.core.ledger import Posting
 from tallystick.core.period import Unit
@@ -41,6 +43,7 @@ SMALL = PlanTerms(PAYEE, 3_000, TOKEN, 30, Unit.DAY)
 LARGE = replace(SMALL, price_units=9_000, fee_bps=1_000, fee_receiver=PLATFORM)
 SEATED = replace(SMALL, price_units=600, seat_price_units=300)
 WEEKLY = replace(SMALL, price_units=700, every=7)
+METERED = replace(LARGE, usage_cap_units=5_000, usage_price_units=2_000_000, biller=OTHER, grace=DAY)
 TRIED = replace(SMALL, trial=10 * DAY, grace=2 * DAY, max_charges=2)
 
 
@@ -74,6 +77,20 @@ class Story:
 
 def charged(number: int, start: int, end: int, units: int, subscription_id: int = 1) -> Charged:
     return Charged(subscription_id, number, start * DAY, end * DAY, units)
+
+
+def metered() -> Story:
+    """Plan 7 has usage, and 8 the same with a trial; subscription 2 to the former was paid on day 0."""
+    story = Story()
+    story.at(0, PlanCreated(7, 0, METERED))
+    story.at(0, PlanCreated(8, 0, replace(METERED, trial=10 * DAY)))
+    story.at(0, Subscribed(2, PAYER, 7, 0), charged(1, 0, 30, 9_000, 2))
+    return story
+
+
+def usage(number: int, units: int, quantity: int, start: int = 0) -> list[Event]:
+    """A charge of usage of subscription 2."""
+    return [UsageCharged(2, number, quantity, b"h" * 32), charged(number, start, start + 30, units, 2)]
 
 
 UPGRADE: list[Event] = [charged(2, 10, 30, 4_000), PlanChanged(1, 2, 0, 0)]  # two thirds of 9,000 less those of 3,000
@@ -226,6 +243,119 @@ def test_E25_a_paused_period_counts_as_the_longest_of_its_kind_and_its_next_does
     assert story.subscription.shifted
     story.at(60, charged(3, 60, 90, 9_000))
     assert not story.subscription.shifted
+
+
+def test_usage_is_charged_for_the_period_being_served() -> None:
+    story = metered()
+    change = story.at(10, *usage(2, 1_999, 1_000))
+    assert change.subscription is not None
+    assert change.subscription == story.books.subscriptions[2]
+    assert (change.subscription.next_due, change.subscription.charges) == (30 * DAY, 2)
+    assert change.subscription.usage_left(METERED) == 3_001
+    assert change.invoice is not None
+    assert change.invoice.lines == (("Plan 7, 1,000 units of usage", 1, 1_999, 1_999),)
+    assert change.invoice.usage == (1_000, b"h" * 32)
+    assert (change.invoice.period_start, change.invoice.period_end, change.invoice.charge_number) == (0, 30 * DAY, 2)
+    assert change.entry is not None
+    assert change.entry.kind == "charge"
+    assert change.entry.postings == (
+        Posting(f"Assets:Wallet:{PAYEE}", "D", TOKEN, 1_800),
+        Posting(f"Expenses:Fees:{PAYEE}:Plan-7", "D", TOKEN, 199),
+        Posting(f"Income:Usage:{PAYEE}:Plan-7", "C", TOKEN, 1_999),
+        Posting(f"Assets:Wallet:{PLATFORM}", "D", TOKEN, 199),
+        Posting(f"Income:Fees:{PLATFORM}", "C", TOKEN, 199),
+    )
+    refund = story.at(11, Refunded(2, 2, 1_999))
+    assert refund.invoice is not None
+    assert (refund.invoice.corrects, refund.invoice.usage) == (change.invoice.number, None)
+    assert refund.entry is not None
+    assert refund.entry.postings[0].account == f"Income:Refunds:{PAYEE}:Plan-7"
+    with pytest.raises(EventsInconsistent, match="2000 units refunded of a charge of 1999"):
+        story.at(12, Refunded(2, 2, 1))
+
+
+def test_the_cap_is_that_of_a_period() -> None:
+    story = metered()
+    story.at(10, *usage(2, 4_999, 10_000))
+    story.at(11, *usage(3, 1, 1))
+    assert story.books.subscriptions[2].usage_left(METERED) == 0
+    story.at(30, charged(4, 30, 60, 9_000, 2))
+    assert story.books.subscriptions[2].usage_left(METERED) == 5_000
+    story.at(31, *usage(5, 5_000, 2_500, 30))
+    story.at(32, CancellationScheduled(2, 60 * DAY))
+    assert story.books.subscriptions[2].usage_left(METERED) == 0
+
+
+def test_a_change_that_only_gives_credit_goes_on_counting() -> None:
+    story = metered()
+    less = replace(METERED, price_units=3_000, usage_cap_units=1_000)
+    story.at(10, PlanCreated(9, 0, less))
+    story.at(10, *usage(2, 2_000, 1_000))
+    story.at(15, PlanChanged(2, 9, 0, 3_000))
+    assert story.books.subscriptions[2].usage_left(less) == 0
+    story.at(15, CreditUsed(2, 3, 3_000), charged(3, 15, 30, 0, 2), PlanChanged(2, 7, 0, 0))
+    assert story.books.subscriptions[2].usage_left(METERED) == 5_000
+
+
+def test_E25_a_pause_gives_no_second_cap() -> None:
+    story = metered()
+    story.at(10, *usage(2, 5_000, 2_500))
+    story.at(10, Paused(2, 20 * DAY))
+    story.at(50, Resumed(2, 70 * DAY))
+    assert story.books.subscriptions[2].usage_left(METERED) == 0
+
+
+def test_what_ends_is_still_charged_for_usage() -> None:
+    story = metered()
+    story.at(10, CancellationScheduled(2, 30 * DAY))
+    assert story.at(30, *usage(2, 10, 5)).entry is not None
+    with pytest.raises(EventsInconsistent, match="subscription 2 has ended"):
+        story.at(31, *usage(3, 10, 5))
+
+
+USED: list[tuple[int, list[Event]]] = [(5, usage(2, 4_000, 2_000))]
+TRYING: list[tuple[int, list[Event]]] = [(0, [Subscribed(3, PAYER, 8, 10 * DAY)])]
+IMPOSSIBLE_USAGE: list[tuple[list[tuple[int, list[Event]]], int, list[Event], str]] = [
+    ([], 10, usage(2, 2_001, 1_000), "2001 units for 1000 of usage, which cost at most 2000; 5000 are left"),
+    ([], 10, usage(2, 5_001, 10_000), "5001 units for 10000 of usage, which cost at most 20000; 5000 are left"),
+    ([], 10, usage(2, 0, 10_000), "0 units for 10000 of usage"),
+    (USED, 10, usage(3, 1_001, 10_000), "1000 are left of the period"),
+    ([], 10, usage(3, 10, 10), "charge 3 follows charge 1"),
+    ([], 10, usage(2, 10, 10)[:1], "what belongs to it is missing"),
+    ([], 10, usage(2, 10, 10)[1:], "what belongs to it is missing"),
+    ([], 10, [usage(2, 10, 10)[0], Cancelled(2)], "what belongs to UsageCharged is missing"),
+    ([], 10, [usage(2, 10, 10)[0], charged(2, 0, 30, 10)], "what belongs to UsageCharged is missing"),
+    ([], 10, [usage(2, 10, 10)[0], *usage(2, 10, 10)], "what belongs to UsageCharged is missing"),
+    ([], 30, [CreditUsed(2, 2, 1), *usage(2, 10, 10)], "what belongs to CreditUsed is missing"),
+    ([], 10, [*usage(2, 10, 10), PlanChanged(2, 1, 0, 0)], "units of credit are left, expected are"),
+    ([], 10, [usage(3, 10, 10)[0], usage(2, 10, 10)[1]], "it is charge 2, usage was told of charge 3"),
+    ([], 10, usage(2, 10, 10, 30), "it is for [2592000, 5184000), served is [0, 2592000)"),
+    ([], 10, [usage(2, 10, 10)[0], charged(2, 0, 29, 10, 2)], "served is [0, 2592000)"),
+    ([(5, [Cancelled(2)])], 10, usage(2, 10, 10), "subscription 2 is cancelled"),
+    ([(5, [Paused(2, 25 * DAY)])], 10, usage(2, 10, 10), "subscription 2 is paused"),
+    ([], 31, usage(2, 10, 10), "subscription 2 has ended"),
+    (TRYING, 5, [UsageCharged(3, 1, 9, b"h"), charged(1, -20, 10, 9, 3)], "it is for usage within the trial"),
+    (
+        [],
+        10,
+        [UsageCharged(1, 2, 9, b"h"), charged(2, 0, 30, 9)],
+        "9 units for 9 of usage, which cost at most 0; 0 are",
+    ),
+    ([], 10, [UsageCharged(9, 2, 9, b"h"), charged(2, 0, 30, 9, 9)], "subscription 9 is unknown"),
+]
+
+
+@pytest.mark.parametrize(("before", "day", "act", "message"), IMPOSSIBLE_USAGE)
+def test_E62_usage_that_cannot_be_charged_is_refused(
+    before: list[tuple[int, list[Event]]], day: int, act: list[Event], message: str
+) -> None:
+    story = metered()
+    for earlier_day, earlier in before:
+        story.at(earlier_day, *earlier)
+    entries = story.books.entry_number
+    with pytest.raises(EventsInconsistent, match=re.escape(message)):
+        story.at(day, *act)
+    assert story.books.entry_number <= entries + (len(act) > 2)  # what came before it in the transaction
 
 
 TRIAL: list[tuple[int, list[Event]]] = [(1, [Subscribed(2, PAYER, 5, 11 * DAY)])]

@@ -38,6 +38,7 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    UsageCharged,
 )
 from tallystick.core.invoice import Kind, Peg
 from tallystick.core.ledger import GENESIS_HASH, entry_hash, imbalance
@@ -53,9 +54,20 @@ TOKENS = ["0x" + f"{number:040x}" for number in (10, 11)]
 PEGS = {TOKENS[0]: [(0, Peg("USDC", 6, "USD", 2))]}
 KNOWN = {TOKENS[0]: Token(1, TOKENS[0], "USDC", 6), TOKENS[1]: Token(1, TOKENS[1], "DAI", 18)}
 RECEIVER = f"0x{3:040x}"
-COUNTED = (RegisterOpened, PlanCreated, Subscribed, SeatsSet, Charged, CreditUsed, Claimable, Claimed, Refunded)
+COUNTED = (
+    *(RegisterOpened, PlanCreated, Subscribed, SeatsSet, Charged, UsageCharged, CreditUsed, Claimable, Claimed),
+    Refunded,
+)
 """Events of which one that is left out is noticed at once: the contract counts them, or the next of their act does not
 follow. Of the others it is noticed when something builds on them."""
+
+
+def with_parts(terms: PlanTerms) -> PlanTerms:
+    """The same as the contract takes them: a fee has a receiver, and no usage is charged under a term."""
+    if terms.min_charges or terms.max_charges or not terms.usage_cap_units:
+        terms = replace(terms, usage_cap_units=0, usage_price_units=0)
+    return replace(terms, fee_receiver=RECEIVER) if terms.fee_bps else terms
+
 
 plans = st.builds(
     PlanTerms,
@@ -71,7 +83,9 @@ plans = st.builds(
     min_charges=st.sampled_from([0, 0, 1, 2]),
     max_charges=st.sampled_from([0, 0, 0, 3]),
     fee_bps=st.sampled_from([0, 0, 1, 250, 9_999]),
-).map(lambda terms: replace(terms, fee_receiver=RECEIVER) if terms.fee_bps else terms)
+    usage_cap_units=st.sampled_from([0, 1, 10**6, 2**96 - 1]),
+    usage_price_units=st.sampled_from([1, 10**6, 2**96 - 1]),
+).map(with_parts)
 
 
 def applied(events: list[Recorded], *, final: bool = True) -> tuple[Books, list[Change]]:
@@ -108,6 +122,7 @@ class Business(RuleBasedStateMachine):
         self.kept: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.documents: Counter[tuple[Kind, str]] = Counter()
         self.left: dict[tuple[int, int], int] = {}
+        self.spent: defaultdict[int, int] = defaultdict(int)
         for terms in first:
             self.create_plan(terms)
         self.subscribe(0, payer, 3, trial=False)
@@ -200,6 +215,7 @@ class Business(RuleBasedStateMachine):
         change = self.emit(*act, Charged(*key, start, end, units))
         self.receive(terms, units, kept)
         self.left[key] = units
+        self.spent[subscription_id] = 0
         after = self.books.subscriptions[subscription_id]
         credit_after = subscription.credit_units - credit
         assert after == subscription._replace(next_due=end, charges=key[1], credit_units=credit_after, shifted=False)
@@ -208,6 +224,36 @@ class Business(RuleBasedStateMachine):
         assert change.invoice.total_units == units == sum(line.amount_units for line in change.invoice.lines)
         assert change.invoice.number == self.documents[Kind.INVOICE, terms.payee]
         assert (change.invoice.fiat is not None) == (terms.token in PEGS)
+        return key
+
+    @rule(target=charges, number=st.integers(0, 30), part=st.integers(0, 100), more=st.integers(0, 2**20))
+    def charge_usage(self, number: int, part: int, more: int) -> tuple[int, int] | None:
+        """A part of what is left of the cap, for as much usage as it takes, or more."""
+        subscription_id = self._one(number, Status.ACTIVE, Status.ENDING, metered=True)
+        if subscription_id is None:
+            return None
+        subscription = self.books.subscriptions[subscription_id]
+        terms = self.books.plans[subscription.plan_id].terms
+        left = max(terms.usage_cap_units - self.spent[subscription_id], 0)
+        assert subscription.usage_left(terms) == left
+        units = max(1, left * part // 100)
+        quantity = -(-units * 10**6 // terms.usage_price_units) + more
+        if subscription.has_ended(terms, self.time) or units > left or quantity >= 2**128:
+            return None
+        key = (subscription_id, subscription.charges + 1)
+        start = terms.period.later(subscription.next_due, -1, subscription.anchor_day)
+        charged = Charged(*key, start, subscription.next_due, units)
+        change = self.emit(UsageCharged(*key, quantity, b"u" * 32), charged)
+        self.spent[subscription_id] += units
+        self.receive(terms, units)
+        self.left[key] = units
+        assert self.books.subscriptions[subscription_id] == subscription._replace(
+            charges=key[1], usage_units=self.spent[subscription_id], usage_charge=key[1]
+        )
+        assert change.entry is not None
+        assert sum(posting.account.startswith("Income:Usage:") for posting in change.entry.postings) == 1
+        assert change.invoice is not None
+        assert (change.invoice.total_units, change.invoice.usage) == (units, (quantity, b"u" * 32))
         return key
 
     def receive(self, terms: PlanTerms, units: int, kept: list[tuple[str, int]] | None = None) -> None:
@@ -244,6 +290,7 @@ class Business(RuleBasedStateMachine):
             act.append(Charged(*key, self.time, done.next_due, done.to_pay_units))
             self.receive(new_plan.terms, done.to_pay_units)
             self.left[key] = done.to_pay_units
+            self.spent[subscription_id] = 0
         change = self.emit(*act, PlanChanged(subscription_id, new_plan.plan_id, seats, done.credit_units))
         after = self.books.subscriptions[subscription_id]
         assert (after.plan_id, after.seats, after.credit_units) == (new_plan.plan_id, seats, done.credit_units)
@@ -308,8 +355,14 @@ class Business(RuleBasedStateMachine):
         self.emit(MandateRevoked(PAYEES[0], salt))
         self.emit(MandateAccepted(1, PAYEES[0], salt, b"m" * 32))
 
-    def _one(self, number: int, *wanted: Status) -> int | None:
-        found = [key for key, value in self.books.subscriptions.items() if value.status in wanted]
+    def _one(self, number: int, *wanted: Status, metered: bool = False) -> int | None:
+        """One of those that stand so; where it is to be `metered`, usage of it can be charged."""
+        found = [
+            key
+            for key, value in self.books.subscriptions.items()
+            if value.status in wanted
+            and (not metered or (value.charges and self.books.plans[value.plan_id].terms.usage_cap_units))
+        ]
         return found[number % len(found)] if found else None
 
     # --- what always holds ---

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tallystick.core.change import Quote
 from tallystick.core.events import Charged, Origin, Refunded
-from tallystick.core.invoice import Kind, Peg, credit_note_for, invoice_for, period_word
+from tallystick.core.invoice import Kind, Peg, Usage, credit_note_for, invoice_for, period_word
 from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Period, Unit
 from tallystick.core.plan import PlanTerms
@@ -63,6 +63,18 @@ def test_an_invoice_and_its_credit_note() -> None:
     assert (note.total_units, [line.amount_units for line in note.lines]) == (4_000_000, [4_000_000])
     assert note.fiat is not None
     assert note.fiat.units == 400
+
+
+@pytest.mark.parametrize(
+    ("quantity", "described"),
+    [(1, "1 unit"), (1_250_000, "1,250,000 units"), (2**128 - 1, f"{2**128 - 1:,} units")],
+)
+def test_usage_is_a_line_over_its_amount(quantity: int, described: str) -> None:
+    charged, origin = Charged(7, 2, 100, 200, 7), Origin(5, b"b" * 32, 150, b"t" * 32, 3)
+    used = Usage(quantity, b"u" * 32)
+    invoice = invoice_for(charged, origin, number=4, payer=PAYER, plan_id=3, terms=TERMS, peg=USD, seats=9, usage=used)
+    assert invoice.lines == ((f"Plan 3, {described} of usage", 1, 7, 7),)
+    assert (invoice.total_units, invoice.usage) == (7, used)
 
 
 ORIGIN = Origin(5, b"b" * 32, 150, b"t" * 32, 3)

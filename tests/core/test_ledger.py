@@ -41,6 +41,10 @@ def test_a_charge_and_a_refund_in_the_chart_of_accounts() -> None:
         Posting(f"Assets:Wallet:{PAYEE}", "D", TOKEN, 5),
         Posting(f"Income:Subscriptions:{PAYEE}:Plan-4", "C", TOKEN, 5),
     )
+    assert postings_for(Charged(1, 1, 0, 9, 5), 4, TERMS, is_usage=True) == (
+        Posting(f"Assets:Wallet:{PAYEE}", "D", TOKEN, 5),
+        Posting(f"Income:Usage:{PAYEE}:Plan-4", "C", TOKEN, 5),
+    )
     assert postings_for(Refunded(1, 1, 2), 4, TERMS) == (
         Posting(f"Income:Refunds:{PAYEE}:Plan-4", "D", TOKEN, 2),
         Posting(f"Assets:Wallet:{PAYEE}", "C", TOKEN, 2),

@@ -35,15 +35,18 @@ def business() -> Iterator[Business]:
         other = business.create_plan(9_000_000, 30, Unit.DAY, fee_bps=1_000, fee_receiver=platform)
         seated = business.create_plan(1_000_000, 30, Unit.DAY, seat_price_units=500_000)
         tried = business.create_plan(2_000_000, 30, Unit.DAY, trial=5 * DAY)
+        metered = business.create_plan(4_000_000, 30, Unit.DAY, usage_cap_units=2_000, usage_price_units=10**6)
         business.create_plan(payee=business.account("second payee"))
         business.token_call(payee, "approve", business.subscriptions, UNLIMITED)
-        payers = [business.payer(name) for name in range(4)]
+        payers = [business.payer(name) for name in range(5)]
         ids = [
             business.subscribe(payers[0], plain),
             business.subscribe(payers[1], other),
             business.subscribe(payers[2], seated, 3),
             business.subscribe(payers[3], tried),
+            business.subscribe(payers[4], metered),
         ]
+        business.call(payee, "chargeUsage", ids[4], 1_500, 1_500, bytes(32))
         anvil.advance(10 * DAY)
         business.charge(*ids)
         business.change_plan(payers[0], ids[0], other)
@@ -52,6 +55,7 @@ def business() -> Iterator[Business]:
         business.call(payers[3], "pause", ids[3])
         anvil.advance(DAY)
         business.call(payers[3], "resume", ids[3])
+        business.call(payee, "chargeUsage", ids[4], 500, 1_500, bytes(32))
         business.block(platform)
         anvil.advance(31 * DAY)
         business.charge(*ids)

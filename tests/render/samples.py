@@ -7,7 +7,7 @@ from typing import Any
 
 from tallystick.core.invoice import Kind
 from tallystick.core.money import Amount, Currency, Token
-from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, Status
+from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, Status, Usage
 
 USDC = Token(8453, "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", "USDC", 6)
 DAI = Token(1, "0x6B175474E89094C44Da98b954EedeAC495271d0F", "DAI", 18)
@@ -105,6 +105,10 @@ SAMPLES = {
         )
     ),
     "covered_by_credit": invoice(lines=(line(49_000_000), line(-49_000_000, "Credit from a change of plan"))),
+    "usage": invoice(
+        lines=(line(3_125_000, "Plan 3, 1,250,000 units of usage"),),
+        usage=Usage(1_250_000, "0x5e1f0c9d7b3a2846f5e8c17d90b4a6325c8f1e7d04b93a6258c7f1e0d5b4a392"),
+    ),
     "anonymous": invoice(
         merchant=Party(account=MERCHANT.account),
         customer=Party(account=CUSTOMER.account),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.core.money import UINT256_MAX, Amount, Token
-from tallystick.render.document import InvoiceDocument
+from tallystick.render.document import InvoiceDocument, Usage
 from tallystick.render.invoice_json import invoice_json, invoice_json_text
 from tests.render.samples import PAYMENT, SAMPLES, USDC, credit_note, invoice, line
 
@@ -55,9 +55,15 @@ def test_the_values_of_an_invoice() -> None:
     assert shown["credit_notes"] == ["CN-000003"]
 
 
+def test_usage_keeps_every_digit() -> None:
+    used = Usage(2**128 - 1, "0x" + "5e" * 32)
+    assert invoice_json(invoice(usage=used))["usage"] == {"quantity": str(2**128 - 1), "hash": used.usage_hash}
+    assert invoice_json(invoice())["usage"] is None
+
+
 def test_every_field_is_described_in_the_docs() -> None:
     described = DOCS.read_text()
-    documents = (invoice(refunded=Amount(1, USDC), credit_notes=("CN-000003",)), credit_note())
+    documents = (invoice(refunded=Amount(1, USDC), credit_notes=("CN-000003",)), credit_note(), SAMPLES["usage"])
     for document in documents:
         for key in _keys(invoice_json(document)):
             assert f"`{key}`" in described, f"docs/invoices.md does not describe `{key}`"

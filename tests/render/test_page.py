@@ -96,6 +96,13 @@ def test_credit_is_a_line_that_is_taken_off() -> None:
     assert shown["totals"][0]["value"] == "112.666667 USDC"
 
 
+def test_what_lists_the_usage_is_named_beside_the_payment() -> None:
+    document = SAMPLES["usage"]
+    assert document.usage is not None
+    row = {"label": "Usage hash", "value": document.usage.usage_hash, "mono": True}
+    assert page(document)["proof"] == [*page(invoice())["proof"], row]
+
+
 def test_where_credit_paid_all_nothing_moved() -> None:
     shown = page(SAMPLES["covered_by_credit"])
     assert shown["totals"] == [{"label": "Total", "value": "0.00 USDC", "strong": True}]

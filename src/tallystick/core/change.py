@@ -41,9 +41,9 @@ NO_CHARGE = 2**256 - 1
 
 
 class Segment(NamedTuple):
-    """What the payer paid for charges, written down where one is not the plan's rate: before a change or a charge of usage,
-    and where credit pays a part. `rate_units` for each up to number `last_charge`, `next_units` for the one after it, or
-    NO_CHARGE."""
+    """What the payer paid for charges, written down where one is not the plan's rate: before a change or a charge of
+    usage, and where credit pays a part. `rate_units` for each up to number `last_charge`, `next_units` for the one
+    after it, or NO_CHARGE."""
 
     last_charge: int
     rate_units: int
