@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Vm} from "../solidity/Forge.sol";
 import {Scene} from "../solidity/Scene.sol";
 
 interface Files {
@@ -20,7 +21,8 @@ contract HistoriesTest is Scene {
         Resume,
         CancelAtPeriodEnd,
         Cancel,
-        ChangePlan
+        ChangePlan,
+        ChargeUsage
     }
 
     /// @dev The words of a file, read one by one.
@@ -62,6 +64,7 @@ contract HistoriesTest is Scene {
             vm.warp(_next(reader));
             if (deed == Deed.Charge) _compareCharge(id, reader);
             else if (deed == Deed.ChangePlan) _change(id, plans[_next(reader)], 0);
+            else if (deed == Deed.ChargeUsage) _compareUsage(id, reader);
             else _do(deed, id);
             _compare(id, reader);
         }
@@ -90,6 +93,18 @@ contract HistoriesTest is Scene {
         _equal("amount", before - token.balanceOf(payer), found.amount);
     }
 
+    function _compareUsage(uint256 id, Reader memory reader) private {
+        (uint256 amount, uint256 before) = (_next(reader), token.balanceOf(payer));
+        vm.recordLogs();
+        vm.prank(payee);
+        subscriptions.chargeUsage(id, amount, amount, 0);
+        Vm.Log memory charged = vm.getRecordedLogs()[1];
+        (, uint256 start, uint256 end,) = abi.decode(charged.data, (uint256, uint256, uint256, uint256));
+        _equal("usage's period's start", start, _next(reader));
+        _equal("usage's period's end", end, _next(reader));
+        _equal("usage", before - token.balanceOf(payer), amount);
+    }
+
     function _compare(uint256 id, Reader memory reader) private view {
         Subscription memory found = subscriptions.subscription(id);
         _equal("nextDue", found.nextDue, _next(reader));
@@ -97,6 +112,7 @@ contract HistoriesTest is Scene {
         _equal("charges", found.charges, _next(reader));
         _equal("status", uint256(found.status), _next(reader));
         _equal("credit", found.credit, _next(reader));
+        _equal("usage left", subscriptions.usageLeft(id), _next(reader));
     }
 
     function _equal(string memory what, uint256 found, uint256 expected) private view {
@@ -126,5 +142,7 @@ contract HistoriesTest is Scene {
         terms.grace = uint32(_next(reader));
         terms.maxCharges = uint16(_next(reader));
         terms.family = uint16(_next(reader));
+        terms.usageCap = uint96(_next(reader));
+        if (terms.usageCap > 0) terms.usagePrice = 1_000_000;
     }
 }

@@ -2,7 +2,7 @@
 
 Python lives each history with the model and writes down what it says after each step; Forge lives it again with the
 contract as it is shipped (`Histories.t.sol`), and compares. Late charges, missed periods, pauses, ends of months, leap
-days, trials, graces, plans that end, and changes between plans of equal and different periods.
+days, trials, graces, plans that end, changes between plans of equal and different periods, and charges of usage.
 """
 
 from __future__ import annotations
@@ -17,11 +17,21 @@ from enum import IntEnum
 from pathlib import Path
 
 from tallystick.core.change import changed, objection, quote
-from tallystick.core.events import CancellationScheduled, Cancelled, Origin, Paused, Recorded, Resumed
+from tallystick.core.events import (
+    CancellationScheduled,
+    Cancelled,
+    Charged,
+    Origin,
+    Paused,
+    Recorded,
+    Resumed,
+    UsageCharged,
+)
 from tallystick.core.life import LifeEvent, lived
 from tallystick.core.period import DAY_S, Unit, anchor_day_of
 from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import DeclineReason, Status, Subscription, next_charge
+from tallystick.core.usage import used
 from tests.contracts.stage import utc
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +54,7 @@ class Deed(IntEnum):
     CANCEL_AT_PERIOD_END = 3
     CANCEL = 4
     CHANGE_PLAN = 5
+    CHARGE_USAGE = 6
 
 
 class History:
@@ -74,7 +85,8 @@ class History:
 
     def state(self) -> list[int]:
         now = self.subscription
-        return [now.next_due, now.anchor_day, now.charges, now.status, now.credit_units]
+        left = now.usage_left(self.plan.terms)
+        return [now.next_due, now.anchor_day, now.charges, now.status, now.credit_units, left]
 
     def step(self) -> None:
         """Some time passes, and something is done that is allowed then."""
@@ -86,10 +98,16 @@ class History:
             told = self.charge()
         elif deed == Deed.CHANGE_PLAN:
             told = self.change()
+        elif deed == Deed.CHARGE_USAGE:
+            told = self.charge_usage()
         else:
-            origin = Origin(0, b"", self.time, b"", 0)
-            self.subscription = lived(Recorded(origin, self.event(deed)), self.event(deed), self.subscription)
+            event = self.event(deed)
+            self.subscription = lived(Recorded(self.origin, event), event, self.subscription)
         self.steps.append([deed, self.time, *told, *self.state()])
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(0, b"", self.time, b"", 0)
 
     def pass_time(self) -> None:
         """To the very second of what happens next, beside it, or by anything up to several periods."""
@@ -117,6 +135,8 @@ class History:
             for plan in self.plans:
                 if objection(now, self.plan, plan, 0, self.time) is None:
                     yield from [Deed.CHANGE_PLAN] * (9 if now.shifted else 3)
+        if self.is_usable():
+            yield from [Deed.CHARGE_USAGE] * 3
         if len(self.steps) > 4 and now.status != Status.CANCELLED:
             yield Deed.CANCEL
             if now.status == Status.ACTIVE:
@@ -148,6 +168,24 @@ class History:
         )
         return [DeclineReason.NONE, start, end, amount]
 
+    def is_usable(self) -> bool:
+        """Whether usage can be charged."""
+        now, terms = self.subscription, self.plan.terms
+        standing = now.status in (Status.ACTIVE, Status.ENDING) and not now.has_ended(terms, self.time)
+        return standing and now.charges > 0 and now.usage_left(terms) > 0
+
+    def charge_usage(self) -> list[int]:
+        """The amount and the period, of usage that costs a base unit each."""
+        now, terms = self.subscription, self.plan.terms
+        left = now.usage_left(terms)
+        amount = self.chance.choice([1, left, self.chance.randint(1, left)])
+        start = terms.period.later(now.next_due, -1, now.anchor_day)
+        event = Charged(1, now.charges + 1, start, now.next_due, amount)
+        told = UsageCharged(1, now.charges + 1, amount, b"")
+        self.seen["USED AFTER A PAUSE"] += now.shifted
+        self.subscription = used(Recorded(self.origin, event), event, told, now, terms)
+        return [amount, start, now.next_due]
+
     def change(self) -> list[int]:
         """The place of the new plan."""
         now, choices = self.subscription, [0, 1]
@@ -164,6 +202,8 @@ def random_terms(chance: random.Random, family: int, every: int | None = None, u
     """A plan whose periods last from a second to some years."""
     unit = chance.choice(list(Unit)) if unit is None else unit
     every = every or chance.choice([1, chance.randint(1, SPANS[unit])])
+    max_charges = chance.choice([0, 0, 0, 0, 4])
+    usage_cap = 0 if max_charges else chance.choice([0, chance.randint(1, 10**9)])
     return PlanTerms(
         NOBODY,
         chance.randint(1, 10**9),
@@ -173,8 +213,10 @@ def random_terms(chance: random.Random, family: int, every: int | None = None, u
         chance.choice([0, 0, 1, 2, 3, 255]),
         trial=chance.choice([0, 0, 0, chance.randint(1, 90 * DAY_S)]),
         grace=chance.choice([0, 0, 0, chance.randint(1, 400 * DAY_S)]),
-        max_charges=chance.choice([0, 0, 0, 0, 4]),
+        max_charges=max_charges,
         family=family,
+        usage_cap_units=usage_cap,
+        usage_price_units=10**6 if usage_cap else 0,
     )
 
 
@@ -198,7 +240,7 @@ def reason_of(subscription: Subscription, time: int) -> DeclineReason:
 def words_of(terms: PlanTerms) -> list[int]:
     """A plan, in the order of `Histories.t.sol`."""
     grid = [terms.price_units, terms.every, terms.unit, terms.catch_up]
-    return [*grid, terms.trial, terms.grace, terms.max_charges, terms.family]
+    return [*grid, terms.trial, terms.grace, terms.max_charges, terms.family, terms.usage_cap_units]
 
 
 def write(chance: random.Random) -> Counter[str]:
@@ -217,7 +259,7 @@ def write(chance: random.Random) -> Counter[str]:
 def test_E20_E21_E22_E24_E25_contract_and_model_agree_on_10000_histories() -> None:
     seen = write(random.Random(SEED))
     wanted = [deed.name for deed in Deed] + ["NOT_DUE", "ENDED", "PAUSED", "LATE", "CAUGHT UP", "SHORT MONTH"]
-    assert all(seen[what] > 200 for what in [*wanted, "RESTARTED", "CHANGED AFTER A PAUSE"]), seen
+    assert all(seen[what] > 200 for what in [*wanted, "RESTARTED", "CHANGED AFTER A PAUSE", "USED AFTER A PAUSE"]), seen
     environment = os.environ | {"FOUNDRY_PROFILE": "histories"}
     lived_again = subprocess.run(["forge", "test", "-vv"], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert lived_again.returncode == 0, lived_again.stdout[-3000:] + lived_again.stderr[-3000:]
