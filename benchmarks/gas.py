@@ -156,10 +156,11 @@ class Scene:
             approve = calldata("approve(address,uint256)", spender, value)
             self.send_all([(payer, token, approve) for payer in payers])
 
-    def create_plan(self, kind: str, payee: str, price_units: int = PRICE_UNITS) -> int:
-        """A monthly plan; the gas it used."""
+    def create_plan(self, kind: str, payee: str, price_units: int = PRICE_UNITS, usage_units: int = 0) -> int:
+        """A monthly plan, with as much usage as is said, for a unit each; the gas it used."""
         self.plans += 1
-        terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY, 0, 0, NOBODY)
+        usage = (usage_units, 1_000_000 if usage_units else 0, NOBODY)
+        terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY, *usage)
         create = calldata(CREATE_PLAN, terms)
         return self.send(payee, self.subscriptions, create)
 
@@ -251,6 +252,7 @@ def subscribing(scene: Scene, sale: Sale) -> list[Measurement]:
         measured("refund", sale.kind, 1, refund(scene, sale)),
         measured("create plan", sale.kind, 1, scene.create_plan(sale.kind, sale.payee)),
         *changing(scene, sale),
+        *using(scene, sale),
     ]
 
 
@@ -266,6 +268,20 @@ def changing(scene: Scene, sale: Sale) -> list[Measurement]:
         arguments = (scene.newest, plan_id, scene.terms_hash(plan_id), 0, PRICE_UNITS)
         change = calldata("changePlan(uint256,uint256,bytes32,uint256,uint256)", *arguments)
         found.append(measured(f"change plan, {name}", sale.kind, 1, scene.send(payer, scene.subscriptions, change)))
+    return found
+
+
+def using(scene: Scene, sale: Sale) -> list[Measurement]:
+    """The payee charges what a payer used, for the first time ever and once more in the same period."""
+    payer = account(f"{sale.kind} using")
+    scene.fund(sale.kind, [payer], scene.subscriptions)
+    scene.create_plan(sale.kind, sale.payee, usage_units=2 * PRICE_UNITS)
+    scene.subscribe([payer], scene.plans)
+    found = []
+    for op in ("charge usage", "charge usage, later"):
+        arguments = (scene.newest, PRICE_UNITS, PRICE_UNITS, keccak(text=op))
+        charge = calldata("chargeUsage(uint256,uint256,uint256,bytes32)", *arguments)
+        found.append(measured(op, sale.kind, 1, scene.send(sale.payee, scene.subscriptions, charge)))
     return found
 
 
