@@ -219,3 +219,22 @@ def test_usage_is_refunded_by_what_it_cost(
     given_back = [merchant.refund(1, number).one(Refunded).amount_units for number in (1, 2, 3, 4)]
     assert given_back == [10_000_000, 1_250_000, 2_000_000, 10_000_000]
     assert payer.subscription(1).status is Status.ACTIVE
+
+
+def test_a_change_that_charges_begins_the_count_anew_and_no_other(
+    business: Business, payer: Tallystick, merchant: Tallystick, metered: Plan
+) -> None:
+    usage: dict[str, Any] = {"token": business.token, "every": 30, "unit": "day", "usage_price": "2.5"}
+    smaller = merchant.create_plan(price="8", usage_cap="2", **usage)
+    larger = merchant.create_plan(price="30", usage_cap="20", **usage)
+    payer.subscribe(metered)
+    merchant.charge_usage(1, "1.5", 10**6, document=DOCUMENT)
+    assert payer.change_plan(1, smaller).charges == 2
+    assert payer.usage_left(1).units == 500_000
+    assert payer.change_plan(1, larger).charges == 3
+    assert payer.usage_left(1).units == 20_000_000
+    assert payer.subscription(1).usage_left_units == 20_000_000
+    credit_units = payer.change_plan(1, smaller).credit_units
+    merchant.charge_usage(1, "2", 10**6, document=DOCUMENT)
+    assert payer.subscription(1).credit_units == credit_units > 0  # credit pays for periods alone
+    assert merchant.refund(1, 4).one(Refunded).amount_units == 2_000_000

@@ -97,7 +97,7 @@ def test_an_example_of_the_help_is_understood(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for file in ("mandate.json", "cancelled.json", "revoked.json"):
+    for file in ("mandate.json", "cancelled.json", "revoked.json", "june.csv"):
         Path(file).touch()
     while "tallystick" in words:
         words = words[words.index("tallystick") + 1 :]
