@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -215,17 +216,19 @@ def test_the_fee_is_taken_of_usage_as_well(
     [
         {"usage_cap": CAP},
         {"usage_price": PER_MILLION},
-        {"biller": True},
         {"usage_cap": CAP, "usage_price": 1, "min_charges": 2},
         {"usage_cap": CAP, "usage_price": 1, "max_charges": 2},
     ],
-    ids=["no price", "no cap", "only a biller", "a minimum", "a maximum"],
+    ids=["no price", "no cap", "a minimum", "a maximum"],
 )
-def test_terms_of_usage_that_contradict_are_refused(stage: Stage, terms: dict[str, int]) -> None:
-    if "biller" in terms:
-        terms = {"biller": stage.anyone}
+def test_terms_of_usage_that_contradict_are_refused(stage: Stage, terms: dict[str, Any]) -> None:
     with stage.nothing_changes(), reverts("TermsContradict"):
         stage.create_plan(**terms)
+
+
+def test_a_biller_without_usage_is_refused(stage: Stage) -> None:
+    with stage.nothing_changes(), reverts("TermsContradict"):
+        stage.create_plan(biller=stage.anyone)
 
 
 def test_the_plan_is_stored_and_hashed_with_its_usage(subscriptions: Contract, biller: Account, metered: int) -> None:

@@ -26,6 +26,9 @@ PLAIN = {
     "feeBps": 0,
     "family": 0,
     "feeReceiver": NOBODY,
+    "usageCap": 0,
+    "usagePrice": 0,
+    "biller": NOBODY,
 }
 RICH = {
     "every": 2,
@@ -39,6 +42,7 @@ RICH = {
     "feeBps": 10,
     "family": 11,
 }
+METERED = {"usageCap": 12, "usagePrice": 13}
 
 
 def terms_of(stage: Stage, **changes: Any) -> tuple[Any, ...]:
@@ -56,12 +60,22 @@ def test_states_its_terms_and_numbers_plans_from_1(
     (opened, (name, values)) = stage.events(receipt)
     assert opened == ("RegisterOpened", {"registerId": 0, "payee": merchant, "token": token})
     assert (name, values["planId"], values["registerId"]) == ("PlanCreated", 1, 0)
-    expected = {"payee": merchant.address, "price": PRICE, "token": token.address, **RICH, "feeReceiver": receiver}
+    expected = {
+        "payee": merchant.address,
+        "price": PRICE,
+        "token": token.address,
+        **PLAIN,
+        **RICH,
+        "feeReceiver": receiver,
+    }
     # Ape gives the terms in an event as a list, its addresses without checksums.
     assert values["terms"] == [value.lower() if isinstance(value, str) else value for value in expected.values()]
     assert dict(subscriptions.plan(1).items()) == expected
     assert stage.create_plan() == 2
     assert dict(subscriptions.plan(2).items()) == {"payee": merchant, "price": PRICE, "token": token, **PLAIN}
+    subscriptions.createPlan(terms_of(stage, **METERED, biller=receiver), sender=merchant)
+    expected = {"payee": merchant, "price": PRICE, "token": token, **PLAIN, **METERED, "biller": receiver}
+    assert dict(subscriptions.plan(3).items()) == expected
 
 
 def test_opens_a_register_for_each_payee_and_token_and_numbers_subscriptions_in_it(
@@ -83,6 +97,14 @@ MOST = PlanTerms(
     trial=2**32 - 1, grace=2**32 - 1, min_charges=65_535, max_charges=65_535, fee_bps=9_999, family=65_535,
     fee_receiver="0xFFfFfFffFFfffFFfFFfFFFFFffFFFffffFfFFFfF",
 )  # fmt: skip
+METERED_MOST = replace(
+    MOST,
+    min_charges=0,
+    max_charges=0,
+    usage_cap_units=2**96 - 1,
+    usage_price_units=2**96 - 1,
+    biller=MOST.fee_receiver,
+)
 LEAST = PlanTerms(payee="", price_units=1, token="", every=14, unit=Unit.DAY)
 
 
@@ -90,6 +112,7 @@ LEAST = PlanTerms(payee="", price_units=1, token="", every=14, unit=Unit.DAY)
     "terms",
     [
         MOST,
+        METERED_MOST,
         LEAST,
         replace(LEAST, catch_up=255, price_units=2**96 - 1),
         replace(LEAST, price_units=0, seat_price_units=1),
@@ -98,6 +121,7 @@ LEAST = PlanTerms(payee="", price_units=1, token="", every=14, unit=Unit.DAY)
         replace(LEAST, min_charges=1),
         replace(LEAST, max_charges=1),
         replace(LEAST, family=1),
+        replace(LEAST, usage_cap_units=1, usage_price_units=1),
         replace(LEAST, fee_bps=1, fee_receiver="0x" + "00" * 19 + "01"),
     ],
 )
@@ -121,6 +145,9 @@ def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
         fee_bps=terms.fee_bps,
         family=terms.family,
         fee_receiver=terms.fee_receiver,
+        usage_cap=terms.usage_cap_units,
+        usage_price=terms.usage_price_units,
+        biller=terms.biller,
     )
     assert bytes(subscriptions.termsHash(plan_id)) == terms.hash(register_id)
     assert tuple(subscriptions.plan(plan_id)) == (
@@ -138,6 +165,9 @@ def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
         terms.fee_bps,
         terms.family,
         terms.fee_receiver or NOBODY,
+        terms.usage_cap_units,
+        terms.usage_price_units,
+        terms.biller or NOBODY,
     )
 
 
