@@ -50,8 +50,9 @@ contract HostileToken is MockToken {
 
     function transferFrom(address from, address to, uint256 value) public override returns (bool) {
         _play(trickTo[to]);
-        _misbehave();
-        return super.transferFrom(from, to, value) && trickOf[msg.sig] != Trick.MoveAndDeny;
+        bool denies = trickOf[msg.sig] == Trick.MoveAndDeny;
+        if (!denies) _misbehave();
+        return super.transferFrom(from, to, value) && !denies;
     }
 
     function _update(address from, address to, uint256 value) internal override {
@@ -81,10 +82,10 @@ contract HostileToken is MockToken {
         _play(trickOf[msg.sig]);
     }
 
-    /// @dev Every trick ends the call, but that of `transferFrom` which denies what it did.
+    /// @dev Every trick ends the call, but for a `transferFrom` that denies what it did.
     function _play(Trick trick) private view {
-        if (trick == Trick.None || trick == Trick.MoveAndDeny) return;
-        if (trick == Trick.ReturnFalse) _return(0, 32);
+        if (trick == Trick.None) return;
+        if (trick == Trick.ReturnFalse || trick == Trick.MoveAndDeny) _return(0, 32);
         if (trick == Trick.ReturnTrue) _return(1, 32);
         if (trick == Trick.ReturnTwo) _return(2, 32);
         if (trick == Trick.ReturnOneByte) _return(1 << 248, 1);
