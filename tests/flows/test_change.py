@@ -1,5 +1,6 @@
-"""Random lives of subscriptions on a real chain: seats, changes of plan, trials, fees, pauses, accounts that cannot be
-paid. The mirror follows each step, its quotes are the contract's and what then happens, and the audit proves it all."""
+"""Random lives of subscriptions on a real chain: seats, usage, changes of plan, trials, fees, pauses, accounts that
+cannot be paid. The mirror follows each step, its quotes are the contract's and what then happens, and the audit proves
+it all."""
 
 from __future__ import annotations
 
@@ -49,6 +50,7 @@ class Town:
         self.engine = open_database(url)
         self.rpc = Rpc(business.anvil.url)
         self.platform = business.account("platform")
+        self.biller = business.account("biller")
         self.payers: dict[int, str] = {}
         self.blocked: set[str] = set()
         for account in (business.payee, business.account("other payee")):
@@ -70,6 +72,10 @@ class Town:
         create(7_000_000, payee=self.business.account("other payee"))
         create(6_000_000)
         self.business.call(self.business.payee, "archivePlan", 12)
+        create(12_000_000, usage_cap_units=5_000_000, usage_price_units=2_500_000, biller=self.biller)
+        create(
+            30_000_000, usage_cap_units=900_000, usage_price_units=1, seat_price_units=2_000_000, grace=9 * DAY, **fee
+        )
 
     # --- what is known ---
 
@@ -112,6 +118,7 @@ class Town:
             assert int(found.payer, 16) == payer
             on_chain = (plan_id, next_due, charges, Status(status), anchor_day, seats, credit)
             assert found[2:9] == on_chain
+            assert self.read("usageLeft", number) == [found.usage_left(books.plans[plan_id].terms)]
             self.require_preview(found, books, now)
         for (account, token), units in books.claimables.items():
             assert self.read("claimable", account, token) == [units]
@@ -147,8 +154,11 @@ class Town:
     def step(self, draw: random.Random) -> None:
         books = self.present()
         verb = draw.choices(
-            (self.wait, self.subscribe, self.charge, self.change, self.pause, self.block, self.claim, self.end),
-            (8, 3, 2, 10, 3, 3, 2, 1),
+            (
+                *(self.wait, self.subscribe, self.charge, self.use, self.change),
+                *(self.pause, self.block, self.claim, self.end),
+            ),
+            (8, 3, 2, 9, 10, 3, 3, 2, 1),
         )[0]
         verb(draw, books)
 
@@ -159,7 +169,7 @@ class Town:
             self.charge(draw, books)
 
     def subscribe(self, draw: random.Random, books: Books) -> None:
-        plan = books.plans[draw.randint(1, 11)]
+        plan = books.plans[draw.choice([*range(1, 12), 13, 13, 13, 13, 14, 14])]
         if plan.terms.payee in self.blocked or (self.platform in self.blocked and plan.terms.fee_receiver):
             return
         payer = self.business.payer(draw.randint(1, 4))
@@ -171,6 +181,22 @@ class Town:
         draw.shuffle(ids)
         if ids:
             self.business.charge(*ids, *ids[:1])
+
+    def use(self, draw: random.Random, books: Books) -> None:
+        """Of all whose usage can be charged, some or all of what is left."""
+        now = self.business.anvil.timestamp + 60
+        for number, found in books.subscriptions.items():
+            terms = books.plans[found.plan_id].terms
+            left = found.usage_left(terms)
+            if self.blocked & {terms.payee, terms.fee_receiver}:
+                continue
+            if found.status not in {Status.ACTIVE, Status.ENDING} or found.has_ended(terms, now) or not left:
+                continue
+            if found.charges and draw.random() < 0.8:
+                units = draw.choice((1, left, draw.randint(1, left)))
+                quantity = -(-units * 10**6 // terms.usage_price_units) + draw.randint(0, 10)
+                sender = draw.choice((terms.payee, terms.biller or terms.payee))
+                self.business.call(sender, "chargeUsage", number, units, quantity, draw.randbytes(32))
 
     def change(self, draw: random.Random, books: Books) -> None:
         """One or two of those that can be changed, up and down, to longer and shorter periods."""
@@ -295,4 +321,6 @@ def test_E31_whatever_is_changed_the_mirror_follows_and_the_audit_agrees(
         held = read_balances(connection, 1)
         assert read_subscriptions(connection, 1) == town.present().subscriptions
         assert count_events(connection, 1)["PlanChanged"] > 5
+        assert count_events(connection, 1)["UsageCharged"] > 3
+    assert any(balance.account.startswith("Income:Usage:") for balance in held)
     assert sum(balance.debit_units for balance in held) == sum(balance.credit_units for balance in held)
