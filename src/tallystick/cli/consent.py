@@ -23,7 +23,7 @@ _periods = click.option(
     type=click.IntRange(1),
     default=12,
     show_default=True,
-    help="For how many periods the contract may move the price; the first is paid at once.",
+    help="For how many periods the contract may move the price, and usage up to its cap; the first is paid at once.",
 )
 _seats = click.option(
     "--seats", type=click.IntRange(0), default=0, help="How many, where the plan sells seats; else leave it out."

@@ -182,11 +182,11 @@ class Tallystick:
         """The signer subscribes to a plan and pays its first period, or begins its trial.
 
         Given as a Plan, exactly those terms are agreed to; given as a number, those that it has now. The contract may
-        then move `periods` periods' worth of the token: by permit where the token takes one, else by an approval,
-        which is a transaction of its own; `funding` chooses. The contract checks terms, seats, that the plan is not
-        archived and that the money arrives. Raises UnknownPlan, TermsChanged, PlanIsArchived, SeatsOutOfRange,
-        PayerIsPayee, BalanceTooLow, AllowanceTooLow, TokenRefused, AmountMismatch, PermitUnsupported, SignerErrors or
-        TransactionErrors.
+        then move `periods` periods' worth of the token, usage up to its cap included: by permit where the token takes
+        one, else by an approval, which is a transaction of its own; `funding` chooses. The contract checks terms,
+        seats, that the plan is not archived and that the money arrives. Raises UnknownPlan, TermsChanged,
+        PlanIsArchived, SeatsOutOfRange, PayerIsPayee, BalanceTooLow, AllowanceTooLow, TokenRefused, AmountMismatch,
+        PermitUnsupported, SignerErrors or TransactionErrors.
         """
         sent = subscribe(self._connection, plan, seats=seats, funding=funding, periods=periods)
         return self.contract.subscription(sent.one(Subscribed).subscription_id)
