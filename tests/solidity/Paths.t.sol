@@ -102,8 +102,11 @@ contract PathsTest is Scene {
         (uint256 plain, uint256 shared) = _hostileTwo();
         uint256 good = _subscribe(_terms());
         vm.warp(_nextDue(good));
-        uint256 before = hostile.balanceOf(payer);
         hostile.play(hostile.transferFrom.selector, HostileToken.Trick.MoveAndDeny);
+        vm.prank(address(subscriptions));
+        bool told = hostile.transferFrom(payer, stranger, 1);
+        vm.assertTrue(!told && hostile.balanceOf(stranger) == 1, "it moves, and says that it did not");
+        uint256 before = hostile.balanceOf(payer);
         _refuses(stranger, _charging(plain), abi.encodeWithSelector(AmountMismatch.selector, 0, PRICE));
         vm.assertEq(keccak256(_charge(plain, plain)), keccak256(hex"0707"), "both rows of a run");
         vm.assertEq(keccak256(_charge(shared, good)), keccak256(hex"0700"), "only its own run");
