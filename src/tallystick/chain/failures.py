@@ -17,6 +17,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
 
 from tallystick import errors
+from tallystick.chain.limits import Limit, limit_of
 from tallystick.config import shown_url
 from tallystick.contracts import load_artefact
 from tallystick.errors import (
@@ -76,16 +77,7 @@ def _json_error(response: requests.Response) -> Mapping[str, Any] | None:
 
 # --- JSON-RPC: the `error` of an answer -------------------------------------------------------------------------------
 
-# Infura, Alchemy, QuickNode and others limit rates there as well as by HTTP 429; -32005 stands for the limit of rates
-# and for that of ranges. The words are those of `chain.rpc`.
 _REVERTED = 3
-_LIMIT_EXCEEDED = -32005
-_BUSY_CODES = {429, -32007, -32029, -32090}
-_BUSY_WORDS = (
-    *("rate limit", "rate-limit", "request rate", "request limit", "request count", "requests per", "per second"),
-    *("too many requests", "capacity", "compute units", "throughput", "quota"),
-)
-_RANGE_WORDS = ("block range", "range too", "range is too", "too many", "more than", "limit exceeded", "response size")
 _REVERT_WORDS = ("revert", "vm execution error", "invalid opcode", "bad instruction")
 
 
@@ -95,10 +87,10 @@ def answered_error(error: Mapping[str, Any], url: str, method: str) -> NodeError
     if code == _REVERTED or (data and len(data) >= _SELECTOR) or any(word in message.lower() for word in _REVERT_WORDS):
         return revert(data or b"", message)
     node = shown_url(url)
-    text = message.lower()
-    if code in _BUSY_CODES or any(words in text for words in _BUSY_WORDS):
+    limit = limit_of(code, message, sizes=method == "eth_getLogs")
+    if limit is Limit.RATE:
         return NodeBusy(f"{node} wants fewer requests ({message}): wait, or use another node")
-    if code == _LIMIT_EXCEEDED or (method == "eth_getLogs" and any(words in text for words in _RANGE_WORDS)):
+    if limit is Limit.SIZE:
         return RangeTooLarge(f"{node} asks for fewer blocks at once: {message}")
     return NodeRefused(
         f"{node} refused {method} with error {code}: {message}. Look at the node's log, or use another node",
