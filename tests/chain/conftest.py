@@ -27,8 +27,11 @@ class Proxy:
         self.calls: list[str] = []
         self.swallowed: set[str] = set()
         """Methods whose requests do not reach the node, and are not answered."""
+        self.late: list[bytes] = []
+        """Those requests: they may still arrive."""
         self.misbehave: Misbehaviour | None = None
-        pool = urllib3.PoolManager(retries=False)
+        self._target = target
+        self._pool = urllib3.PoolManager(retries=False)
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,10 +41,10 @@ class Proxy:
                 method = str(call[0]["method"] if isinstance(call, list) else call["method"])
                 proxy.calls.append(method)
                 if method in proxy.swallowed:
+                    proxy.late.append(body)
                     self.close_connection = True
                     return
-                headers = {"Content-Type": "application/json"}
-                answer = pool.request("POST", target, body=body, headers=headers).data
+                answer = proxy._pass_on(body)
                 spoiled = (200, answer) if proxy.misbehave is None else proxy.misbehave(method, answer)
                 if spoiled is None:
                     self.close_connection = True
@@ -62,6 +65,15 @@ class Proxy:
 
     def always(self, body: bytes, status: int = 200) -> None:
         self.misbehave = lambda _method, _answer: (status, body)
+
+    def deliver_late(self) -> None:
+        """Lets the requests that were lost arrive after all; nobody hears the answers."""
+        while self.late:
+            self._pass_on(self.late.pop(0))
+
+    def _pass_on(self, body: bytes) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        return self._pool.request("POST", self._target, body=body, headers=headers).data
 
     def stop(self) -> None:
         self._server.shutdown()

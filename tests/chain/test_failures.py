@@ -18,7 +18,10 @@ from tallystick.errors import (
     CallReverted,
     FundsTooLow,
     InsufficientGas,
+    NodeBusy,
+    NodeError,
     NodeRefused,
+    RangeTooLarge,
     RevertError,
     TokenReverted,
     TransactionRefused,
@@ -94,6 +97,25 @@ def test_the_shapes_in_which_nodes_answer_a_revert() -> None:
     assert isinstance(
         answered_error({"code": -32000, "message": "header not found"}, "http://n", "eth_call"), NodeRefused
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "method", "kind"),
+    [
+        (-32005, "daily request count exceeded, request rate limited", "eth_getLogs", NodeBusy),  # Infura
+        (-32005, "query returned more than 10000 results", "eth_getLogs", RangeTooLarge),  # Infura
+        (-32005, "limit exceeded", "eth_getLogs", RangeTooLarge),
+        (-32005, "eth_call is limited to 100 requests per second", "eth_call", NodeBusy),
+        (429, "Your app has exceeded its compute units per second capacity", "eth_call", NodeBusy),  # Alchemy
+        (-32007, "15/second request limit reached", "eth_call", NodeBusy),  # QuickNode
+        (-32602, "query exceeds max block range 1000", "eth_getLogs", RangeTooLarge),
+        (-32000, "nonce too low", "eth_sendRawTransaction", NodeRefused),
+    ],
+)
+def test_limits_of_rates_and_of_ranges_are_told_apart(
+    code: int, message: str, method: str, kind: type[NodeError]
+) -> None:
+    assert type(answered_error({"code": code, "message": message}, "http://node", method)) is kind
 
 
 @pytest.mark.parametrize(

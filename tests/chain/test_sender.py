@@ -296,6 +296,33 @@ def test_E72_a_node_that_is_away_while_waiting_is_waited_for(anvil: Anvil, proxy
         sender.send(gift(anvil))
 
 
+@pytest.mark.parametrize("method", ["eth_getTransactionReceipt", "eth_getTransactionCount"])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b'{"jsonrpc": "2.0", "id": 0, "error": {"code": -32005, "message": "request rate limited"}}'),
+        (200, b'{"jsonrpc": "2.0", "id": 0, "error": {"code": -32603, "message": "internal error"}}'),
+        (200, b'{"jsonrpc": "2.0", "id": 0, "result": "soon"}'),
+        (403, b"key expired"),
+    ],
+)
+def test_E72_a_node_that_refuses_while_waiting_is_waited_for(
+    idle: Anvil, clock: Clock, method: str, status: int, body: bytes
+) -> None:
+    """Whoever were told of the refusal would take the transaction for one that was not sent."""
+    proxy = Proxy(idle.url)
+    try:
+        there = connect(proxy.url, attempts=1)
+        sender = Sender(there, KeySigner.from_key(idle.key(0)), GAS, clock=clock.time, sleep=clock.sleep)
+        submission = sender.submit(gift(idle))
+        proxy.misbehave = lambda asked, answer: (status, body) if asked == method and clock.now < 8 else (200, answer)
+        clock.at(4, idle.mine)
+        assert sender.wait(submission).block_number == 1
+        assert gifts(idle) == 1
+    finally:
+        proxy.stop()
+
+
 def test_nothing_is_sent_when_the_chain_asks_too_much(idle: Anvil, clock: Clock) -> None:
     idle.rpc("anvil_setNextBlockBaseFeePerGas", hex(90 * 10**9))
     idle.mine()

@@ -15,8 +15,13 @@ from click.testing import Result
 from pypdf import PdfReader
 
 from tallystick.chain.rpc import Rpc
+from tallystick.config import load_config
+from tallystick.core.invoice import Kind
 from tallystick.core.period import Unit
 from tallystick.flows.ingest import Target, ingest
+from tallystick.flows.mirror import open_books
+from tallystick.flows.present import NUMBERED, Presenter, Selection
+from tallystick.render.document import InvoiceDocument, Status
 from tallystick.storage.database import open_database
 from tallystick.testing import start_anvil
 from tests.business import Business
@@ -302,3 +307,38 @@ def test_a_reorganisation_takes_the_pending_invoice_away(shop: Shop, invoices: R
     assert listed(invoices, "--status", "pending") == []
     assert "there is no invoice" in invoices("show", "3/1", exit_code=1).stderr
     assert len(listed(invoices)) == 6
+
+
+def test_the_newest_are_read_from_the_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As all documents sorted by their place on chain, across pages and in every selection."""
+    monkeypatch.setattr("tallystick.storage.invoices.READ_BATCH", 2)
+    config = load_config(shop.config, environment={})
+    presenter = Presenter(open_books(config), config)
+    selections = [
+        Selection(statuses=frozenset({Status.PENDING})),
+        Selection(statuses=NUMBERED),
+        Selection(kind=Kind.CREDIT_NOTE),
+        Selection(payee=shop.other_payee),
+        Selection(payer=shop.payers[0]),
+        Selection(),
+    ]
+    everything: list[InvoiceDocument] = []
+    for selection in selections:
+        everything = sorted(
+            presenter.documents(selection),
+            key=lambda document: (document.payment.block_number, document.payment.log_index),
+            reverse=True,
+        )
+        for limit in range(1, len(everything) + 2):
+            assert presenter.newest(limit, selection) == everything[:limit]
+    assert len(everything) > 1
+    looked_at = []
+    takes = Selection.takes
+
+    def counted(selection: Selection, document: InvoiceDocument) -> bool:
+        looked_at.append(document)
+        return takes(selection, document)
+
+    monkeypatch.setattr(Selection, "takes", counted)
+    presenter.newest(2)
+    assert len(looked_at) == 2

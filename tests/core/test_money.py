@@ -63,6 +63,19 @@ def test_nothing_is_rounded_when_it_is_typed() -> None:
         parse_units("1.005", 2)
 
 
+def test_an_amount_is_below_two_to_the_256() -> None:
+    assert parse_units("0" * 5_000 + str(UINT256_MAX), 0) == UINT256_MAX
+    assert parse_units("1." + "0" * 5_000, 6) == 10**6
+    for text in (str(UINT256_MAX + 1), "9" * 79, "9" * 5_000, "1." + "1" * 5_000):
+        with pytest.raises(AmountInvalid) as caught:
+            parse_units(text, 0 if "." not in text else 6_000)
+        assert "no token holds more than" in str(caught.value)
+        assert len(str(caught.value)) < 300
+    with pytest.raises(AmountInvalid) as caught:
+        parse_units("1." + "1" * 5_000, 6)
+    assert len(str(caught.value)) < 300
+
+
 @given(units, units)
 def test_sums_and_differences_are_exact(first: int, second: int) -> None:
     a, b = Amount(first, USDC), Amount(second, USDC)

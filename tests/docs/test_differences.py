@@ -29,10 +29,12 @@ TAMPERINGS = (
     "DELETE FROM entries WHERE entry_number = 8",
     "UPDATE invoices SET total_units = '1' WHERE kind = 'invoice' AND number = 2",
     "DELETE FROM invoices WHERE kind = 'credit_note'",
+    "UPDATE registers SET subscriptions = 9 WHERE register_id = 0",
+    "INSERT INTO claimables (source_id, account, token, units) SELECT 1, payee, token, '7' FROM registers",
     "UPDATE plans SET every = 2",
     "UPDATE subscriptions SET charges = 9 WHERE subscription_id = 1",
 )
-BY_THE_NODE = ["number of plans", "number of subscriptions"]
+BY_THE_NODE = ["number of plans", "number of registers"]
 """Differences that no change of the database makes: only a node that leaves events out."""
 
 

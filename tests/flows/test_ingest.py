@@ -217,7 +217,7 @@ def test_events_of_other_contracts_are_ignored_E67(business: Business, new_datab
     business.anvil.rpc("anvil_setCode", "0x" + "77" * 20, copy)
     business.anvil.rpc("anvil_setNonce", "0x" + "77" * 20, "0x1")  # as a contract that was created has
     terms = plan_tuple(PlanTerms(business.payee, PRICE_UNITS, business.token, 1, Unit.MONTH))
-    business.send(business.operator, "0x" + "77" * 20, calldata("Subscriptions", "createPlan", terms))
+    business.send(business.payee, "0x" + "77" * 20, calldata("Subscriptions", "createPlan", terms))
     business.anvil.finalize()
     engine = open_database(new_database())
     mirror(business, engine)

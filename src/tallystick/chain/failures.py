@@ -17,6 +17,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
 
 from tallystick import errors
+from tallystick.chain.limits import Limit, limit_of
 from tallystick.config import shown_url
 from tallystick.contracts import load_artefact
 from tallystick.errors import (
@@ -77,8 +78,6 @@ def _json_error(response: requests.Response) -> Mapping[str, Any] | None:
 # --- JSON-RPC: the `error` of an answer -------------------------------------------------------------------------------
 
 _REVERTED = 3
-_LIMIT_EXCEEDED = -32005
-_RANGE_WORDS = ("block range", "range too", "range is too", "too many", "more than", "limit exceeded", "response size")
 _REVERT_WORDS = ("revert", "vm execution error", "invalid opcode", "bad instruction")
 
 
@@ -88,7 +87,10 @@ def answered_error(error: Mapping[str, Any], url: str, method: str) -> NodeError
     if code == _REVERTED or (data and len(data) >= _SELECTOR) or any(word in message.lower() for word in _REVERT_WORDS):
         return revert(data or b"", message)
     node = shown_url(url)
-    if code == _LIMIT_EXCEEDED or (method == "eth_getLogs" and any(word in message.lower() for word in _RANGE_WORDS)):
+    limit = limit_of(code, message, sizes=method == "eth_getLogs")
+    if limit is Limit.RATE:
+        return NodeBusy(f"{node} wants fewer requests ({message}): wait, or use another node")
+    if limit is Limit.SIZE:
         return RangeTooLarge(f"{node} asks for fewer blocks at once: {message}")
     return NodeRefused(
         f"{node} refused {method} with error {code}: {message}. Look at the node's log, or use another node",

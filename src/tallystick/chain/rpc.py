@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 import urllib3
 
+from tallystick.chain.limits import Limit, limit_of
 from tallystick.config import shown_url
 from tallystick.errors import NodeBusy, NodeError, NodeInvalid, NodeRefused, NodeUnreachable, RangeTooLarge
 
@@ -27,18 +28,6 @@ MOST_BYTES: Final = 32 * 2**20
 """The longest answer that is read, some 40,000 logs: a longer one would only cost memory."""
 LONGEST_MESSAGE: Final = 500
 
-# What providers say in the `error` of an answer. Infura, Alchemy, QuickNode and others limit rates there as well as by
-# HTTP 429, and -32005 stands for both limits, that of rates and that of ranges.
-_BUSY_CODES = {429, -32007, -32029, -32090}
-_BUSY_WORDS = (
-    *("rate limit", "rate-limit", "request rate", "request limit", "request count", "requests per", "per second"),
-    *("too many requests", "capacity", "compute units", "throughput", "quota"),
-)
-_LIMIT_EXCEEDED = -32005
-_RANGE_WORDS = (
-    *("block range", "range too", "range is too", "too many", "more than", "limit exceeded", "response size"),
-    *("batch size", "batch too", "batch limit"),
-)
 _PASSING_CODE = -32603
 _PASSING_WORDS = ("header not found", "unknown block", "block not found", "timeout", "timed out", "try again")
 
@@ -171,14 +160,14 @@ class Rpc:
 
 def _refusal(name: str, method: str, failure: _Failure) -> NodeError:
     said = "".join(character for character in failure.message[:LONGEST_MESSAGE] if character.isprintable())
-    text = said.lower()
-    if failure.code in _BUSY_CODES or any(words in text for words in _BUSY_WORDS):
+    limit = limit_of(failure.code, said, sizes=True)
+    if limit is Limit.RATE:
         return NodeBusy(f"{name} wants fewer requests ({said}): wait, or use another node")
-    if failure.code == _LIMIT_EXCEEDED or any(words in text for words in _RANGE_WORDS):
+    if limit is Limit.SIZE:
         return RangeTooLarge(f"{name} asks for fewer blocks at once: {said}")
     refused = NodeRefused(
         f"{name} refused {method} with error {failure.code}: {said}. Look at the node's log, or use another",
         code=failure.code,
     )
-    refused.retryable = failure.code == _PASSING_CODE or any(words in text for words in _PASSING_WORDS)
+    refused.retryable = failure.code == _PASSING_CODE or any(words in said.lower() for words in _PASSING_WORDS)
     return refused

@@ -132,7 +132,7 @@ class Sender:
 
     def estimate(self, call: Call) -> int:
         """The gas that the call needs. Raises a RevertError where it would revert."""
-        return int(self.node.request("eth_estimateGas", [self._request_of(call), "pending"]), 16)
+        return _number(self.node.request("eth_estimateGas", [self._request_of(call), "pending"]))
 
     def submit(self, call: Call) -> Submission:
         """Tries the call and sends it, without waiting.
@@ -236,7 +236,7 @@ class Sender:
     # --- Waiting ---
 
     def _await_receipt(self, submission: Submission) -> Mapping[str, Any]:
-        """A node that is away is waited for as long as all replacements would take."""
+        """A node that is away, or refuses, is waited for as long as all replacements would take."""
         deadline = self._clock() + self._gas.wait_s
         last = self._clock() + self._gas.wait_s * (self._gas.bumps + 1)
         pause = FIRST_POLL_S
@@ -253,7 +253,7 @@ class Sender:
                     self._replace(submission)
                 elif used == 0 and pause >= SLOWEST_POLL_S:
                     self._keep_known(submission)
-            except UNSURE as error:
+            except NodeError as error:  # refusals too: the transaction is on its way, whatever the node says now
                 if self._clock() >= last:
                     raise self._stuck(submission) from error
             self._sleep(max(pause, SETTLE_POLL_S) if used > 1 else pause)
@@ -261,7 +261,11 @@ class Sender:
 
     def _receipt(self, submission: Submission) -> Mapping[str, Any] | None:
         for transaction in submission.versions:
-            receipt: Mapping[str, Any] | None = self.node.request("eth_getTransactionReceipt", [transaction])
+            receipt = self.node.request("eth_getTransactionReceipt", [transaction])
+            if not isinstance(receipt, Mapping | None):
+                raise NodeInvalid(
+                    f"the node answered {str(receipt)[:80]!r} where it should answer a receipt: ask another"
+                )
             if receipt is not None and receipt.get("blockNumber") is not None:
                 return receipt
         return None
@@ -309,7 +313,16 @@ class Sender:
     # --- Parts ---
 
     def _count(self, block: str) -> int:
-        return int(self.node.request("eth_getTransactionCount", [self.address, block]), 16)
+        return _number(self.node.request("eth_getTransactionCount", [self.address, block]))
 
     def _request_of(self, call: Call) -> dict[str, str]:
         return {"from": self.address, "to": call.to, "data": "0x" + call.data.hex(), "value": hex(call.value_wei)}
+
+
+def _number(answer: object) -> int:
+    try:
+        return int(str(answer), 16)
+    except ValueError as error:
+        raise NodeInvalid(
+            f"the node answered {str(answer)[:80]!r} where it should answer a number: ask another"
+        ) from error

@@ -45,10 +45,14 @@ def verify(config: Config, as_json: bool) -> None:
     }
     if as_json:
         differences = [difference._asdict() for difference in report.differences]
-        click.echo(to_json(Record(values | {"differences": differences})))
+        pegs = [peg._asdict() for peg in report.pegs]
+        click.echo(to_json(Record(values | {"pegs": pegs, "differences": differences})))
     else:
         note = "The halves match: chain, journal, invoices and control totals agree to the last unit."
         click.echo(to_text(Record(values, note=note if report.ok else "")))
+        for token, from_block, currency in report.pegs:
+            worth = f"worth {currency} at par" if currency else "worth no currency any more"
+            click.echo(f"declared by the merchant: from block {from_block} on {token} is {worth}")
         for row, found, expected in report.differences:
             click.echo(f"\ndifference: {row}\n  found     {found}\n  expected  {expected}")
         if report.difference_count > len(report.differences):

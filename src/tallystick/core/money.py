@@ -12,6 +12,8 @@ from typing import Self
 from tallystick.errors import AmountInvalid, AssetMismatch
 
 UINT256_MAX = 2**256 - 1
+LONGEST_SHOWN = 100
+"""Characters of an amount that a message repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,25 @@ def decimal_text(units: int, exponent: int) -> str:
 def parse_units(text: str, exponent: int) -> int:
     """The base units of a decimal number as a person types it: `9.99` with 6 decimals is 9990000.
 
-    Raises AmountInvalid for anything but digits with at most one point, and for more digits behind the point than the
-    asset has: nothing is rounded.
+    Raises AmountInvalid for anything but digits with at most one point, for more digits behind the point than the
+    asset has, because nothing is rounded, and from 2^256 units on.
     """
+    shown = repr(text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}...")
     whole, point, fraction = text.strip().partition(".")
     fits = (whole + fraction).isascii() and (whole + fraction).isdigit() and (not point or fraction)
     if not fits:
-        raise AmountInvalid(f"found {text!r} for an amount, allowed is a decimal number such as 9.99")
+        raise AmountInvalid(f"found {shown} for an amount, allowed is a decimal number such as 9.99")
     if len(fraction.rstrip("0")) > exponent:
         raise AmountInvalid(
-            f"found {len(fraction)} digits behind the point in {text!r}, the asset has {exponent}: "
+            f"found {len(fraction)} digits behind the point in {shown}, the asset has {exponent}: "
             "write an amount that it can hold"
         )
-    return int((whole or "0") + fraction[:exponent].ljust(exponent, "0"))
+    digits = (whole + fraction[:exponent].ljust(exponent, "0")).lstrip("0") or "0"
+    if len(digits) > len(str(UINT256_MAX)) or (units := int(digits)) > UINT256_MAX:
+        raise AmountInvalid(
+            f"found {shown} for an amount, no token holds more than 2^256 - 1 units: write a smaller one"
+        )
+    return units
 
 
 def split_units(units: int, weights: Sequence[int]) -> list[int]:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 
 from tallystick.chain.rpc import Rpc
 from tallystick.config import Config
-from tallystick.errors import DatabaseError
+from tallystick.errors import DatabaseError, NodeInvalid
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
 from tallystick.flows.ingest import Target
 from tallystick.storage.database import open_database, open_existing, reading
@@ -41,7 +41,7 @@ def open_mirror(config: Config) -> Mirror:
     Raises NodeError, DeploymentError or DatabaseError; nothing is written but the database's empty tables.
     """
     rpc = Rpc(config.rpc_url)
-    chain_id = int(rpc.call(str, "eth_chainId"), 16)
+    chain_id = _chain_id(rpc)
 
     def request(method: str, params: Sequence[Any]) -> Any:
         return rpc.call(Any, method, *params)
@@ -57,6 +57,16 @@ def open_mirror(config: Config) -> Mirror:
         config.index.events_per_request,
     )
     return Mirror(open_database(config.database), rpc, target)
+
+
+def _chain_id(rpc: Rpc) -> int:
+    answer = rpc.call(str, "eth_chainId")
+    try:
+        return int(answer, 16)
+    except ValueError as error:
+        raise NodeInvalid(
+            f"{rpc.name} says its chain is {answer[:80]!r}, a number such as 0x1 is allowed: check that this is a node"
+        ) from error
 
 
 def open_books(config: Config) -> StoredBooks:

@@ -10,8 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from heapq import nlargest
-from itertools import chain
+from itertools import chain, islice
 
 from sqlalchemy import Connection
 
@@ -88,8 +87,9 @@ class Presenter:
             return sum(last_numbers(connection, self._source.source_id).values())
 
     def newest(self, limit: int, selection: Selection = ALL) -> list[InvoiceDocument]:
-        """The last `limit` documents of a selection, the newest first."""
-        return nlargest(limit, self.documents(selection), key=_place)
+        """The last `limit` documents of a selection, the newest first. Reads no further than to the last of them."""
+        with reading(self._engine) as connection:
+            return list(islice(self._selected(connection, selection, newest_first=True), limit))
 
     def find(self, reference: str, *, payee: str | None = None) -> InvoiceDocument:
         """The document with a number, `INV-000042`, or the invoice of a charge, `118/7` (subscription, charge number).
@@ -117,7 +117,9 @@ class Presenter:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def _selected(self, connection: Connection, selection: Selection) -> Iterator[InvoiceDocument]:
+    def _selected(
+        self, connection: Connection, selection: Selection, *, newest_first: bool = False
+    ) -> Iterator[InvoiceDocument]:
         # A credit note changes the status of its invoice, whenever it was written.
         notes = self._credit_notes(connection, selection.payer, selection.payee)
         numbered: Iterator[Invoice] = iter(())
@@ -130,10 +132,12 @@ class Presenter:
                 payer=selection.payer,
                 since=selection.since,
                 until=selection.until,
+                newest_first=newest_first,
             )
         pending = self._pending(connection) if Status.PENDING in selection.statuses else []
         tokens = read_tokens(connection, self._source.chain_id)
-        for invoice in chain(numbered, pending):
+        # Whatever is pending lies behind the final block, and everything numbered before it.
+        for invoice in chain(reversed(pending), numbered) if newest_first else chain(numbered, pending):
             document = self._document(invoice, tokens, notes)
             if selection.takes(document):
                 yield document
@@ -193,7 +197,3 @@ class Presenter:
             contract=self._source.contract,
             credit_notes=notes.get(key, ()) if is_invoice else (),
         )
-
-
-def _place(document: InvoiceDocument) -> tuple[int, int]:
-    return document.payment.block_number, document.payment.log_index

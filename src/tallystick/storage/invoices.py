@@ -72,8 +72,10 @@ def read_invoices(
     subscription_id: int | None = None,
     since: int | None = None,
     until: int | None = None,
+    newest_first: bool = False,
 ) -> Iterator[Invoice]:
-    """Invoices and credit notes ordered by kind, payee and number, of blocks with a time in [since, until)."""
+    """Invoices and credit notes ordered by kind, payee and number, or back from the newest on chain; of blocks with a
+    time in [since, until)."""
     columns = invoices.c
     wanted = {
         columns.kind: None if kind is None else kind.value,
@@ -88,7 +90,7 @@ def read_invoices(
         query = query.where(columns.block_time >= since)
     if until is not None:
         query = query.where(columns.block_time < until)
-    yield from _pages(connection, source_id, query)
+    yield from (_newest_pages if newest_first else _pages)(connection, source_id, query)
 
 
 def read_charge_invoices(
@@ -154,6 +156,18 @@ def _pages(connection: Connection, source_id: int, query: Select[Any]) -> Iterat
             and_(columns.kind == last.kind, columns.payee > last.payee),
             and_(columns.kind == last.kind, columns.payee == last.payee, columns.number > last.number),
         )
+
+
+def _newest_pages(connection: Connection, source_id: int, query: Select[Any]) -> Iterator[Invoice]:
+    block, log = invoices.c.block_number, invoices.c.log_index
+    ordered = query.order_by(block.desc(), log.desc()).limit(READ_BATCH)
+    before: Any = None
+    while rows := connection.execute(ordered if before is None else ordered.where(before)).all():
+        lines = _lines(connection, source_id, rows)
+        for row in rows:
+            yield _invoice(row, tuple(lines[row.kind, row.payee, row.number]))
+        last = rows[-1]
+        before = or_(block < last.block_number, and_(block == last.block_number, log < last.log_index))
 
 
 def _lines(connection: Connection, source_id: int, rows: Sequence[Any]) -> dict[tuple[str, str, int], list[Line]]:
