@@ -73,8 +73,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         return _accept(mandate, signature, words);
     }
 
-    /// @dev Check, effect, interaction of every way to subscribe. Without a trial the first period is charged here, or all
-    /// reverts.
+    /// @dev Check, effect, interaction of every way to subscribe. Without a trial the first period is charged here, or
+    /// all reverts.
     function _open(address payer, uint256 planId, PlanWords memory words, uint256 seats)
         private
         returns (uint256 subscriptionId)
@@ -167,9 +167,9 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         }
     }
 
-    /// @dev A run that moved less money than it should have is undone as a whole, and its rows are tried one by one. Any
-    /// other failure is the caller's (too little gas) and reverts everything. A batch of one row has nobody to be kept
-    /// safe from it: the frame is spared, and the whole call reverts with {AmountMismatch}.
+    /// @dev A run that moved less money than it should have is undone as a whole, and its rows are tried one by one.
+    /// Any other failure is the caller's (too little gas) and reverts everything. A batch of one row has nobody to be
+    /// kept safe from it: the frame is spared, and the whole call reverts with {AmountMismatch}.
     function _tryRun(uint256[] calldata subscriptionIds) private returns (bytes memory reasons) {
         try this.chargeRun(subscriptionIds) returns (bytes memory answer) {
             return answer;
@@ -198,8 +198,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         _truncate(reasons, row);
     }
 
-    /// @notice Charges the leading rows that share the first row's plan, in a frame of their own, so that what the token
-    /// did can be undone. Only this contract calls it.
+    /// @notice Charges the leading rows that share the first row's plan, in a frame of their own, so that what the
+    /// token did can be undone. Only this contract calls it.
     /// @return reasons A byte for each row of the run; the caller goes on behind it.
     function chargeRun(uint256[] calldata subscriptionIds) external returns (bytes memory reasons) {
         if (msg.sender != address(this)) revert NotAuthorized(msg.sender);
@@ -278,10 +278,13 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev A row with seats or credit, or of a plan with a fee.
-    function _chargeRowWithTerms(uint256 id, SubscriptionSlot slot, PlanWords memory words, Step step, Others memory others)
-        private
-        returns (DeclineReason reason)
-    {
+    function _chargeRowWithTerms(
+        uint256 id,
+        SubscriptionSlot slot,
+        PlanWords memory words,
+        Step step,
+        Others memory others
+    ) private returns (DeclineReason reason) {
         ExtrasSlot extras = _extrasOf(id, slot);
         uint256 rate = words.rate(extras.seats());
         uint256 creditUsed = extras.credit() < rate ? extras.credit() : rate;

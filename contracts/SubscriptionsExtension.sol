@@ -14,8 +14,8 @@ import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.
 import {TokenCall} from "./libraries/TokenCall.sol";
 
 /// @title SubscriptionsExtension
-/// @notice The part of {Subscriptions} that is called seldom. It works on that contract's storage; called by itself it is an
-/// empty contract that nobody uses.
+/// @notice The part of {Subscriptions} that is called seldom. It works on that contract's storage; called by itself it
+/// is an empty contract that nobody uses.
 contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     bytes32 private constant REVOCATION_TYPEHASH = keccak256("Revocation(address payer,uint256 salt)");
     bytes32 private constant CANCELLATION_TYPEHASH =
@@ -230,8 +230,11 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         // From the newest to the oldest a charge belongs to the last segment that covers it.
         for (uint256 i = history.length; i > 0; --i) {
             Segment calldata segment = history[i - 1];
-            if (chargeNumber <= segment.lastCharge) cost = segment.rate;
-            else if (chargeNumber == segment.lastCharge + 1 && segment.next != ExtrasSlots.NO_CHARGE) cost = segment.next;
+            if (chargeNumber <= segment.lastCharge) {
+                cost = segment.rate;
+            } else if (chargeNumber == segment.lastCharge + 1 && segment.next != ExtrasSlots.NO_CHARGE) {
+                cost = segment.next;
+            }
         }
         for (uint256 i = 0; i < history.length; ++i) {
             commitment =

@@ -52,8 +52,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) internal _refunded;
     mapping(address payer => mapping(uint256 saltWord => uint256)) internal _usedSalts;
     mapping(address account => mapping(address token => uint256)) internal _claimable;
-    /// @dev What usage cost in a period, 96 bits, above the number of its last charge: a period's own charge, which nobody
-    /// counts here, ends what was counted.
+    /// @dev What usage cost in a period, 96 bits, above the number of its last charge: a period's own charge, which
+    /// nobody counts here, ends what was counted.
     mapping(uint256 subscriptionId => uint256) internal _usage;
 
     constructor() EIP712("Tallystick Subscriptions", "1") {}
@@ -169,8 +169,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     // ----------------------------------------------------------------- change
 
     /// @dev What a change costs now. Within a period the difference of what is left of it moves; where the new plan has
-    /// other periods, or a calendar one was paused, a new one begins now and is charged, and what is left of the old one
-    /// is credited.
+    /// other periods, or a calendar one was paused, a new one begins now and is charged, and what is left of the old
+    /// one is credited.
     function _changeOf(
         uint256 subscriptionId,
         SubscriptionSlot slot,
@@ -245,8 +245,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         if (register.hasArchived() && _archived[planId] && planId != slot.planId()) revert PlanIsArchived(planId);
     }
 
-    /// @dev The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on the
-    /// grid: it counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it. A
+    /// @dev The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on
+    /// the grid: it counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it. A
     /// calendar one ends with a change, or an upgrade would be measured by another length than the downgrade before it.
     function _leftOf(SubscriptionSlot slot, Step step) private view returns (uint256 left, uint256 whole) {
         uint256 due = slot.nextDue();

@@ -35,9 +35,9 @@ interface ISubscriptionsCore is ISubscriptionsTypes {
     function charge(uint256[] calldata subscriptionIds) external returns (bytes memory reasons);
 
     /// @notice The payer changes plan, seats or both, of the same payee and token. Where the period stays the same the
-    /// payer pays or is credited the difference for the rest of it; otherwise, and where a period of calendar months was
-    /// paused, a new period begins now, and what is left of the old one is credited. Rounded down, the old value as the
-    /// new one.
+    /// payer pays or is credited the difference for the rest of it; otherwise, and where a period of calendar months
+    /// was paused, a new period begins now, and what is left of the old one is credited. Rounded down, the old value as
+    /// the new one.
     /// @param expectedTerms `termsHash(planId)` as the payer saw it.
     /// @param maxToPay The most to be paid now; `quote` tells how much it is.
     function changePlan(
@@ -77,12 +77,12 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
     function cancelBySignature(uint256 subscriptionId, uint256 validBefore, bytes calldata signature) external;
 
     /// @notice The caller's emergency stop: ends those of its subscriptions that have not ended yet, whatever their
-    /// minimum, and makes mandates with these salts worthless. What is not the caller's, has ended or is used already is
-    /// passed over.
+    /// minimum, and makes mandates with these salts worthless. What is not the caller's, has ended or is used already
+    /// is passed over.
     function stop(uint256[] calldata subscriptionIds, uint256[] calldata salts) external;
 
-    /// @notice Stops the clock of an active subscription within its paid period: nothing is charged, and what is left of
-    /// the period is kept. By its payer.
+    /// @notice Stops the clock of an active subscription within its paid period: nothing is charged, and what is left
+    /// of the period is kept. By its payer.
     function pause(uint256 subscriptionId) external;
 
     /// @notice Goes on where `pause` stopped: the next charge is due when what was left has passed. By its payer.
@@ -91,8 +91,8 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
     /// @notice What `changePlan` would do now. Reverts as it would.
     function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory);
 
-    /// @notice Charges usage of the period being served, by the plan's payee or biller, within the plan's cap and price. Not
-    /// paid with credit.
+    /// @notice Charges usage of the period being served, by the plan's payee or biller, within the plan's cap and
+    /// price. Not paid with credit.
     /// @param amount What the payer pays, in units of the token.
     /// @param quantity Units of usage.
     /// @param usageHash Of the document that lists the usage, so that the payer can ask for it and compare.

@@ -21,10 +21,9 @@ interface ISubscriptionsTypes {
         Paused
     }
 
-    /// @notice Why a row of a batch did not pay. `None`: it paid.
-    /// `Ended`: cancelled at period end, all charges of the plan were made, or the plan's grace has passed.
-    /// `TokenRefused`: the payer has allowance and balance, yet the token did not pay (paused, blocked, a fee on transfer,
-    /// hostile).
+    /// @notice Why a row of a batch did not pay. `None`: it paid. `Ended`: cancelled at period end, all charges of the
+    /// plan were made, or the plan's grace has passed. `TokenRefused`: the payer has allowance and balance, yet the
+    /// token did not pay (paused, blocked, a fee on transfer, hostile).
     enum DeclineReason {
         None,
         Unknown,
@@ -47,8 +46,8 @@ interface ISubscriptionsTypes {
     /// the current period only and nothing accumulates.
     /// @param seatPrice Units of the token per period for each seat, on top of `price`. 0: no seats are sold.
     /// @param trial Seconds before the first charge, once for each payer and `family`. 0: none.
-    /// @param grace Seconds after the start of a period in which it can still be charged, or the subscription has ended.
-    /// 0: no end.
+    /// @param grace Seconds after the start of a period in which it can still be charged, or the subscription has
+    /// ended. 0: no end.
     /// @param minCharges How many charges the payer agrees to before they may cancel. 0: none.
     /// @param maxCharges After how many charges a subscription ends. 0: never.
     /// @param feeBps The part of each charge, in hundredths of a percent, that goes to `feeReceiver`; rounded down.
@@ -130,8 +129,8 @@ interface ISubscriptionsTypes {
         uint256 history;
     }
 
-    /// @notice What the payer paid for charges: `rate` for each up to number `lastCharge`, and `next` for the one after it.
-    /// Written down where a charge is not the plan's price any more: before a change, and where credit pays a part.
+    /// @notice What the payer paid for charges: `rate` for each up to number `lastCharge`, and `next` for the one after
+    /// it. Written down where a charge is not the plan's price any more: before a change, and where credit pays a part.
     /// @param next 2^256 - 1 where the change charged nothing.
     struct Segment {
         uint256 lastCharge;
@@ -210,8 +209,8 @@ interface ISubscriptionsTypes {
     /// @notice The account could not receive what it was paid; the contract keeps it until `claim`.
     event Claimable(address indexed account, address indexed token, uint256 indexed subscriptionId, uint256 amount);
     event Claimed(address indexed account, address indexed token, uint256 amount);
-    /// @notice Another plan or number of seats, from now on. What it costs at once is a `Charged` before this, whose period
-    /// ends with the one being served, or is a new one.
+    /// @notice Another plan or number of seats, from now on. What it costs at once is a `Charged` before this, whose
+    /// period ends with the one being served, or is a new one.
     /// @param credit What the next charges take less.
     event PlanChanged(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats, uint256 credit);
     /// @param due The start of the next period to be charged, as `Subscription.nextDue`.
@@ -237,7 +236,8 @@ interface ISubscriptionsTypes {
     error PeriodOutOfRange(uint256 foundSeconds, uint256 allowedSeconds);
     error UnknownPlan(uint256 planId);
     error UnknownSubscription(uint256 subscriptionId);
-    /// @notice The plan with this number has other terms than the payer agreed to (a reorganisation can renumber plans).
+    /// @notice The plan with this number has other terms than the payer agreed to (a reorganisation can renumber
+    /// plans).
     error TermsChanged(bytes32 found, bytes32 expected);
     error MandateExpired(uint256 validBefore, uint256 time);
     error SaltUsed(address payer, uint256 salt);
@@ -256,7 +256,8 @@ interface ISubscriptionsTypes {
     error UnknownCharge(uint256 subscriptionId, uint256 chargeNumber, uint256 charges);
     error RefundTooHigh(uint256 requested, uint256 refundable);
     error PlanIsArchived(uint256 planId);
-    /// @notice A fee without receiver or a receiver without fee, the payee as its own receiver, a minimum above the maximum.
+    /// @notice A fee without receiver or a receiver without fee, the payee as its own receiver, a minimum above the
+    /// maximum.
     error TermsContradict();
     error FeeTooHigh(uint256 found, uint256 allowed);
     /// @notice Seats are sold from 1, by plans with a price per seat.
@@ -264,8 +265,8 @@ interface ISubscriptionsTypes {
     /// @notice The payer agreed to more charges. Within the trial they may cancel all the same.
     error MinimumTerm(uint256 charges, uint256 agreed);
     error RegisterFull(uint256 registerId);
-    /// @notice Plans with a maximum are not changed, nor changed to, nor are those with a minimum changed to: a change may
-    /// charge on its own, and charges are what such terms count.
+    /// @notice Plans with a maximum are not changed, nor changed to, nor are those with a minimum changed to: a change
+    /// may charge on its own, and charges are what such terms count.
     error FixedTerm(uint256 planId, uint256 charges);
     /// @notice In its trial a subscription changes to plans of the same family that have a trial.
     error TrialRunning(uint256 subscriptionId);
@@ -274,7 +275,8 @@ interface ISubscriptionsTypes {
     error UsageAboveCap(uint256 found, uint256 allowed);
     /// @notice More than this quantity may cost.
     error UsageTooDear(uint256 found, uint256 allowed);
-    /// @notice The subscription's last charge can no longer be followed by one of usage: it ended, or its charges are used.
+    /// @notice The subscription's last charge can no longer be followed by one of usage: it ended, or its charges are
+    /// used.
     error UsageEnded(uint256 subscriptionId);
     /// @notice A subscription stays with its payee and token.
     error AnotherRegister(uint256 found, uint256 expected);

@@ -4,8 +4,8 @@ pragma solidity ^0.8.28;
 /// @title PlanCode
 /// @notice Keeps the words of plans as the code of accounts without behaviour: written once, they can never change, and
 /// reading any number of them costs less than reading two storage slots.
-/// @dev The n-th account that a contract creates has an address that follows from n (EIP-161: its nonce begins at 1), so
-/// that no pointer is stored. The code is a STOP, then the words. It holds where CREATE is Ethereum's.
+/// @dev The n-th account that a contract creates has an address that follows from n (EIP-161: its nonce begins at 1),
+/// so that no pointer is stored. The code is a STOP, then the words. It holds where CREATE is Ethereum's.
 library PlanCode {
     /// @dev What creates the code behind it: copies all of it from behind these 11 bytes and returns it.
     uint256 private constant CREATION = 0x600b380380600b5f395ff300 << 160;

@@ -29,8 +29,8 @@ library SubscriptionSlots {
     uint256 private constant DUE_AND_CHARGES_MASK = (1 << 56) - 1 << DUE_AT;
     uint256 private constant DUE_AND_ANCHOR_MASK = (1 << 40) - 1 << DUE_AT | 31 << ANCHOR_AT;
 
-    /// @dev The caller holds the bounds: planId below 2^32, nextDue below 2^39, charges_ at most 1, anchorDay at most 31.
-    /// Status: active.
+    /// @dev The caller holds the bounds: planId below 2^32, nextDue below 2^39, charges_ at most 1, anchorDay at most
+    /// 31. Status: active.
     function open(address payer_, uint256 planId_, uint256 nextDue_, uint256 charges_, uint256 anchorDay_)
         internal
         pure
@@ -88,8 +88,8 @@ library SubscriptionSlots {
         );
     }
 
-    /// @dev On another plan, with extras. A new period takes its place on the grid, another one stays as it is. The caller
-    /// holds the bounds.
+    /// @dev On another plan, with extras. A new period takes its place on the grid, another one stays as it is. The
+    /// caller holds the bounds.
     function withChange(
         SubscriptionSlot slot,
         uint256 planId_,

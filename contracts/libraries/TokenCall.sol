@@ -5,8 +5,8 @@ import {ISubscriptionsTypes} from "../interfaces/ISubscriptionsTypes.sol";
 
 /// @title TokenCall
 /// @notice Token calls that can fail without failing the caller: bounded gas, bounded copy of the answer, no revert.
-/// @dev OpenZeppelin's `trySafeTransferFrom` forwards all gas; inside a batch a hostile token could burn it and take the
-/// other rows down with it.
+/// @dev OpenZeppelin's `trySafeTransferFrom` forwards all gas; inside a batch a hostile token could burn it and take
+/// the other rows down with it.
 library TokenCall {
     /// @notice Gas that a token call may use. The dearest tokens in use (lending receipts, proxies with hooks) need
     /// about half of it.
@@ -21,9 +21,9 @@ library TokenCall {
     error InsufficientGas(uint256 found, uint256 needed);
 
     /// @notice Moves `amount` of `token` from `from` to `to` by allowance.
-    /// @return ok False where the token reverted, ran over `GAS`, or is no contract. A token that returns nothing counts as
-    /// moved: the caller compares balances. One that answers anything but true may have moved all the same: what it did
-    /// must be undone, so this reverts with AmountMismatch.
+    /// @return ok False where the token reverted, ran over `GAS`, or is no contract. A token that returns nothing
+    /// counts as moved: the caller compares balances. One that answers anything but true may have moved all the same:
+    /// what it did must be undone, so this reverts with AmountMismatch.
     function tryTransferFrom(address token, address from, address to, uint256 amount) internal returns (bool ok) {
         uint256 gasLimit = reserved();
         bool lied;

@@ -5,8 +5,8 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /// @notice USDC as it behaves on chain (FiatToken v2.2), for tests and the demo: 6 decimals, EIP-2612, ERC-3009,
-/// blocklist, pause. An unlimited allowance is used up like any other. Anyone may mint and administer it: never deploy it
-/// where money is real.
+/// blocklist, pause. An unlimited allowance is used up like any other. Anyone may mint and administer it: never deploy
+/// it where money is real.
 contract MockUSDC is EIP712 {
     string public constant name = "USD Coin";
     string public constant symbol = "USDC";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-/// @notice USDT as it behaves on Ethereum, for tests: transfers return nothing, an approval must go to zero before it is
-/// changed, and a fee on transfers, zero today, that its owner can switch on. Anyone may mint and administer it.
+/// @notice USDT as it behaves on Ethereum, for tests: transfers return nothing, an approval must go to zero before it
+/// is changed, and a fee on transfers, zero today, that its owner can switch on. Anyone may mint and administer it.
 contract MockUSDT {
     string public constant name = "Tether USD";
     string public constant symbol = "USDT";

@@ -6,7 +6,8 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ITokenHooks} from "./HookedToken.sol";
 
 /// @notice A contract account: signs by ERC-1271 with a key that can be changed, calls what it is told to, and answers
-/// token hooks with a call of one's choice, whose outcome it keeps. It works as the code of an EIP-7702 account as well.
+/// token hooks with a call of one's choice, whose outcome it keeps. It works as the code of an EIP-7702 account as
+/// well.
 contract MockWallet is IERC1271, ITokenHooks {
     address public signer;
     bool public burnsGas;

@@ -25,8 +25,8 @@ contract TransferLoop {
         }
     }
 
-    /// @notice One new slot, transferFrom, one event with one topic: what a subscription with its first charge cannot do
-    /// without.
+    /// @notice One new slot, transferFrom, one event with one topic: what a subscription with its first charge cannot
+    /// do without.
     function openAndCollect(address token, address to, uint256 amount, uint256 row) external {
         _slots[row] = uint160(msg.sender) + (1 << 160);
         _transferFrom(token, msg.sender, to, amount);

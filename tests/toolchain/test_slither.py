@@ -10,7 +10,7 @@ FOUND = Finding("unused-return", "State._check: (a,None) = f(x)")
 
 def test_the_page_explains_each_finding_with_a_reason() -> None:
     rows = explained(PAGE.read_text())
-    assert Finding("uninitialized-state", "SubscriptionsState._extras") in rows
+    assert Finding("uninitialized-state", "SubscriptionsState._archived") in rows
     assert len(rows) == PAGE.read_text().count("\n| `")
     assert len(set(rows)) == len(rows)
 
