@@ -22,6 +22,8 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         keccak256("Cancellation(address payer,uint256 subscriptionId,uint256 validBefore)");
     uint256 private constant MAX_PERIOD = 100 * 366 days;
     uint256 private constant MAX_FEE_BPS = 9_999;
+    /// @dev Half of the numbers stay for the charges of periods, or a biller's key could end subscriptions for ever.
+    uint256 private constant MAX_USAGE_CHARGES = SubscriptionSlots.MAX_CHARGES / 2;
 
     // ------------------------------------------------------------------ plans
 
@@ -147,10 +149,13 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     // ------------------------------------------------------------------ usage
 
     /// @inheritdoc ISubscriptionsExtension
-    function chargeUsage(uint256 subscriptionId, uint256 amount, uint256 quantity, bytes32 usageHash)
-        external
-        nonReentrant
-    {
+    function chargeUsage(
+        uint256 subscriptionId,
+        uint256 chargeNumber,
+        uint256 amount,
+        uint256 quantity,
+        bytes32 usageHash
+    ) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         PlanWords memory words = PlanWordsOf.load(slot.planId());
         if (msg.sender != words.payee() && (msg.sender != words.biller() || msg.sender == address(0))) {
@@ -158,6 +163,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         }
         if (amount == 0) revert ZeroAmount();
         uint256 charges = slot.charges();
+        if (chargeNumber != charges + 1) revert AnotherChargeIsNext(chargeNumber, charges + 1);
         _requireUsable(subscriptionId, slot, words, charges);
         uint256 dearest = quantity > type(uint128).max ? 0 : words.usageLimit(quantity);
         if (amount > dearest) revert UsageTooDear(amount, dearest);
@@ -168,14 +174,14 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         uint256 history =
             ExtrasSlots.extend(extras.history(), charges, words.rate(extras.seats()), amount);
         _extras[subscriptionId] = ExtrasSlots.pack(extras.seats(), extras.credit(), history);
-        _usage[subscriptionId] = words.usageCap() - left + amount | charges + 1 << 96;
-        _subscriptions[subscriptionId] = slot.withExtras().withCharges(charges + 1);
+        _usage[subscriptionId] = words.usageCap() - left + amount | chargeNumber << 96;
+        _subscriptions[subscriptionId] = slot.withExtras().withCharges(chargeNumber);
         uint256 registerId = words.registerId();
         _registers[registerId] = _registers[registerId].withCharges(1, amount);
 
         uint256 due = slot.nextDue();
-        emit UsageCharged(subscriptionId, charges + 1, quantity, usageHash);
-        emit Charged(subscriptionId, charges + 1, words.step().earlier(due, slot.anchorDay()), due, amount);
+        emit UsageCharged(subscriptionId, chargeNumber, quantity, usageHash);
+        emit Charged(subscriptionId, chargeNumber, words.step().earlier(due, slot.anchorDay()), due, amount);
         _collect(words, slot.payer(), amount);
     }
 
@@ -189,7 +195,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         if (charges == 0) revert TrialRunning(subscriptionId);
         uint256 grace = words.grace();
         bool isLate = grace != 0 && block.timestamp >= slot.nextDue() + grace;
-        if (isLate || charges == SubscriptionSlots.MAX_CHARGES) revert UsageEnded(subscriptionId);
+        if (isLate || charges >= MAX_USAGE_CHARGES) revert UsageEnded(subscriptionId);
     }
 
     function _usageLeft(uint256 subscriptionId, PlanWords memory words, uint256 charges)

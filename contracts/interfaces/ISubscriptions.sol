@@ -93,10 +93,18 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
 
     /// @notice Charges usage of the period being served, by the plan's payee or biller, within the plan's cap and
     /// price. Not paid with credit.
+    /// @param chargeNumber The number that this charge is to have, one more than were made: sent twice, or after a period
+    /// was charged in between, it charges nothing.
     /// @param amount What the payer pays, in units of the token.
     /// @param quantity Units of usage.
     /// @param usageHash Of the document that lists the usage, so that the payer can ask for it and compare.
-    function chargeUsage(uint256 subscriptionId, uint256 amount, uint256 quantity, bytes32 usageHash) external;
+    function chargeUsage(
+        uint256 subscriptionId,
+        uint256 chargeNumber,
+        uint256 amount,
+        uint256 quantity,
+        bytes32 usageHash
+    ) external;
 
     /// @notice What usage may still cost in the period being served; 0 where the plan has none.
     function usageLeft(uint256 subscriptionId) external view returns (uint256);

@@ -273,6 +273,8 @@ interface ISubscriptionsTypes {
     error NothingToChange(uint256 subscriptionId);
     /// @notice More than the payer agreed to for usage in this period.
     error UsageAboveCap(uint256 found, uint256 allowed);
+    /// @notice It was charged already, or another charge was made since.
+    error AnotherChargeIsNext(uint256 found, uint256 expected);
     /// @notice More than this quantity may cost.
     error UsageTooDear(uint256 found, uint256 allowed);
     /// @notice The subscription's last charge can no longer be followed by one of usage: it ended, or its charges are

@@ -31,7 +31,17 @@ library ExtrasSlots {
         pure
         returns (uint256)
     {
-        return uint128(uint256(keccak256(abi.encode(history_, lastCharge, rate, next)))) | 1;
+        uint256 digest;
+        // In the same memory again and again: a long history would else cost by the square of its length.
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, history_)
+            mstore(add(words, 0x20), lastCharge)
+            mstore(add(words, 0x40), rate)
+            mstore(add(words, 0x60), next)
+            digest := keccak256(words, 0x80)
+        }
+        return uint128(digest) | 1;
     }
 
     function seats(ExtrasSlot slot) internal pure returns (uint256) {
