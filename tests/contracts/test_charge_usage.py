@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tallystick.core.plan import PlanTerms
+from tallystick.core.subscription import DeclineReason
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -46,11 +47,17 @@ def used(stage: Stage, payer: Account, metered: int) -> int:
     return stage.subscribe(payer, metered, at=SUBSCRIBED)
 
 
+def use(subscriptions: Contract, subscription_id: int, amount: int, quantity: int, sender: Account) -> Any:
+    """Charges that, under the number that is next."""
+    number = subscriptions.subscription(subscription_id).charges + 1
+    return subscriptions.chargeUsage(subscription_id, number, amount, quantity, HASH, sender=sender)
+
+
 def test_says_what_was_used_and_charges_it_for_the_period_being_served(
     stage: Stage, subscriptions: Contract, token: Contract, payer: Account, biller: Account, used: int
 ) -> None:
     stage.at(SUBSCRIBED + DAY)
-    receipt = subscriptions.chargeUsage(used, 1_999_999, 1_000_000, HASH, sender=biller)
+    receipt = use(subscriptions, used, 1_999_999, 1_000_000, biller)
     told = {"subscriptionId": used, "chargeNumber": 2, "quantity": 1_000_000, "usageHash": HASH}
     charged = {
         "subscriptionId": used,
@@ -69,37 +76,77 @@ def test_says_what_was_used_and_charges_it_for_the_period_being_served(
 def test_the_payee_may_and_nobody_else_but_the_biller(
     stage: Stage, subscriptions: Contract, merchant: Account, payer: Account, used: int
 ) -> None:
-    subscriptions.chargeUsage(used, 1, 1, HASH, sender=merchant)
+    use(subscriptions, used, 1, 1, merchant)
     for other in (payer, stage.anyone):
         with stage.nothing_changes(), reverts("NotAuthorized", caller=other):
-            subscriptions.chargeUsage(used, 1, 1, HASH, sender=other)
+            use(subscriptions, used, 1, 1, other)
+
+
+def test_a_bill_that_is_sent_twice_charges_once(
+    stage: Stage, subscriptions: Contract, biller: Account, used: int
+) -> None:
+    bill = (used, 2, 7, 7, HASH)
+    subscriptions.chargeUsage(*bill, sender=biller)
+    with stage.nothing_changes(), reverts("AnotherChargeIsNext", found=2, expected=3):
+        subscriptions.chargeUsage(*bill, sender=biller)
+
+
+def test_a_bill_of_the_period_before_charges_nothing_once_the_next_is_charged(
+    stage: Stage, subscriptions: Contract, biller: Account, used: int
+) -> None:
+    stage.charge(used, at=FIRST_DUE)
+    with stage.nothing_changes(), reverts("AnotherChargeIsNext", found=2, expected=3):
+        subscriptions.chargeUsage(used, 2, CAP, CAP, HASH, sender=biller)
+    subscriptions.chargeUsage(used, 3, CAP, CAP, HASH, sender=biller)
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 65_536 + 2, UNLIMITED])
+def test_no_number_is_passed_over(
+    stage: Stage, subscriptions: Contract, biller: Account, used: int, number: int
+) -> None:
+    with stage.nothing_changes(), reverts("AnotherChargeIsNext", found=number, expected=2):
+        subscriptions.chargeUsage(used, number, 1, 1, HASH, sender=biller)
+
+
+def test_usage_leaves_half_of_the_numbers_to_periods(
+    stage: Stage, subscriptions: Contract, biller: Account, used: int
+) -> None:
+    ((key, word),) = stage.words_read(subscriptions.subscription, used).items()
+    stage.overwrite(subscriptions, key, word + (32_765 << 232))
+    subscriptions.chargeUsage(used, 32_767, 1, 1, HASH, sender=biller)
+    with stage.nothing_changes(), reverts("UsageEnded", subscriptionId=used):
+        subscriptions.chargeUsage(used, 32_768, 1, 1, HASH, sender=biller)
+    assert stage.charge(used, at=FIRST_DUE) == [DeclineReason.NONE]
+    assert stage.charges(used) == 32_768
+    with stage.nothing_changes(), reverts("UsageEnded", subscriptionId=used):
+        subscriptions.chargeUsage(used, 32_769, 1, 1, HASH, sender=biller)
 
 
 def test_the_cap_is_that_of_a_period_and_reached_to_the_unit(
     stage: Stage, subscriptions: Contract, biller: Account, used: int
 ) -> None:
-    subscriptions.chargeUsage(used, CAP - 1, CAP, HASH, sender=biller)
+    use(subscriptions, used, CAP - 1, CAP, biller)
     with stage.nothing_changes(), reverts("UsageAboveCap", found=2, allowed=1):
-        subscriptions.chargeUsage(used, 2, CAP, HASH, sender=biller)
-    subscriptions.chargeUsage(used, 1, CAP, HASH, sender=biller)
+        use(subscriptions, used, 2, CAP, biller)
+    use(subscriptions, used, 1, CAP, biller)
     with stage.nothing_changes(), reverts("UsageAboveCap", found=1, allowed=0):
-        subscriptions.chargeUsage(used, 1, CAP, HASH, sender=biller)
+        use(subscriptions, used, 1, CAP, biller)
     assert subscriptions.usageLeft(used) == 0
     stage.charge(used, at=FIRST_DUE)
     assert subscriptions.usageLeft(used) == CAP
-    subscriptions.chargeUsage(used, CAP, CAP, HASH, sender=biller)
+    use(subscriptions, used, CAP, CAP, biller)
 
 
 def test_a_pause_gives_no_second_cap(
     stage: Stage, subscriptions: Contract, payer: Account, biller: Account, used: int
 ) -> None:
-    subscriptions.chargeUsage(used, CAP, CAP, HASH, sender=biller)
+    use(subscriptions, used, CAP, CAP, biller)
     subscriptions.pause(used, sender=payer)
     with stage.nothing_changes(), reverts("NotActive", subscriptionId=used, status=3):
-        subscriptions.chargeUsage(used, 1, 1, HASH, sender=biller)
+        use(subscriptions, used, 1, 1, biller)
     subscriptions.resume(used, sender=payer)
     with stage.nothing_changes(), reverts("UsageAboveCap", found=1, allowed=0):
-        subscriptions.chargeUsage(used, 1, 1, HASH, sender=biller)
+        use(subscriptions, used, 1, 1, biller)
 
 
 @pytest.mark.parametrize(
@@ -109,32 +156,32 @@ def test_no_unit_costs_more_than_its_price_rounded_down(
     stage: Stage, subscriptions: Contract, biller: Account, used: int, quantity: int, dearest: int | None
 ) -> None:
     if dearest is None:
-        subscriptions.chargeUsage(used, CAP, quantity, HASH, sender=biller)
+        use(subscriptions, used, CAP, quantity, biller)
         return
     with stage.nothing_changes(), reverts("UsageTooDear", found=dearest + 1, allowed=dearest):
-        subscriptions.chargeUsage(used, dearest + 1, quantity, HASH, sender=biller)
+        use(subscriptions, used, dearest + 1, quantity, biller)
     if dearest:
-        subscriptions.chargeUsage(used, dearest, quantity, HASH, sender=biller)
+        use(subscriptions, used, dearest, quantity, biller)
 
 
 def test_a_price_below_a_base_unit_is_for_many_units(stage: Stage, subscriptions: Contract, payer: Account) -> None:
     plan_id = stage.create_plan(usage_cap=CAP, usage_price=1)
     used = stage.subscribe(payer, plan_id, at=SUBSCRIBED)
     with reverts("UsageTooDear", found=1, allowed=0):
-        subscriptions.chargeUsage(used, 1, 999_999, HASH, sender=stage.merchant)
-    subscriptions.chargeUsage(used, 1, 1_000_000, HASH, sender=stage.merchant)
+        use(subscriptions, used, 1, 999_999, stage.merchant)
+    use(subscriptions, used, 1, 1_000_000, stage.merchant)
 
 
 def test_E32_nothing_is_no_charge(stage: Stage, subscriptions: Contract, biller: Account, used: int) -> None:
     with stage.nothing_changes(), reverts("ZeroAmount"):
-        subscriptions.chargeUsage(used, 0, 1, HASH, sender=biller)
+        use(subscriptions, used, 0, 1, biller)
 
 
 def test_a_plan_without_usage_charges_none(
     stage: Stage, subscriptions: Contract, merchant: Account, subscribed: int
 ) -> None:
     with stage.nothing_changes(), reverts("UsageTooDear", found=1, allowed=0):
-        subscriptions.chargeUsage(subscribed, 1, 10**12, HASH, sender=merchant)
+        use(subscriptions, subscribed, 1, 10**12, merchant)
     assert subscriptions.usageLeft(subscribed) == 0
 
 
@@ -143,16 +190,16 @@ def test_what_the_payer_lacks_is_said(
 ) -> None:
     token.approve(subscriptions, 4, sender=payer)
     with stage.nothing_changes(), reverts("AllowanceTooLow", found=4, needed=5):
-        subscriptions.chargeUsage(used, 5, 5, HASH, sender=biller)
+        use(subscriptions, used, 5, 5, biller)
 
 
 def test_nothing_is_charged_in_the_trial(stage: Stage, subscriptions: Contract, payer: Account) -> None:
     plan_id = stage.create_plan(usage_cap=CAP, usage_price=PER_MILLION, trial=30 * DAY)
     used = stage.subscribe(payer, plan_id, at=SUBSCRIBED)
     with stage.nothing_changes(), reverts("TrialRunning", subscriptionId=used):
-        subscriptions.chargeUsage(used, 1, 1, HASH, sender=stage.merchant)
+        use(subscriptions, used, 1, 1, stage.merchant)
     stage.charge(used, at=SUBSCRIBED + 30 * DAY)
-    subscriptions.chargeUsage(used, 1, 1, HASH, sender=stage.merchant)
+    use(subscriptions, used, 1, 1, stage.merchant)
 
 
 def test_what_ends_can_still_be_settled_and_what_was_cancelled_cannot(
@@ -160,12 +207,12 @@ def test_what_ends_can_still_be_settled_and_what_was_cancelled_cannot(
 ) -> None:
     subscriptions.cancelAtPeriodEnd(used, sender=payer)
     stage.at(FIRST_DUE + 1)
-    subscriptions.chargeUsage(used, CAP, CAP, HASH, sender=biller)
+    use(subscriptions, used, CAP, CAP, biller)
     with stage.nothing_changes(), reverts("UsageAboveCap", found=1, allowed=0):
-        subscriptions.chargeUsage(used, 1, 1, HASH, sender=biller)
+        use(subscriptions, used, 1, 1, biller)
     subscriptions.cancel(used, sender=payer)
     with stage.nothing_changes(), reverts("NotActive", subscriptionId=used, status=2):
-        subscriptions.chargeUsage(used, 1, 1, HASH, sender=biller)
+        use(subscriptions, used, 1, 1, biller)
 
 
 @pytest.mark.parametrize("offset", [-1, 0])
@@ -176,18 +223,18 @@ def test_E20_within_the_grace_and_not_at_its_end(
     used = stage.subscribe(payer, plan_id, at=SUBSCRIBED)
     stage.at(FIRST_DUE + DAY + offset)
     if offset < 0:
-        subscriptions.chargeUsage(used, 1, 1, HASH, sender=stage.merchant)
+        use(subscriptions, used, 1, 1, stage.merchant)
         return
     with reverts("UsageEnded", subscriptionId=used):
-        subscriptions.chargeUsage(used, 1, 1, HASH, sender=stage.merchant)
+        use(subscriptions, used, 1, 1, stage.merchant)
 
 
 def test_E36_a_refund_is_bounded_by_what_usage_cost(
     stage: Stage, subscriptions: Contract, token: Contract, merchant: Account, biller: Account, used: int
 ) -> None:
-    subscriptions.chargeUsage(used, 1_000, 1_000, HASH, sender=biller)
+    use(subscriptions, used, 1_000, 1_000, biller)
     stage.charge(used, at=FIRST_DUE)
-    subscriptions.chargeUsage(used, 7, 1_000, HASH, sender=biller)
+    use(subscriptions, used, 7, 1_000, biller)
     history = [(1, PRICE, 1_000), (3, PRICE, 7)]
     paid = [PRICE, 1_000, PRICE, 7]
     with reverts("HistoryMismatch", subscriptionId=used):
@@ -207,7 +254,7 @@ def test_the_fee_is_taken_of_usage_as_well(
     plan_id = stage.create_plan(usage_cap=CAP, usage_price=PER_MILLION, fee_bps=250, fee_receiver=receiver)
     used = stage.subscribe(payer, plan_id, at=SUBSCRIBED)
     before = token.balanceOf(receiver)
-    subscriptions.chargeUsage(used, 1_039, 1_000, HASH, sender=stage.merchant)
+    use(subscriptions, used, 1_039, 1_000, stage.merchant)
     assert token.balanceOf(receiver) - before == 25
 
 
@@ -260,9 +307,9 @@ def test_whatever_is_tried_a_period_costs_no_more_than_its_cap(
             left = CAP
         amount = random.choice([1, random.randint(1, CAP), max(left, 1), left + 1])
         if amount <= left:
-            subscriptions.chargeUsage(used, amount, CAP, HASH, sender=biller)
+            use(subscriptions, used, amount, CAP, biller)
             left -= amount
         else:
             with reverts("UsageAboveCap", found=amount, allowed=left):
-                subscriptions.chargeUsage(used, amount, CAP, HASH, sender=biller)
+                use(subscriptions, used, amount, CAP, biller)
         assert subscriptions.usageLeft(used) == left

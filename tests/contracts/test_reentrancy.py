@@ -84,7 +84,7 @@ def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -
         "stop": contract.stop.encode_input([1], [99]),
         "pause": contract.pause.encode_input(1),
         "resume": contract.resume.encode_input(1),
-        "chargeUsage": contract.chargeUsage.encode_input(1, 1, 1, NO_USAGE),
+        "chargeUsage": contract.chargeUsage.encode_input(1, 2, 1, 1, NO_USAGE),
         "refund": contract.refund.encode_input(1, 1, 1),
         "refundChanged": contract.refundChanged.encode_input(1, 1, 1, []),
         "claim": contract.claim.encode_input(terms[0], terms[2]),
@@ -137,9 +137,8 @@ def test_E03_nobody_comes_in_again(
         hooked_payer.execute(subscriptions, data, sender=stage.anyone)
 
     def charge_usage() -> None:
-        payee.execute(
-            subscriptions, subscriptions.chargeUsage.encode_input(1, USED, USED, NO_USAGE), sender=stage.anyone
-        )
+        data = subscriptions.chargeUsage.encode_input(1, 4, USED, USED, NO_USAGE)
+        payee.execute(subscriptions, data, sender=stage.anyone)
 
     def refund_changed() -> None:
         history = [(2, PRICE, prorated), (3, 3 * PRICE, USED)]

@@ -95,9 +95,10 @@ contract HistoriesTest is Scene {
 
     function _compareUsage(uint256 id, Reader memory reader) private {
         (uint256 amount, uint256 before) = (_next(reader), token.balanceOf(payer));
+        uint256 number = subscriptions.subscription(id).charges + 1;
         vm.recordLogs();
         vm.prank(payee);
-        subscriptions.chargeUsage(id, amount, amount, 0);
+        subscriptions.chargeUsage(id, number, amount, amount, 0);
         Vm.Log memory charged = vm.getRecordedLogs()[1];
         (, uint256 start, uint256 end,) = abi.decode(charged.data, (uint256, uint256, uint256, uint256));
         _equal("usage's period's start", start, _next(reader));

@@ -38,7 +38,7 @@ contract MeteredTest is Scene {
         _refuses(address(0), _using(id, 1, 1), abi.encodeWithSelector(NotAuthorized.selector, address(0)));
         _refuses(biller, _using(id, 1, 1), abi.encodeWithSelector(NotAuthorized.selector, biller));
         bytes memory failure = abi.encodeWithSelector(UnknownSubscription.selector, id + 1);
-        _refuses(payee, _using(id + 1, 1, 1), failure);
+        _refuses(payee, _using(id + 1, 1, 1, 1), failure);
     }
 
     function test_chargeUsage_refuses_nothing_and_too_much() public {
@@ -81,9 +81,38 @@ contract MeteredTest is Scene {
         _use(payee, id, 1);
         vm.warp(_nextDue(id) + 1 days);
         _refuses(payee, _using(id, 1, 1), abi.encodeWithSelector(UsageEnded.selector, id));
-        id = _subscribe(_metered());
+    }
+
+    function test_chargeUsage_leaves_half_of_the_numbers_to_periods() public {
+        uint256 id = _subscribe(_metered());
+        _mark(id, 32_764 << CHARGES_AT);
+        bytes memory failure = abi.encodeWithSelector(UsageEnded.selector, id);
+        _use(payee, id, 1);
+        _use(payee, id, 1);
+        vm.assertEq(subscriptions.subscription(id).charges, 32_767, "the last for usage");
+        _refuses(payee, _using(id, 1, 1), failure);
+        vm.warp(_nextDue(id));
+        _declines(id, DeclineReason.None);
+        vm.assertEq(subscriptions.subscription(id).charges, 32_768, "of a period");
+        _refuses(payee, _using(id, 1, 1), failure);
         _mark(id, 0xffff << CHARGES_AT);
-        _refuses(payee, _using(id, 1, 1), abi.encodeWithSelector(UsageEnded.selector, id));
+        _refuses(payee, _using(id, 1, 1), failure);
+    }
+
+    function test_chargeUsage_refuses_any_number_but_the_next() public {
+        uint256 id = _subscribe(_metered());
+        uint256[5] memory wrong = [0, 1, 3, 65_538, type(uint256).max];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            _refuses(payee, _using(id, wrong[i], 1, 1), _anotherIsNext(wrong[i], 2));
+        }
+        bytes memory bill = _using(id, 2, 1, 1);
+        _use(payee, id, 1);
+        _refuses(payee, bill, _anotherIsNext(2, 3));
+        bill = _using(id, 3, 1, 1);
+        vm.warp(_nextDue(id));
+        _declines(id, DeclineReason.None);
+        _refuses(payee, bill, _anotherIsNext(3, 4));
+        _refuses(payee, _using(id, 1, 0, 1), abi.encodeWithSelector(ZeroAmount.selector));
     }
 
     function test_chargeUsage_says_what_the_payer_lacks() public {
@@ -171,12 +200,29 @@ contract MeteredTest is Scene {
     }
 
     function _using(uint256 id, uint256 amount, uint256 quantity) private view returns (bytes memory) {
-        return abi.encodeCall(subscriptions.chargeUsage, (id, amount, quantity, HASH));
+        return _using(id, _nextNumber(id), amount, quantity);
+    }
+
+    function _using(uint256 id, uint256 number, uint256 amount, uint256 quantity)
+        private
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(subscriptions.chargeUsage, (id, number, amount, quantity, HASH));
     }
 
     function _use(address sender, uint256 id, uint256 amount) private {
+        uint256 number = _nextNumber(id);
         vm.prank(sender);
-        subscriptions.chargeUsage(id, amount, amount, HASH);
+        subscriptions.chargeUsage(id, number, amount, amount, HASH);
+    }
+
+    function _nextNumber(uint256 id) private view returns (uint256) {
+        return subscriptions.subscription(id).charges + 1;
+    }
+
+    function _anotherIsNext(uint256 found, uint256 expected) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(AnotherChargeIsNext.selector, found, expected);
     }
 
     /// @dev All of it, and not a unit more.

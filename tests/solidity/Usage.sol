@@ -8,6 +8,7 @@ import {Changes} from "./Changes.sol";
 abstract contract Usage is Changes {
     struct Bill {
         address sender;
+        uint256 chargeNumber;
         uint256 amount;
         uint256 quantity;
         bytes32 usageHash;
@@ -19,7 +20,8 @@ abstract contract Usage is Changes {
 
     /// @dev Whether that may be charged now, money aside.
     function _isBillable(uint256 id, Bill memory bill) internal view returns (bool) {
-        if (!_isUsable(id) || bill.amount == 0 || bill.amount > _usageLeft(id)) return false;
+        if (bill.chargeNumber != rows[id].charges + 1 || !_isUsable(id)) return false;
+        if (bill.amount == 0 || bill.amount > _usageLeft(id)) return false;
         if (bill.amount > _dearest(rows[id].planId, bill.quantity)) return false;
         PlanTerms storage terms = _termsOf(rows[id].planId);
         return bill.sender == terms.payee || (bill.sender == terms.biller && bill.sender != address(0));
@@ -64,6 +66,7 @@ abstract contract Usage is Changes {
         (uint256 number, uint256 start, uint256 end, uint256 amount) =
             abi.decode(data, (uint256, uint256, uint256, uint256));
         vm.assertEq(number, told, "Inv-17: the charge that was told");
+        vm.assertEq(number, billed[id].chargeNumber, "Inv-17: the charge that was meant");
         vm.assertEq(amount, billed[id].amount, "Inv-17: the amount that was asked for");
         _judgeServed(id, start, end);
         Subscription storage row = rows[id];
