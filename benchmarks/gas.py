@@ -278,9 +278,9 @@ def using(scene: Scene, sale: Sale) -> list[Measurement]:
     scene.create_plan(sale.kind, sale.payee, usage_units=2 * PRICE_UNITS)
     scene.subscribe([payer], scene.plans)
     found = []
-    for op in ("charge usage", "charge usage, later"):
-        arguments = (scene.newest, PRICE_UNITS, PRICE_UNITS, keccak(text=op))
-        charge = calldata("chargeUsage(uint256,uint256,uint256,bytes32)", *arguments)
+    for number, op in enumerate(("charge usage", "charge usage, later"), start=2):
+        arguments = (scene.newest, number, PRICE_UNITS, PRICE_UNITS, keccak(text=op))
+        charge = calldata("chargeUsage(uint256,uint256,uint256,uint256,bytes32)", *arguments)
         found.append(measured(op, sale.kind, 1, scene.send(sale.payee, scene.subscriptions, charge)))
     return found
 

@@ -43,6 +43,7 @@ from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import DeclineReason, Status, Subscription
 from tallystick.errors import (
     AllowanceTooLow,
+    AnotherChargeIsNext,
     BalanceTooLow,
     ChargeDue,
     HistoryMismatch,
@@ -449,21 +450,25 @@ def test_usage_is_charged_within_what_was_agreed_to(business: Business, on: On, 
     start = contract.node.timestamp()
     assert contract.usage_left(1) == 500
     document = bytes(range(32))
-    assert contract.charge_usage(1, 399, 200, document).events == (
+    assert contract.charge_usage(1, 2, 399, 200, document).events == (
         UsageCharged(1, 2, 200, document),
         Charged(1, 2, start, end, 399),
     )
     assert (contract.usage_left(1), contract.commitment(1) != 0) == (101, True)
     with pytest.raises(UsageAboveCap) as high:
-        contract.charge_usage(1, 102, 200, document)
+        contract.charge_usage(1, 3, 102, 200, document)
     assert high.value.args == (102, 101)
+    for number in (2, 4):
+        with pytest.raises(AnotherChargeIsNext) as other:
+            contract.charge_usage(1, number, 102, 200, document)
+        assert other.value.args == (number, 3)
     with pytest.raises(UsageTooDear) as dear:
-        contract.charge_usage(1, 3, 1, document)
+        contract.charge_usage(1, 3, 3, 1, document)
     assert dear.value.args == (3, 2)
     with pytest.raises(NotAuthorized):
-        on(PAYER).charge_usage(1, 1, 1, document)
+        on(PAYER).charge_usage(1, 3, 1, 1, document)
     with pytest.raises(InputError, match="chargeUsage"):
-        contract.charge_usage(1, 1, 1, bytes(33))
+        contract.charge_usage(1, 3, 1, 1, bytes(33))
     give(business, MERCHANT)
     assert on(MERCHANT).refund(1, 2, 399, [Segment(1, PRICE_UNITS, 399)]).one(Refunded).amount_units == 399
     totals = ControlTotals(1, 2, PRICE_UNITS + 399, 1, 399)

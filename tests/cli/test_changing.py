@@ -199,6 +199,10 @@ def test_usage_is_charged_for_a_document(
     assert seconds(due) - seconds(by_file["period_start"]) == 30 * DAY_S
     by_hash = say(MERCHANT, *charge, "--hash", hashed)
     assert (by_hash["usage_hash"], by_hash["charge_number"], by_hash["usage_left"]["amount"]) == (hashed, 3, "0.200000")
+    repeated = run(
+        *charge, "--hash", hashed, "--number", 3, env={"TALLYSTICK_KEY": business.anvil.key(BILLER)}, exit_code=1
+    )
+    assert "usage was to be charge 3, charge 4 is next" in repeated.stderr
     shown = say(None, "subscriptions", "show", 1, "--history")
     assert (shown["usage_left"], shown["paid_until"]) == (units("0.200000"), due)
     assert [row["event"] for row in shown["history"]][-2:] == ["usage_charged", "charged"]

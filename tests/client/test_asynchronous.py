@@ -11,7 +11,7 @@ from eth_account import Account
 
 from tallystick import AsyncTallystick, Config, DeclineReason, Tallystick, parse_end, parse_mandate
 from tallystick.core.events import Cancelled, Refunded
-from tallystick.errors import KeyMissing, NodeUnreachable, UnknownPlan, UsageTooDear
+from tallystick.errors import AnotherChargeIsNext, KeyMissing, NodeUnreachable, UnknownPlan, UsageTooDear
 from tests.business import Business
 from tests.client.conftest import BILLER, MERCHANT, PAYER
 
@@ -62,6 +62,8 @@ def test_a_subscription_from_consent_to_its_end(business: Business, manifest: Pa
         assert (await merchant.usage_left(1)).units == 0
         with pytest.raises(UsageTooDear):
             await merchant.charge_usage(1, 1, 1, document=b"")
+        with pytest.raises(AnotherChargeIsNext):
+            await merchant.charge_usage(1, 1, 1, document=b"", charge_number=1)
         assert (await merchant.claims()) == []
         assert (await merchant.claimable(business.token)).units == 0
         assert (await payer.preview(1)).reason is DeclineReason.NOT_DUE

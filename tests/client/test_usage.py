@@ -16,6 +16,7 @@ from tallystick.core.events import Charged, Refunded, UsageCharged
 from tallystick.core.plan import Plan
 from tallystick.errors import (
     AllowanceTooLow,
+    AnotherChargeIsNext,
     AssetMismatch,
     BalanceTooLow,
     InputError,
@@ -127,6 +128,30 @@ def test_what_the_payer_did_not_agree_to_is_refused_by_name(
         biller.charge_usage(1, 1, 10**12, document=DOCUMENT)
     business.anvil.set_time(payer.subscription(1).next_due)
     merchant.charge([1])
+    assert payer.usage_left(1).units == 5_000_000
+
+
+def test_a_bill_that_names_its_number_is_charged_once(
+    business: Business, payer: Tallystick, merchant: Tallystick, biller: Tallystick, metered: Plan
+) -> None:
+    due = payer.subscribe(metered).next_due
+    first: dict[str, Any] = {"document": DOCUMENT, "charge_number": 2}
+    assert biller.charge_usage(1, 1, 1, **first).one(Charged).charge_number == 2
+    for again in (biller, merchant):
+        with pytest.raises(AnotherChargeIsNext, match="charge 2, charge 3 is next: it was charged already") as repeated:
+            again.charge_usage(1, 1, 1, **first)
+        assert (repeated.value.found, repeated.value.expected) == (2, 3)
+    with pytest.raises(AnotherChargeIsNext):
+        biller.charge_usage(1, 1, 1, document=DOCUMENT, charge_number=4)
+    assert biller.charge_usage(1, 1, 1, document=DOCUMENT).one(Charged).charge_number == 3
+    business.anvil.set_time(due)
+    merchant.charge([1])  # a period was charged in between: what was meant for the one before is not charged to this
+    with pytest.raises(AnotherChargeIsNext):
+        biller.charge_usage(1, 1, 1, document=DOCUMENT, charge_number=4)
+    for impossible in (0, -1):
+        with pytest.raises((AnotherChargeIsNext, InputError)):
+            biller.charge_usage(1, 1, 1, document=DOCUMENT, charge_number=impossible)
+    assert payer.subscription(1).charges == 4
     assert payer.usage_left(1).units == 5_000_000
 
 

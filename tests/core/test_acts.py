@@ -313,6 +313,16 @@ def test_what_ends_is_still_charged_for_usage() -> None:
         story.at(31, *usage(3, 10, 5))
 
 
+def test_half_of_the_numbers_stay_for_periods() -> None:
+    story = metered()
+    books = story.books
+    books.subscriptions[2] = books.subscriptions[2]._replace(charges=32_766)
+    story.at(10, *usage(32_767, 10, 5))
+    message = "it is for usage after 32767 charges, allowed is less than 32767"
+    with pytest.raises(EventsInconsistent, match=message):
+        story.at(10, *usage(32_768, 10, 5))
+
+
 USED: list[tuple[int, list[Event]]] = [(5, usage(2, 4_000, 2_000))]
 TRYING: list[tuple[int, list[Event]]] = [(0, [Subscribed(3, PAYER, 8, 10 * DAY)])]
 IMPOSSIBLE_USAGE: list[tuple[list[tuple[int, list[Event]]], int, list[Event], str]] = [

@@ -196,7 +196,9 @@ class Town:
                 units = draw.choice((1, left, draw.randint(1, left)))
                 quantity = -(-units * 10**6 // terms.usage_price_units) + draw.randint(0, 10)
                 sender = draw.choice((terms.payee, terms.biller or terms.payee))
-                self.business.call(sender, "chargeUsage", number, units, quantity, draw.randbytes(32))
+                self.business.call(
+                    sender, "chargeUsage", number, found.charges + 1, units, quantity, draw.randbytes(32)
+                )
 
     def change(self, draw: random.Random, books: Books) -> None:
         """One or two of those that can be changed, up and down, to longer and shorter periods."""

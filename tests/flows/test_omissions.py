@@ -46,7 +46,7 @@ def business() -> Iterator[Business]:
             business.subscribe(payers[3], tried),
             business.subscribe(payers[4], metered),
         ]
-        business.call(payee, "chargeUsage", ids[4], 1_500, 1_500, bytes(32))
+        business.call(payee, "chargeUsage", ids[4], 2, 1_500, 1_500, bytes(32))
         anvil.advance(10 * DAY)
         business.charge(*ids)
         business.change_plan(payers[0], ids[0], other)
@@ -55,7 +55,7 @@ def business() -> Iterator[Business]:
         business.call(payers[3], "pause", ids[3])
         anvil.advance(DAY)
         business.call(payers[3], "resume", ids[3])
-        business.call(payee, "chargeUsage", ids[4], 500, 1_500, bytes(32))
+        business.call(payee, "chargeUsage", ids[4], 4, 500, 1_500, bytes(32))
         business.block(platform)
         anvil.advance(31 * DAY)
         business.charge(*ids)

@@ -66,7 +66,8 @@ class Meter:
         ingest(self.engine, self.rpc, self.target)
 
     def use(self, sender: str, units: int, quantity: int, usage_hash: bytes) -> None:
-        self.business.call(sender, "chargeUsage", self.number, units, quantity, usage_hash)
+        charge_number = self.connection().contract.subscription(self.number).charges + 1
+        self.business.call(sender, "chargeUsage", self.number, charge_number, units, quantity, usage_hash)
 
     def connection(self) -> Connection:
         node = connect(self.business.anvil.url)

@@ -30,7 +30,7 @@ from tallystick.core.events import (
 from tallystick.core.life import LifeEvent, lived
 from tallystick.core.period import DAY_S, Unit, anchor_day_of
 from tallystick.core.plan import Plan, PlanTerms
-from tallystick.core.subscription import DeclineReason, Status, Subscription, next_charge
+from tallystick.core.subscription import MAX_USAGE_CHARGES, DeclineReason, Status, Subscription, next_charge
 from tallystick.core.usage import used
 from tests.contracts.stage import utc
 
@@ -172,7 +172,7 @@ class History:
         """Whether usage can be charged."""
         now, terms = self.subscription, self.plan.terms
         standing = now.status in (Status.ACTIVE, Status.ENDING) and not now.has_ended(terms, self.time)
-        return standing and now.charges > 0 and now.usage_left(terms) > 0
+        return standing and 0 < now.charges < MAX_USAGE_CHARGES and now.usage_left(terms) > 0
 
     def charge_usage(self) -> list[int]:
         """The amount and the period, of usage that costs a base unit each."""

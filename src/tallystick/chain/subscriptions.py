@@ -248,14 +248,17 @@ class Subscriptions:
         _require_rows(subscription_ids)
         return self._send("charge", list(subscription_ids))
 
-    def charge_usage(self, subscription_id: int, amount_units: int, quantity: int, usage_hash: bytes) -> Sent:
+    def charge_usage(
+        self, subscription_id: int, charge_number: int, amount_units: int, quantity: int, usage_hash: bytes
+    ) -> Sent:
         """The sender, who is the plan's payee or its biller, charges what was used in the period being served.
 
-        `usage_hash`: 32 bytes, of the document that lists the usage. Events: UsageCharged, then Charged. Raises
-        UnknownSubscription, NotAuthorized, ZeroAmount, NotActive, TrialRunning, UsageEnded, UsageTooDear,
+        `charge_number`: one more than the charges that were made; sent twice, it charges once. `usage_hash`: 32 bytes,
+        of the document that lists the usage. Events: UsageCharged, then Charged. Raises UnknownSubscription,
+        NotAuthorized, ZeroAmount, AnotherChargeIsNext, NotActive, TrialRunning, UsageEnded, UsageTooDear,
         UsageAboveCap, AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
         """
-        return self._send("chargeUsage", subscription_id, amount_units, quantity, usage_hash)
+        return self._send("chargeUsage", subscription_id, charge_number, amount_units, quantity, usage_hash)
 
     def change_plan(self, subscription_id: int, plan: Plan, seats: int, max_to_pay_units: int) -> Sent:
         """The payer changes plan, seats or both, within a paid period or a trial, and pays at most that much now.

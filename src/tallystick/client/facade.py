@@ -387,6 +387,7 @@ class Tallystick:
         *,
         document: bytes | Path | str | None = None,
         usage_hash: bytes | str | None = None,
+        charge_number: int | None = None,
     ) -> Sent:
         """The signer, who is the payee or the plan's biller, charges what was used in the period being served.
 
@@ -394,15 +395,23 @@ class Tallystick:
         chain, the document stays with the merchant, who gives it to a payer who asks. Where it is elsewhere, its
         `usage_hash` is given instead, as 32 bytes or as text.
 
+        `charge_number`: the number that this charge is to have, one more than the subscription's `charges`. Kept with
+        the bill and given, it makes the call safe to repeat: where it was charged already, or another charge was made
+        since, AnotherChargeIsNext is raised and nothing charged. Where it is None the count is read and the next number
+        taken, so that calling twice charges twice.
+
         The contract checks that the signer may, that the subscription is active or ending and not in its trial, and
         that the amount is within the plan's price for so much usage and within its cap for the period. Credit pays
-        nothing of it. Raises UnknownSubscription, NotAuthorized, ZeroAmount, NotActive, TrialRunning, UsageEnded,
-        UsageTooDear, UsageAboveCap, AllowanceTooLow, BalanceTooLow, TokenRefused, AmountMismatch, AmountInvalid,
-        AssetMismatch, or InputError where neither document nor hash can be had, or both are given.
+        nothing of it. Raises UnknownSubscription, NotAuthorized, ZeroAmount, AnotherChargeIsNext, NotActive,
+        TrialRunning, UsageEnded, UsageTooDear, UsageAboveCap, AllowanceTooLow, BalanceTooLow, TokenRefused,
+        AmountMismatch, AmountInvalid, AssetMismatch, or InputError where neither document nor hash can be had, or both
+        are given.
         """
         hashed = hash_of_usage(document, usage_hash)
-        units = self.units(amount, self._terms(subscription_id).token)
-        return self.contract.charge_usage(subscription_id, units, quantity, hashed)
+        found = self.contract.subscription(subscription_id)
+        units = self.units(amount, self.contract.plan(found.plan_id).terms.token)
+        number = found.charges + 1 if charge_number is None else charge_number
+        return self.contract.charge_usage(subscription_id, number, units, quantity, hashed)
 
     def usage_left(self, subscription_id: int) -> Amount:
         """What usage may still cost in the period being served; zero where the plan charges none.

@@ -34,6 +34,10 @@ class DeclineReason(IntEnum):
 MAX_CHARGES = 65_535
 """How many charges one consent can carry; the contract counts them in 16 bits."""
 
+MAX_USAGE_CHARGES = MAX_CHARGES // 2
+"""Usage is charged up to this number: the other half stays for periods, so that nobody who charges usage can end a
+subscription by it."""
+
 PER_REGISTER = 1_000_000_000
 """Subscription numbers are the register's number, then nine digits: 3000000017 is number 17 in register 3."""
 

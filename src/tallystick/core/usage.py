@@ -6,7 +6,7 @@ from tallystick.core.act import refuse
 from tallystick.core.events import Charged, Recorded, UsageCharged
 from tallystick.core.life import require_status
 from tallystick.core.plan import PlanTerms
-from tallystick.core.subscription import Status, Subscription
+from tallystick.core.subscription import MAX_USAGE_CHARGES, Status, Subscription
 
 
 def used(
@@ -17,13 +17,17 @@ def used(
 
     The charge is for the period being served and moves no due time. Raises EventsInconsistent where it cannot follow.
     """
+    if told.charge_number != event.charge_number:
+        refuse(recorded, f"it is charge {event.charge_number}, usage was told of charge {told.charge_number}")
     require_status(recorded, subscription, Status.ACTIVE, Status.ENDING)
     if not subscription.charges:
         refuse(recorded, "it is for usage within the trial")
     if subscription.has_ended(terms, recorded.origin.block_time):
         refuse(recorded, f"subscription {subscription.subscription_id} has ended")
-    if told.charge_number != event.charge_number:
-        refuse(recorded, f"it is charge {event.charge_number}, usage was told of charge {told.charge_number}")
+    if subscription.charges >= MAX_USAGE_CHARGES:
+        refuse(
+            recorded, f"it is for usage after {subscription.charges} charges, allowed is less than {MAX_USAGE_CHARGES}"
+        )
     due = subscription.next_due
     start = terms.period.later(due, -1, subscription.anchor_day)
     if event[2:4] != (start, due):

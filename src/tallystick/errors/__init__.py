@@ -49,13 +49,13 @@
         CallReverted            with a reason that is not one of our contracts'
           TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
-          AllowanceTooLow, AmountMismatch, AnotherRegister, BalanceTooLow, ChargeDue, CreditTooHigh, FeeTooHigh,
-          FixedTerm, HistoryMismatch, InsufficientGas, InvalidShortString, InvalidSignature, MandateExpired,
-          MinimumTerm, NotAContract, NotActive, NotAuthorized, NotPaused, NothingToChange, NothingToClaim,
-          PayeeRefused, PayerIsPayee, PeriodOutOfRange, PlanIsArchived, PlanNotStored, ReentrancyGuardReentrantCall,
-          RefundTooHigh, RegisterFull, SaltUsed, SeatsOutOfRange, SignatureExpired, StringTooLong, TermsChanged,
-          TermsContradict, ToPayTooHigh, TokenRefused, TrialRunning, UnknownCharge, UnknownPlan, UnknownSubscription,
-          UsageAboveCap, UsageEnded, UsageTooDear, ZeroAddress, ZeroAmount
+          AllowanceTooLow, AmountMismatch, AnotherChargeIsNext, AnotherRegister, BalanceTooLow, ChargeDue,
+          CreditTooHigh, FeeTooHigh, FixedTerm, HistoryMismatch, InsufficientGas, InvalidShortString, InvalidSignature,
+          MandateExpired, MinimumTerm, NotAContract, NotActive, NotAuthorized, NotPaused, NothingToChange,
+          NothingToClaim, PayeeRefused, PayerIsPayee, PeriodOutOfRange, PlanIsArchived, PlanNotStored,
+          ReentrancyGuardReentrantCall, RefundTooHigh, RegisterFull, SaltUsed, SeatsOutOfRange, SignatureExpired,
+          StringTooLong, TermsChanged, TermsContradict, ToPayTooHigh, TokenRefused, TrialRunning, UnknownCharge,
+          UnknownPlan, UnknownSubscription, UsageAboveCap, UsageEnded, UsageTooDear, ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -150,6 +150,7 @@ from tallystick.errors.revert import (
     TokenReverted,
 )
 from tallystick.errors.subscription import (
+    AnotherChargeIsNext,
     ChargeDue,
     CreditTooHigh,
     HistoryMismatch,
@@ -185,6 +186,7 @@ __all__ = [
     "AllowanceTooLow",
     "AmountInvalid",
     "AmountMismatch",
+    "AnotherChargeIsNext",
     "AnotherLeads",
     "AnotherRegister",
     "AssetMismatch",

@@ -8,6 +8,20 @@ from tallystick.errors.revert import ContractError, status_word, utc
 
 
 @dataclass(eq=False)
+class AnotherChargeIsNext(ContractError):
+    """Numbers of charges: the one that was to be made, and the one that is next."""
+
+    found: int
+    expected: int
+
+    def __str__(self) -> str:
+        return (
+            f"usage was to be charge {self.found}, charge {self.expected} is next: it was charged already, or another "
+            "charge was made since. Look at the subscription's history, and charge what is missing with the next number"
+        )
+
+
+@dataclass(eq=False)
 class ChargeDue(ContractError):
     """`due` in Unix seconds."""
 
@@ -191,5 +205,6 @@ class UsageEnded(ContractError):
     def __str__(self) -> str:
         return (
             f"subscription {self.subscription_id} takes no charge of usage any more: it has ended by its plan's grace, "
-            "or had all of its 65535 charges. What was used since its last charge cannot be charged here"
+            "or had 32767 charges, after which only periods are charged. What was used since its last charge cannot be "
+            "charged here"
         )
