@@ -55,7 +55,7 @@ def business() -> Iterator[Business]:
         business.call(payers[3], "pause", ids[3])
         anvil.advance(DAY)
         business.call(payers[3], "resume", ids[3])
-        business.call(payee, "chargeUsage", ids[4], 4, 500, 1_500, bytes(32))
+        business.call(payee, "chargeUsage", ids[4], 3, 500, 1_500, bytes(32))
         business.block(platform)
         anvil.advance(31 * DAY)
         business.charge(*ids)
