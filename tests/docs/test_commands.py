@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -18,6 +19,7 @@ from tests.docs.blocks import DOCUMENTS, ROOT, SHELLS, blocks_of, name_of, progr
 
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 CALL = re.compile(r"\btallystick((?: +[^\s|;&<>`]+)*)")
+SOURCES = [file for file in sorted((ROOT / "src").rglob("*.py")) if "`tallystick " in file.read_text()]
 ENDS = {"|", "||", "&&", "&", ";"}
 
 
@@ -81,6 +83,23 @@ def test_every_option_is_shown_or_named_somewhere() -> None:
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert any(option in text for option in parameter.opts), f"{' '.join(name)} {parameter.opts}"
+
+
+def said_in(source: Path) -> Iterator[list[str]]:
+    """The words behind each `tallystick` in backticks in the texts of a module, whatever is filled in."""
+    for node in ast.walk(ast.parse(source.read_text())):
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        text = "".join(str(part.value) if isinstance(part, ast.Constant) else "1" for part in parts)
+        for code in INLINE.findall(text.replace("\n", " ")):
+            if program_of(code) == "tallystick":
+                yield common_first(code.split()[1:])
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
+def test_a_command_that_a_message_names_is_one_that_there_is(source: Path) -> None:
+    for words in said_in(source):
+        group = len(words) == 1 and words[0] in COMMANDS
+        assert group or any(list(name) == words[: len(name)] for name in ALL), f"tallystick {' '.join(words)}"
 
 
 def examples() -> Iterator[tuple[str, list[str]]]:

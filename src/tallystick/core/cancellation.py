@@ -12,15 +12,8 @@ from typing import Any
 import msgspec
 
 from tallystick.core.address import parse_address
-from tallystick.core.mandate import DOMAIN_NAME, DOMAIN_VERSION, UINT256_MAX
+from tallystick.core.signed import DOMAIN_FIELDS, domain, parse_bytes, parse_uint256
 from tallystick.errors import AddressInvalid, InputError
-
-_DOMAIN = [
-    {"name": "name", "type": "string"},
-    {"name": "version", "type": "string"},
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +64,9 @@ def typed_data(end: Cancellation | Revocation, *, chain_id: int, contract: str) 
         name, values = "Revocation", {"salt": end.salt}
     numbers = [{"name": field, "type": "uint256"} for field in values]
     return {
-        "types": {"EIP712Domain": _DOMAIN, name: [{"name": "payer", "type": "address"}, *numbers]},
+        "types": {"EIP712Domain": DOMAIN_FIELDS, name: [{"name": "payer", "type": "address"}, *numbers]},
         "primaryType": name,
-        "domain": {
-            "name": DOMAIN_NAME,
-            "version": DOMAIN_VERSION,
-            "chainId": chain_id,
-            "verifyingContract": contract,
-        },
+        "domain": domain(chain_id, contract),
         "message": {"payer": end.payer, **values},
     }
 
@@ -109,26 +97,13 @@ def parse_end(text: bytes | str) -> SignedEnd:
         found = msgspec.json.decode(text, type=_CancellationText | _RevocationText)
         payer = parse_address(found.payer)
         if isinstance(found, _CancellationText):
-            number, valid_before = _uint256(found.subscription_id), _uint256(found.valid_before)
+            number, valid_before = parse_uint256(found.subscription_id), parse_uint256(found.valid_before)
             end: Cancellation | Revocation = Cancellation(payer, number, valid_before)
         else:
-            end = Revocation(payer, _uint256(found.salt))
-        return SignedEnd(found.chain_id, parse_address(found.contract), end, _bytes(found.signature))
+            end = Revocation(payer, parse_uint256(found.salt))
+        return SignedEnd(found.chain_id, parse_address(found.contract), end, parse_bytes(found.signature))
     except (msgspec.DecodeError, ValueError, AddressInvalid) as error:
         raise InputError(
-            f"this is not a signed cancellation ({error}): have the payer write it anew with `tallystick subscriptions "
-            "sign-cancel`"
+            f"this is not a signed cancellation or revocation ({error}): have the payer write it anew with "
+            "`tallystick subscriptions sign-cancellation` or `tallystick subscriptions sign-revocation`"
         ) from error
-
-
-def _uint256(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= UINT256_MAX:
-        raise ValueError(f"{text} is not between 0 and 2^256 - 1")
-    return value
-
-
-def _bytes(text: str) -> bytes:
-    if not text.startswith("0x"):
-        raise ValueError(f"{text!r} does not begin with 0x")
-    return bytes.fromhex(text[2:])

@@ -14,19 +14,11 @@ import msgspec
 from tallystick.core.address import parse_address
 from tallystick.core.permit import SignedPermit
 from tallystick.core.plan import Plan
+from tallystick.core.signed import DOMAIN_FIELDS, domain, parse_bytes, parse_uint256
 from tallystick.errors import AddressInvalid, InputError
 
-DOMAIN_NAME = "Tallystick Subscriptions"
-DOMAIN_VERSION = "1"
-UINT256_MAX = 2**256 - 1
-
 _TYPES = {
-    "EIP712Domain": [
-        {"name": "name", "type": "string"},
-        {"name": "version", "type": "string"},
-        {"name": "chainId", "type": "uint256"},
-        {"name": "verifyingContract", "type": "address"},
-    ],
+    "EIP712Domain": DOMAIN_FIELDS,
     "Mandate": [
         {"name": "payer", "type": "address"},
         {"name": "planId", "type": "uint256"},
@@ -89,12 +81,7 @@ def typed_data(
     return {
         "types": _TYPES,
         "primaryType": "Mandate",
-        "domain": {
-            "name": DOMAIN_NAME,
-            "version": DOMAIN_VERSION,
-            "chainId": chain_id,
-            "verifyingContract": contract,
-        },
+        "domain": domain(chain_id, contract),
         "message": {
             "payer": mandate.payer,
             "planId": mandate.plan_id,
@@ -170,11 +157,11 @@ def parse_mandate(text: bytes | str) -> SignedMandate:
             mandate=Mandate(
                 parse_address(found.payer),
                 found.plan_id,
-                _uint256(found.salt),
-                _uint256(found.valid_before),
+                parse_uint256(found.salt),
+                parse_uint256(found.valid_before),
                 found.seats,
             ),
-            signature=_bytes(found.signature),
+            signature=parse_bytes(found.signature),
             permit=None if permit is None else _permit(permit),
         )
     except (msgspec.DecodeError, ValueError, AddressInvalid) as error:
@@ -184,17 +171,6 @@ def parse_mandate(text: bytes | str) -> SignedMandate:
 
 
 def _permit(text: _PermitText) -> SignedPermit:
-    return SignedPermit(_uint256(text.value), _uint256(text.deadline), text.v, _bytes(text.r), _bytes(text.s))
-
-
-def _uint256(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= UINT256_MAX:
-        raise ValueError(f"{text} is not between 0 and 2^256 - 1")
-    return value
-
-
-def _bytes(text: str) -> bytes:
-    if not text.startswith("0x"):
-        raise ValueError(f"{text!r} does not begin with 0x")
-    return bytes.fromhex(text[2:])
+    return SignedPermit(
+        parse_uint256(text.value), parse_uint256(text.deadline), text.v, parse_bytes(text.r), parse_bytes(text.s)
+    )

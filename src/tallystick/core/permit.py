@@ -7,6 +7,8 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from tallystick.core.signed import DOMAIN_FIELDS, domain
+
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 PERMIT_TYPE = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 PERMIT_TYPEHASH = keccak(text=PERMIT_TYPE)
@@ -60,16 +62,11 @@ class SignedPermit:
     s: bytes
 
 
-def typed_data(permit: Permit, domain: TokenDomain) -> dict[str, Any]:
+def typed_data(permit: Permit, token: TokenDomain) -> dict[str, Any]:
     """The whole EIP-712 message, as `eth_signTypedData_v4` takes it."""
     return {
         "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-                {"name": "verifyingContract", "type": "address"},
-            ],
+            "EIP712Domain": DOMAIN_FIELDS,
             "Permit": [
                 {"name": "owner", "type": "address"},
                 {"name": "spender", "type": "address"},
@@ -79,12 +76,7 @@ def typed_data(permit: Permit, domain: TokenDomain) -> dict[str, Any]:
             ],
         },
         "primaryType": "Permit",
-        "domain": {
-            "name": domain.name,
-            "version": domain.version,
-            "chainId": domain.chain_id,
-            "verifyingContract": domain.token,
-        },
+        "domain": domain(token.chain_id, token.token, name=token.name, version=token.version),
         "message": {
             "owner": permit.owner,
             "spender": permit.spender,
