@@ -1,29 +1,11 @@
-"""The tricks of `HostileToken`, by the names its contract gives them."""
+"""How `HostileToken` is told to play its tricks, and what they are to a charge."""
 
 from __future__ import annotations
-
-from enum import IntEnum
 
 from eth_utils.crypto import keccak
 
 from tests.contracts.stage import Account, Contract
-
-
-class Trick(IntEnum):
-    """How a function of the token misbehaves."""
-
-    NONE = 0
-    RETURN_FALSE = 1
-    RETURN_TRUE = 2
-    RETURN_TWO = 3
-    RETURN_ONE_BYTE = 4
-    RETURN_NOTHING = 5
-    REFUSE = 6
-    REVERT_BOMB = 7
-    RETURN_BOMB = 8
-    BURN_GAS = 9
-    MOVE_AND_DENY = 10
-
+from tests.tricks import Trick
 
 REFUSALS = [
     Trick.RETURN_FALSE,
@@ -38,8 +20,6 @@ DENIALS = [Trick.RETURN_FALSE, Trick.RETURN_TWO, Trick.RETURN_ONE_BYTE]
 """Of these, answers: whether something moved all the same, nobody can tell."""
 UNMOVED = [Trick.RETURN_TRUE, Trick.RETURN_NOTHING, Trick.RETURN_BOMB]
 """What looks like success and moves nothing."""
-UNREADABLE = [Trick.RETURN_ONE_BYTE, Trick.RETURN_NOTHING, Trick.REFUSE, Trick.REVERT_BOMB, Trick.BURN_GAS]
-"""What a balance or an allowance cannot be read from."""
 
 
 def play(token: Contract, function: str, trick: Trick) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tallystick.core.period import Unit
 from tallystick.core.subscription import DeclineReason, Status
-from tests.contracts.hostile import DENIALS, REFUSALS, UNMOVED, Trick, play
+from tests.contracts.hostile import DENIALS, REFUSALS, UNMOVED, play
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -22,6 +22,7 @@ from tests.contracts.stage import (
     reverts,
     utc,
 )
+from tests.tricks import Trick
 
 PAID = DeclineReason.NONE
 NOT_DUE = DeclineReason.NOT_DUE

@@ -9,7 +9,7 @@ from eth_abi.abi import decode
 from eth_utils.crypto import keccak
 
 from tallystick.core.subscription import DeclineReason
-from tests.contracts.hostile import UNREADABLE, Trick, play
+from tests.contracts.hostile import play
 from tests.contracts.stage import (
     FIRST_DUE,
     PRICE,
@@ -21,6 +21,7 @@ from tests.contracts.stage import (
     Stage,
     reverts,
 )
+from tests.tricks import UNREADABLE, Trick
 
 PAID = DeclineReason.NONE
 REFUSED = DeclineReason.TOKEN_REFUSED

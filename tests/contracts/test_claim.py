@@ -8,7 +8,7 @@ import pytest
 from eth_abi.abi import decode
 
 from tallystick.core.subscription import DeclineReason
-from tests.contracts.hostile import DENIALS, UNMOVED, UNREADABLE, Trick, play, play_to
+from tests.contracts.hostile import DENIALS, UNMOVED, play, play_to
 from tests.contracts.stage import (
     FIRST_DUE,
     FUNDS,
@@ -21,6 +21,7 @@ from tests.contracts.stage import (
     reverts,
     utc,
 )
+from tests.tricks import UNREADABLE, Trick
 
 PAID, REFUSED = DeclineReason.NONE, DeclineReason.TOKEN_REFUSED
 

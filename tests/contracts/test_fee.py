@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tallystick.core.period import Unit
 from tallystick.core.subscription import DeclineReason
-from tests.contracts.hostile import UNMOVED, Trick, play_to
+from tests.contracts.hostile import UNMOVED, play_to
 from tests.contracts.stage import FIRST_DUE, FUNDS, PRICE, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, reverts
+from tests.tricks import Trick
 
 BPS = 250
 FEE = 249_750

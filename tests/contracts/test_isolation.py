@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tallystick.core.subscription import DeclineReason
-from tests.contracts.hostile import UNREADABLE, Trick, play
+from tests.contracts.hostile import play
 from tests.contracts.stage import FIRST_DUE, PRICE, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, reverts
+from tests.tricks import UNREADABLE, Trick
 
 PAID = DeclineReason.NONE
 

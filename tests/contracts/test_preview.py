@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tallystick.core.subscription import DeclineReason
-from tests.contracts.hostile import UNREADABLE, Trick, play
+from tests.contracts.hostile import play
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -19,6 +19,7 @@ from tests.contracts.stage import (
     Stage,
     utc,
 )
+from tests.tricks import UNREADABLE, Trick
 
 PAID = DeclineReason.NONE
 SECOND_DUE = utc(2027, 3, 31, 12)

@@ -6,7 +6,7 @@ import pytest
 
 from tallystick.core.period import Unit
 from tallystick.core.subscription import Status
-from tests.contracts.hostile import REFUSALS, UNMOVED, Trick, play
+from tests.contracts.hostile import REFUSALS, UNMOVED, play
 from tests.contracts.stage import (
     FIRST_DUE,
     FUNDS,
@@ -19,6 +19,7 @@ from tests.contracts.stage import (
     reverts,
     utc,
 )
+from tests.tricks import Trick
 
 UNKNOWN_TERMS = b"\x01" * 32
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.hostile import Trick, play
+from tests.contracts.hostile import play
 from tests.contracts.signing import NO_PERMIT, Permit, signed_permit
 from tests.contracts.stage import PRICE, UNLIMITED, Account, Contract, Stage, reverts
+from tests.tricks import Trick
 
 
 @pytest.fixture

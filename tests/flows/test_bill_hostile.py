@@ -1,6 +1,6 @@
 """Billing among hostile tokens: the good rows are paid once, each hostile one costs its own decline and nothing else.
 
-Every plan here pays the same merchant; a biller whose merchant names tokens and plans never meets most of this.
+Every plan here is the same merchant's, who sells in tokens of all kinds.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.business import UNLIMITED, Business
 from tests.chain.mocks import created
 from tests.databases import NewDatabase
 from tests.flows.test_bill import DAY, MONTH_AND_MORE, RETRIES, Desk
+from tests.tricks import UNREADABLE, Trick
 
 TRANSFER_FROM, BALANCE_OF, ALLOWANCE = (
     "transferFrom(address,address,uint256)",
@@ -36,24 +36,7 @@ ROUND_S = 60
 """Far more than a round takes here, far less than one that starves."""
 
 
-class Trick(IntEnum):
-    """How a function of HostileToken misbehaves, as its contract numbers it."""
-
-    NONE = 0
-    RETURN_FALSE = 1
-    RETURN_TRUE = 2
-    RETURN_TWO = 3
-    RETURN_ONE_BYTE = 4
-    RETURN_NOTHING = 5
-    REFUSE = 6
-    REVERT_BOMB = 7
-    RETURN_BOMB = 8
-    BURN_GAS = 9
-
-
 TRICKS = list(Trick)[1:]
-UNREADABLE = [Trick.RETURN_ONE_BYTE, Trick.RETURN_NOTHING, Trick.REFUSE, Trick.REVERT_BOMB, Trick.BURN_GAS]
-"""What a balance cannot be read from; the other tricks give one that stays the same."""
 
 
 def call(signature: str, *values: object) -> bytes:

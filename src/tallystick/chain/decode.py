@@ -264,6 +264,11 @@ def event_names() -> dict[str, str]:
     }
 
 
+def topic_of(name: str) -> str:
+    """The first topic of the logs of an event."""
+    return next(topic for topic, known in event_names().items() if known == name)
+
+
 def decode_event(name: str, topics: bytes, data: bytes) -> Event:
     """The event of a log: `topics` are its indexed values, `data` the others, each 32 bytes.
 

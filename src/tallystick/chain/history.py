@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eth_utils.abi import event_abi_to_log_topic
-
+from tallystick.chain.decode import topic_of
 from tallystick.chain.logs import LogReader, Topic
 from tallystick.chain.rpc import Rpc
-from tallystick.contracts import load_artefact
 from tallystick.core.events import Claimable, Event, Recorded, Subscribed
 
 OF_A_SUBSCRIPTION = (
@@ -33,19 +31,19 @@ class HistoryReader:
     def of_subscription(self, subscription_id: int) -> list[Recorded]:
         """Everything that happened to a subscription, oldest first."""
         number = "0x" + subscription_id.to_bytes(32, "big").hex()
-        found = self._read([[_topic(name) for name in OF_A_SUBSCRIPTION], number])
+        found = self._read([[topic_of(name) for name in OF_A_SUBSCRIPTION], number])
         return [recorded for recorded in found if _subscription_of(recorded.event) == subscription_id]
 
     def subscriptions_of(self, payer: str) -> list[int]:
         """The numbers of all subscriptions that an account ever opened, oldest first."""
-        events = [recorded.event for recorded in self._read([_topic("Subscribed"), None, _word(payer)])]
+        events = [recorded.event for recorded in self._read([topic_of("Subscribed"), None, _word(payer)])]
         return [event.subscription_id for event in events if isinstance(event, Subscribed) and event.payer == payer]
 
     def claimables(self, account: str | None = None) -> list[Claimable]:
         """What the contract ever took into its keeping, for all accounts or one; whether it was claimed is not said."""
         events = [
             recorded.event
-            for recorded in self._read([_topic("Claimable"), None if account is None else _word(account)])
+            for recorded in self._read([topic_of("Claimable"), None if account is None else _word(account)])
         ]
         return [event for event in events if isinstance(event, Claimable) and account in {None, event.account}]
 
@@ -62,13 +60,6 @@ class HistoryReader:
 def _subscription_of(event: Event) -> int | None:
     number: int | None = getattr(event, "subscription_id", None)
     return number
-
-
-def _topic(name: str) -> str:
-    (item,) = (
-        entry for entry in load_artefact("Subscriptions").abi if entry["type"] == "event" and entry["name"] == name
-    )
-    return "0x" + event_abi_to_log_topic(item).hex()  # type: ignore[arg-type]  # the ABI is plain JSON
 
 
 def _word(address: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from tallystick.cli.output import Record, Time, shown
 from tallystick.cli.progress import say
 from tallystick.config import Config
 from tallystick.errors import ForeignPlan
+
+if TYPE_CHECKING:
+    from tallystick.flows.bill import BillReport
 
 POLL_S = 15.0
 SHOWN_PLANS = 3
@@ -40,7 +44,7 @@ def bill(config: Config, once: bool) -> Record:
     from tallystick.chain.sender import Sender
     from tallystick.chain.signer import configured_signer
     from tallystick.chain.subscriptions import Subscriptions
-    from tallystick.flows.bill import BillReport, bill_once, bill_role
+    from tallystick.flows.bill import bill_once, bill_role
     from tallystick.flows.follow import repeat
     from tallystick.flows.lead import leading
     from tallystick.flows.mirror import open_mirror
@@ -80,6 +84,10 @@ def bill(config: Config, once: bool) -> Record:
         if not once:
             repeat(step, poll_s=POLL_S, say=say)
         report = round_of_billing()
+    return _record(report)
+
+
+def _record(report: BillReport) -> Record:
     return Record(
         {
             "due": report.due,
