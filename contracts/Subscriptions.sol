@@ -3,11 +3,11 @@ pragma solidity ^0.8.28;
 
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SubscriptionsState} from "./SubscriptionsState.sol";
-import {ISubscriptionsCore} from "./interfaces/ISubscriptions.sol";
+import {ISubscriptionsCore, ISubscriptionsFrames} from "./interfaces/ISubscriptions.sol";
 import {Calendar} from "./libraries/Calendar.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
 import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
-import {RegisterSlot, RegisterSlots} from "./libraries/RegisterSlot.sol";
+import {RegisterSlot} from "./libraries/RegisterSlot.sol";
 import {Step} from "./libraries/Schedule.sol";
 import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.sol";
 import {TokenCall} from "./libraries/TokenCall.sol";
@@ -79,24 +79,18 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         private
         returns (uint256 subscriptionId)
     {
-        if (payer == words.payee()) revert PayerIsPayee(payer);
-        uint256 registerId = words.registerId();
-        RegisterSlot register = _registers[registerId];
-        if (register.hasArchived() && _archived[planId]) revert PlanIsArchived(planId);
-        uint256 number = register.opened() + 1;
-        if (number == RegisterSlots.PER_REGISTER) revert RegisterFull(registerId);
-        subscriptionId = registerId * RegisterSlots.PER_REGISTER + number;
-
+        RegisterSlot register;
+        (subscriptionId, register) = _nextSubscription(payer, planId, words);
         if (!words.isPlain()) return _openWithTerms(subscriptionId, payer, planId, words, seats, register);
         uint256 amount = _rate(words, seats);
         uint256 anchorDay = Calendar.dayOfMonth(block.timestamp);
         uint256 nextDue = words.step().later(block.timestamp, 1, anchorDay);
         // Plans are counted in 32 bits, and a period of at most 100 years from now ends before 2^39.
         _subscriptions[subscriptionId] = SubscriptionSlots.open(payer, planId, nextDue, 1, anchorDay);
-        _registers[registerId] = register.withSubscription().withCharges(1, amount);
+        _registers[words.registerId()] = register.withSubscription().withCharges(1, amount);
         emit Subscribed(subscriptionId, payer, planId, block.timestamp);
         emit Charged(subscriptionId, 1, block.timestamp, nextDue, amount);
-        _move(words.token(), payer, words.payee(), amount);
+        _move(words.token(), payer, words.payee(), amount, false);
     }
 
     /// @dev Of plans with seats, a trial or a fee.
@@ -109,14 +103,24 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         RegisterSlot register
     ) private returns (uint256) {
         if (payer == words.feeReceiver()) revert PayerIsPayee(payer);
-        uint256 amount = _rate(words, seats);
+        if (words.quoter() != address(0)) revert MaximumMissing(planId);
+        uint256 rate = _rate(words, seats);
         uint256 firstDue = block.timestamp + _takeTrial(payer, words);
-        uint256 anchorDay = Calendar.dayOfMonth(firstDue);
         bool charged = firstDue == block.timestamp;
-        uint256 nextDue = charged ? words.step().later(firstDue, 1, anchorDay) : firstDue;
-        SubscriptionSlot slot = SubscriptionSlots.open(payer, planId, nextDue, charged ? 1 : 0, anchorDay);
-        if (seats != 0 || words.minCharges() != 0) slot = slot.withExtras();
-        if (seats != 0) _extras[subscriptionId] = ExtrasSlots.pack(seats, 0, 0);
+        uint256 amount;
+        uint256 history;
+        SubscriptionSlot slot;
+        if (charged) {
+            uint256 nextDue;
+            uint256 anchorDay;
+            (nextDue, anchorDay, amount) = _firstPeriod(words, rate);
+            slot = SubscriptionSlots.open(payer, planId, nextDue, 1, anchorDay);
+            if (amount != rate) history = ExtrasSlots.extend(0, 0, rate, amount);
+        } else {
+            slot = SubscriptionSlots.open(payer, planId, firstDue, 0, Calendar.dayOfMonth(firstDue));
+        }
+        if (seats | history | words.minCharges() != 0) slot = slot.withExtras();
+        if (seats | history != 0) _extras[subscriptionId] = ExtrasSlots.pack(seats, 0, history);
         _subscriptions[subscriptionId] = slot;
         register = register.withSubscription();
         _registers[words.registerId()] = charged ? register.withCharges(1, amount) : register;
@@ -124,8 +128,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         emit Subscribed(subscriptionId, payer, planId, firstDue);
         if (seats != 0) emit SeatsSet(subscriptionId, seats);
         if (charged) {
-            emit Charged(subscriptionId, 1, block.timestamp, nextDue, amount);
-            _collect(words, payer, amount);
+            emit Charged(subscriptionId, 1, block.timestamp, slot.nextDue(), amount);
+            _collect(words, payer, amount, false);
         }
         return subscriptionId;
     }
@@ -265,7 +269,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
                 DeclineReason reason = _whyNot(words.token(), slot.payer(), words.price());
                 bool kept = reason == DeclineReason.None
                     && _keep(id, words.token(), slot.payer(), words.payee(), words.price());
-                if (!kept && reason == DeclineReason.None) reason = DeclineReason.TokenRefused;
+                if (!kept && reason == DeclineReason.None) reason = _refusal(words.token(), slot.payer());
                 if (reason != DeclineReason.None) {
                     _subscriptions[id] = slot;
                     return reason;
@@ -286,6 +290,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         Others memory others
     ) private returns (DeclineReason reason) {
         ExtrasSlot extras = _extrasOf(id, slot);
+        if (_isSpecial(slot, words, extras)) return _trySpecialRow(id, others);
         uint256 rate = words.rate(extras.seats());
         uint256 creditUsed = extras.credit() < rate ? extras.credit() : rate;
         uint256 amount = rate - creditUsed;
@@ -306,6 +311,26 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         emit Charged(id, chargeNumber, periodStart, periodEnd, amount);
     }
 
+    /// @dev In a frame of its own, which undoes what a token did before it refused.
+    function _trySpecialRow(uint256 id, Others memory others) private returns (DeclineReason reason) {
+        uint256 amount;
+        uint256 received;
+        try ISubscriptionsFrames(address(this)).chargeSpecialRow(id) returns (
+            DeclineReason reason_, uint256 amount_, uint256 received_
+        ) {
+            (reason, amount, received) = (reason_, amount_, received_);
+        } catch (bytes memory failure) {
+            bytes4 kind = bytes4(failure);
+            if (kind == AccountBlocked.selector) return DeclineReason.Blocked;
+            if (kind == TokenRefused.selector || kind == AmountMismatch.selector) return DeclineReason.TokenRefused;
+            _bubble(failure);
+        }
+        if (reason != DeclineReason.None) return reason;
+        ++others.paid;
+        others.sum += amount;
+        others.received += received;
+    }
+
     /// @dev The payee's part and the fee of one charge: both or none.
     function _take(uint256 id, address payer, PlanWords memory words, uint256 amount, Others memory others)
         private
@@ -320,7 +345,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         } else {
             if (fee == 0) reason = _whyNot(token, payer, amount);
             if (reason != DeclineReason.None) return reason;
-            if (!_keep(id, token, payer, words.payee(), amount - fee)) return DeclineReason.TokenRefused;
+            if (!_keep(id, token, payer, words.payee(), amount - fee)) return _refusal(token, payer);
         }
         if (fee != 0) _takeFee(id, payer, words, fee);
     }
@@ -345,6 +370,11 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         _claimable[to][token] += amount;
         emit Claimable(to, token, id, amount);
         return true;
+    }
+
+    /// @dev Why the token refused, although the payer has allowance and balance.
+    function _refusal(address token, address payer) private view returns (DeclineReason) {
+        return TokenCall.isBlocked(token, payer) ? DeclineReason.Blocked : DeclineReason.TokenRefused;
     }
 
     function _decline(bytes memory reasons, uint256 row, uint256 id, SubscriptionSlot slot, DeclineReason reason)
@@ -376,7 +406,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
             uint256 next = change.charged == 0 ? ExtrasSlots.NO_CHARGE : toPay;
             history = ExtrasSlots.extend(history, charges, change.oldRate, next);
         }
-        _extras[subscriptionId] = ExtrasSlots.pack(seats, change.credit, history);
+        // Where a change was scheduled, this one takes its place.
+        _extras[subscriptionId] = extras.with(seats, change.credit, history).withScheduled(false);
         if (change.charged != 0) {
             ++charges;
             _registers[registerId] = register.withCharges(1, toPay);
@@ -389,7 +420,9 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
             emit Charged(subscriptionId, charges, block.timestamp, change.nextDue, toPay);
         }
         emit PlanChanged(subscriptionId, planId, seats, change.credit);
-        if (toPay != 0) _collect(words, slot.payer(), toPay);
+        if (toPay == 0) return;
+        _spend(subscriptionId, extras, toPay);
+        _collect(words, slot.payer(), toPay, extras.isByPermit2());
     }
 
     // ----------------------------------------------------------------- cancel
@@ -398,6 +431,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     function cancel(uint256 subscriptionId) external nonReentrant {
         SubscriptionSlot slot = _cancellable(subscriptionId);
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
+        if (msg.sender != slot.payer()) _requireNothingUnused(subscriptionId, slot);
         _end(subscriptionId, slot);
     }
 
@@ -420,26 +454,19 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         }
     }
 
+    /// @dev What the plan promises to refund is refunded with the cancellation.
+    function _requireNothingUnused(uint256 subscriptionId, SubscriptionSlot slot) private view {
+        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        if (!words.refundsUnused()) return;
+        uint256 unused = _unusedOf(subscriptionId, slot, _extrasOf(subscriptionId, slot), words);
+        if (unused != 0) revert UnusedNotRefunded(0, unused);
+    }
+
     // ------------------------------------------------------------------ parts
 
     /// @dev Everything else: the extension's code on this contract's storage.
     fallback() external {
-        address extension = _EXTENSION;
-        assembly ("memory-safe") {
-            let data := mload(0x40)
-            calldatacopy(data, 0, calldatasize())
-            let ok := delegatecall(gas(), extension, data, calldatasize(), 0, 0)
-            returndatacopy(data, 0, returndatasize())
-            if iszero(ok) { revert(data, returndatasize()) }
-            return(data, returndatasize())
-        }
-    }
-
-    /// @dev Of an account that is to receive `amount`. Where the token does not say, nothing can be shown to arrive.
-    function _balance(address token, address account, uint256 amount) private view returns (uint256 balance) {
-        bool ok;
-        (ok, balance) = TokenCall.tryBalanceOf(token, account, TokenCall.reserved());
-        if (!ok) revert AmountMismatch(0, amount);
+        _delegate(_EXTENSION);
     }
 
     function _truncate(bytes memory reasons, uint256 length) private pure {

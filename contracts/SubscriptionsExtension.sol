@@ -20,10 +20,27 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     bytes32 private constant REVOCATION_TYPEHASH = keccak256("Revocation(address payer,uint256 salt)");
     bytes32 private constant CANCELLATION_TYPEHASH =
         keccak256("Cancellation(address payer,uint256 subscriptionId,uint256 validBefore)");
+    bytes32 private constant PAYER_CHANGE_TYPEHASH = keccak256(
+        "PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,uint256 salt,uint256 validBefore)"
+    );
+    bytes32 private constant FALLBACK_TYPEHASH = keccak256(
+        "Fallback(uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 salt,uint256 validBefore)"
+    );
     uint256 private constant MAX_PERIOD = 100 * 366 days;
     uint256 private constant MAX_FEE_BPS = 9_999;
     /// @dev Half of the numbers stay for the charges of periods, or a biller's key could end subscriptions for ever.
     uint256 private constant MAX_USAGE_CHARGES = SubscriptionSlots.MAX_CHARGES / 2;
+
+    address private immutable _CONSENT;
+
+    constructor(address consent) {
+        if (consent.code.length == 0) revert NotAContract(consent);
+        _CONSENT = consent;
+    }
+
+    fallback() external {
+        _delegate(_CONSENT);
+    }
 
     // ------------------------------------------------------------------ plans
 
@@ -46,6 +63,11 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         bool isCounted = terms.minCharges != 0 || terms.maxCharges != 0;
         if (terms.usageCap != 0 && (isCounted || terms.usagePrice == 0)) revert TermsContradict();
         if (terms.usageCap == 0 && (terms.usagePrice != 0 || terms.biller != address(0))) revert TermsContradict();
+
+        if (terms.alignTo > block.timestamp) revert AlignedToFuture(terms.alignTo, block.timestamp);
+        if (terms.quoter != address(0) && terms.quoter.code.length == 0) revert NotAContract(terms.quoter);
+        // What is left of a period with a quoted price has no exact value.
+        if (terms.quoter != address(0) && terms.refundsUnused) revert TermsContradict();
 
         uint256 registerId = _registerOf(terms.payee, terms.token);
         planId = ++_counters.plans;
@@ -119,7 +141,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
             if (slot.payer() == msg.sender && slot.status() != Status.Cancelled) _end(subscriptionIds[i], slot);
         }
         for (uint256 i = 0; i < salts.length; ++i) {
-            if (isSaltUsed(msg.sender, salts[i])) continue;
+            if (_isSaltUsed(msg.sender, salts[i])) continue;
             _useSalt(msg.sender, salts[i]);
             emit MandateRevoked(msg.sender, salts[i]);
         }
@@ -144,6 +166,162 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         _subscriptions[subscriptionId] =
             slot.withShiftedDue(due, Calendar.dayOfMonth(due)).withStatus(Status.Active);
         emit Resumed(subscriptionId, due);
+    }
+
+    // ----------------------------------------------------------------- change
+
+    /// @inheritdoc ISubscriptionsExtension
+    function scheduleChange(uint256 subscriptionId, uint256 planId, bytes32 expectedTerms, uint256 seats)
+        external
+        nonReentrant
+    {
+        SubscriptionSlot slot = _ofCaller(subscriptionId);
+        _requireInPeriod(subscriptionId, slot);
+        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
+        PlanWords memory words = _agreedPlan(planId, expectedTerms);
+        if (planId == slot.planId() && seats == extras.seats()) {
+            if (!extras.isScheduled()) revert NothingToChange(subscriptionId);
+            _extras[subscriptionId] = extras.withScheduled(false);
+            emit ChangeScheduled(subscriptionId, planId, seats);
+            return;
+        }
+        PlanWords memory old = PlanWordsOf.load(slot.planId());
+        _requireChangeable(subscriptionId, slot, old, planId, words, _registers[words.registerId()]);
+        _rate(words, seats);
+        bool hasMaximum = extras.isLimited() && _limits[subscriptionId].maxPerPeriod() != 0;
+        if (words.quoter() != address(0) && !hasMaximum) revert MaximumMissing(planId);
+        _schedule(subscriptionId, slot, extras, planId, seats);
+    }
+
+    /// @inheritdoc ISubscriptionsExtension
+    function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external nonReentrant {
+        PlanWords memory words = _existingPlan(planId);
+        if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
+        for (uint256 i = 0; i < subscriptionIds.length; ++i) {
+            uint256 id = subscriptionIds[i];
+            SubscriptionSlot slot = _existingSubscription(id);
+            if (slot.status() == Status.Cancelled) revert NotActive(id, Status.Cancelled);
+            ExtrasSlot extras = _extrasOf(id, slot);
+            // What the payer has scheduled stays.
+            if (extras.isScheduled()) revert NothingToChange(id);
+            if (!words.isCheaperThan(PlanWordsOf.load(slot.planId()))) revert TermsWorse(planId);
+            if (words.feeReceiver() == slot.payer()) revert PayerIsPayee(slot.payer());
+            _schedule(id, slot, extras, planId, extras.seats());
+        }
+    }
+
+    function _schedule(uint256 id, SubscriptionSlot slot, ExtrasSlot extras, uint256 planId, uint256 seats) private {
+        _subscriptions[id] = slot.withExtras();
+        _extras[id] = extras.withScheduled(true);
+        _scheduled[id] = _packScheduled(planId, seats);
+        emit ChangeScheduled(id, planId, seats);
+    }
+
+    /// @inheritdoc ISubscriptionsExtension
+    function changePayer(
+        uint256 subscriptionId,
+        address newPayer,
+        uint256 salt,
+        uint256 validBefore,
+        bytes calldata payerSignature,
+        bytes calldata newPayerSignature
+    ) external nonReentrant {
+        if (block.timestamp >= validBefore) revert SignatureExpired(validBefore, block.timestamp);
+        SubscriptionSlot slot = _existingSubscription(subscriptionId);
+        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
+        address payer = slot.payer();
+        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        if (newPayer == address(0)) revert ZeroAddress();
+        if (newPayer == payer) revert NothingToChange(subscriptionId);
+        if (newPayer == words.payee() || newPayer == words.feeReceiver()) revert PayerIsPayee(newPayer);
+        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
+        bytes32 digest = _payerChangeDigest(subscriptionId, slot, extras.seats(), newPayer, salt, validBefore);
+        if (msg.sender != payer) _requireSignature(payer, digest, payerSignature);
+        if (msg.sender != newPayer) _requireSignature(newPayer, digest, newPayerSignature);
+        _useSalt(payer, salt);
+
+        _subscriptions[subscriptionId] = slot.withPayer(newPayer);
+        if (words.trial() != 0) _trialUsed[_familyOf(words)][newPayer] = true;
+        // The new payer agreed to the present plan alone.
+        if (extras.isScheduled()) {
+            extras = extras.withScheduled(false);
+            _extras[subscriptionId] = extras;
+            emit ChangeScheduled(subscriptionId, slot.planId(), extras.seats());
+        }
+        if (extras.hasFallback()) _dropFallback(subscriptionId, extras);
+        emit PayerChanged(subscriptionId, payer, newPayer);
+    }
+
+    function _payerChangeDigest(
+        uint256 subscriptionId,
+        SubscriptionSlot slot,
+        uint256 seats,
+        address newPayer,
+        uint256 salt,
+        uint256 validBefore
+    ) private view returns (bytes32) {
+        return _hashTypedDataV4(
+            keccak256(
+                abi.encode(
+                    PAYER_CHANGE_TYPEHASH,
+                    subscriptionId,
+                    slot.payer(),
+                    newPayer,
+                    PlanWordsOf.hashOf(slot.planId()),
+                    seats,
+                    salt,
+                    validBefore
+                )
+            )
+        );
+    }
+
+    // --------------------------------------------------------------- fallback
+
+    /// @inheritdoc ISubscriptionsExtension
+    function setFallback(
+        uint256 subscriptionId,
+        address wallet,
+        uint256 salt,
+        uint256 validBefore,
+        bytes calldata signature
+    ) external nonReentrant {
+        if (block.timestamp >= validBefore) revert SignatureExpired(validBefore, block.timestamp);
+        SubscriptionSlot slot = _ofCaller(subscriptionId);
+        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
+        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        if (wallet == address(0)) revert ZeroAddress();
+        if (wallet == words.payee() || wallet == words.feeReceiver()) revert PayerIsPayee(wallet);
+        bytes32 digest = _hashTypedDataV4(
+            keccak256(
+                abi.encode(
+                    FALLBACK_TYPEHASH,
+                    subscriptionId,
+                    msg.sender,
+                    wallet,
+                    PlanWordsOf.hashOf(slot.planId()),
+                    salt,
+                    validBefore
+                )
+            )
+        );
+        _requireSignature(wallet, digest, signature);
+        _useSalt(wallet, salt);
+        _subscriptions[subscriptionId] = slot.withExtras();
+        _extras[subscriptionId] = _extrasOf(subscriptionId, slot).withFallback(true);
+        _fallbacks[subscriptionId] = wallet;
+        emit FallbackSet(subscriptionId, wallet);
+    }
+
+    /// @inheritdoc ISubscriptionsExtension
+    function dropFallback(uint256 subscriptionId) external nonReentrant {
+        SubscriptionSlot slot = _existingSubscription(subscriptionId);
+        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
+        if (!extras.hasFallback()) revert NothingToChange(subscriptionId);
+        if (msg.sender != slot.payer() && msg.sender != _fallbacks[subscriptionId]) {
+            revert NotAuthorized(msg.sender);
+        }
+        _dropFallback(subscriptionId, extras);
     }
 
     // ------------------------------------------------------------------ usage
@@ -173,7 +351,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         uint256 history =
             ExtrasSlots.extend(extras.history(), charges, words.rate(extras.seats()), amount);
-        _extras[subscriptionId] = ExtrasSlots.pack(extras.seats(), extras.credit(), history);
+        _extras[subscriptionId] = extras.with(extras.seats(), extras.credit(), history);
         _usage[subscriptionId] = words.usageCap() - left + amount | chargeNumber << 96;
         _subscriptions[subscriptionId] = slot.withExtras().withCharges(chargeNumber);
         uint256 registerId = words.registerId();
@@ -182,7 +360,8 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         uint256 due = slot.nextDue();
         emit UsageCharged(subscriptionId, chargeNumber, quantity, usageHash);
         emit Charged(subscriptionId, chargeNumber, words.step().earlier(due, slot.anchorDay()), due, amount);
-        _collect(words, slot.payer(), amount);
+        _spend(subscriptionId, extras, amount);
+        _collect(words, slot.payer(), amount, extras.isByPermit2());
     }
 
     /// @dev Something was served that can still be charged: after the trial, and until the subscription has ended.
@@ -196,18 +375,6 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         uint256 grace = words.grace();
         bool isLate = grace != 0 && block.timestamp >= slot.nextDue() + grace;
         if (isLate || charges >= MAX_USAGE_CHARGES) revert UsageEnded(subscriptionId);
-    }
-
-    function _usageLeft(uint256 subscriptionId, PlanWords memory words, uint256 charges)
-        private
-        view
-        returns (uint256)
-    {
-        uint256 counted = _usage[subscriptionId];
-        uint256 cap = words.usageCap();
-        if (counted >> 96 != charges) return cap;
-        uint256 spent = uint96(counted);
-        return spent < cap ? cap - spent : 0; // another plan may have another cap
     }
 
     // ----------------------------------------------------------------- refund
@@ -231,9 +398,28 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         PlanWords memory words = PlanWordsOf.load(slot.planId());
-        uint256 cost = words.rate(extras.seats());
+        _requireHistory(subscriptionId, extras, history);
+        uint256 cost = _costOf(chargeNumber, history, words.rate(extras.seats()));
+        _refund(subscriptionId, slot, words, chargeNumber, amount, cost);
+    }
+
+    function _requireHistory(uint256 subscriptionId, ExtrasSlot extras, Segment[] calldata history) private pure {
         uint256 commitment;
-        // From the newest to the oldest a charge belongs to the last segment that covers it.
+        for (uint256 i = 0; i < history.length; ++i) {
+            commitment =
+                ExtrasSlots.extend(commitment, history[i].lastCharge, history[i].rate, history[i].next);
+        }
+        if (commitment != extras.history()) revert HistoryMismatch(subscriptionId);
+    }
+
+    /// @dev What was paid for a charge. From the newest to the oldest it belongs to the last segment that covers it; where
+    /// none does, it cost `rate`.
+    function _costOf(uint256 chargeNumber, Segment[] calldata history, uint256 rate)
+        private
+        pure
+        returns (uint256 cost)
+    {
+        cost = rate;
         for (uint256 i = history.length; i > 0; --i) {
             Segment calldata segment = history[i - 1];
             if (chargeNumber <= segment.lastCharge) {
@@ -242,12 +428,6 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
                 cost = segment.next;
             }
         }
-        for (uint256 i = 0; i < history.length; ++i) {
-            commitment =
-                ExtrasSlots.extend(commitment, history[i].lastCharge, history[i].rate, history[i].next);
-        }
-        if (commitment != extras.history()) revert HistoryMismatch(subscriptionId);
-        _refund(subscriptionId, slot, words, chargeNumber, amount, cost);
     }
 
     function _refund(
@@ -260,26 +440,61 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     ) private {
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
         if (amount == 0) revert ZeroAmount();
+        uint256 refundable = _refundable(subscriptionId, slot, chargeNumber, cost);
+        if (amount > refundable) revert RefundTooHigh(amount, refundable);
+        _countRefund(subscriptionId, words.registerId(), chargeNumber, amount);
+        _move(words.token(), words.payee(), slot.payer(), amount, false);
+    }
+
+    function _refundable(uint256 subscriptionId, SubscriptionSlot slot, uint256 chargeNumber, uint256 cost)
+        private
+        view
+        returns (uint256)
+    {
         if (chargeNumber == 0 || chargeNumber > slot.charges()) {
             revert UnknownCharge(subscriptionId, chargeNumber, slot.charges());
         }
-        uint256 refundable = cost - _refunded[subscriptionId][chargeNumber];
-        if (amount > refundable) revert RefundTooHigh(amount, refundable);
-
-        _refunded[subscriptionId][chargeNumber] += amount;
-        _countRefund(words.registerId(), amount);
-
-        emit Refunded(subscriptionId, chargeNumber, amount);
-        _move(words.token(), words.payee(), slot.payer(), amount);
+        return cost - _refunded[subscriptionId][chargeNumber];
     }
 
     /// @dev In the slot the count is the low 64 bits, the sum stands above: added as one number. 2^64 refunds cannot be
     /// paid for in gas, and that many of a 96-bit amount stay below 2^192.
-    function _countRefund(uint256 registerId, uint256 amount) private {
+    function _countRefund(uint256 subscriptionId, uint256 registerId, uint256 chargeNumber, uint256 amount) private {
+        _refunded[subscriptionId][chargeNumber] += amount;
+        emit Refunded(subscriptionId, chargeNumber, amount);
         Total storage total = _refundTotals[registerId];
         assembly ("memory-safe") {
             sstore(total.slot, add(sload(total.slot), or(1, shl(64, amount))))
         }
+    }
+
+    /// @inheritdoc ISubscriptionsExtension
+    function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
+        external
+        nonReentrant
+    {
+        SubscriptionSlot slot = _existingSubscription(subscriptionId);
+        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
+        if (words.quoter() != address(0)) revert PlanIsQuoted(slot.planId());
+        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
+        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
+        _requireHistory(subscriptionId, extras, history);
+        uint256 needed = _unusedOf(subscriptionId, slot, extras, words);
+        _end(subscriptionId, slot);
+        if (extras.credit() != 0) _extras[subscriptionId] = extras.with(extras.seats(), 0, extras.history());
+
+        uint256 sum;
+        for (uint256 i = 0; i < chargeNumbers.length && sum < needed; ++i) {
+            uint256 cost = _costOf(chargeNumbers[i], history, words.rate(extras.seats()));
+            uint256 amount = _refundable(subscriptionId, slot, chargeNumbers[i], cost);
+            if (amount > needed - sum) amount = needed - sum;
+            if (amount == 0) continue;
+            sum += amount;
+            _countRefund(subscriptionId, words.registerId(), chargeNumbers[i], amount);
+        }
+        if (sum < needed) revert UnusedNotRefunded(sum, needed);
+        if (sum != 0) _move(words.token(), words.payee(), slot.payer(), sum, false);
     }
 
     // ------------------------------------------------------------------ claim
@@ -291,117 +506,5 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         _claimable[account][token] = 0;
         emit Claimed(account, token, amount);
         if (!SafeERC20.trySafeTransfer(IERC20(token), account, amount)) revert TokenRefused(token);
-    }
-
-    // ------------------------------------------------------------------ views
-
-    /// @inheritdoc ISubscriptionsExtension
-    function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory) {
-        SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = _existingPlan(planId);
-        Change memory change =
-            _changeOf(subscriptionId, slot, extras, planId, words, seats, _registers[words.registerId()]);
-        return Quote(change.charged - change.creditUsed, change.credit, change.nextDue);
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function preview(uint256 subscriptionId) external view returns (Preview memory found) {
-        SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
-        found.reason = _standing(slot, words);
-        uint256 rate = words.rate(extras.seats());
-        found.creditUsed = extras.credit() < rate ? extras.credit() : rate;
-        found.amount = rate - found.creditUsed;
-        if (slot.status() != Status.Paused) {
-            (found.periodStart, found.periodEnd) = _periodOf(slot, words, words.step());
-        }
-        if (found.reason != DeclineReason.None || found.amount == 0) return found;
-        found.reason = _whyNot(words.token(), slot.payer(), found.amount);
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function usageLeft(uint256 subscriptionId) external view returns (uint256) {
-        SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        return _usageLeft(subscriptionId, PlanWordsOf.load(slot.planId()), slot.charges());
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function claimable(address account, address token) external view returns (uint256) {
-        return _claimable[account][token];
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function registerCount() external view returns (uint256) {
-        return _counters.registers;
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function planCount() external view returns (uint256) {
-        return _counters.plans;
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function plan(uint256 planId) external view returns (PlanTerms memory) {
-        return _existingPlan(planId).unpack();
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function termsHash(uint256 planId) external view returns (bytes32) {
-        _existingPlan(planId);
-        return PlanWordsOf.hashOf(planId);
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function isArchived(uint256 planId) external view returns (bool) {
-        return _archived[planId];
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function subscription(uint256 subscriptionId) external view returns (Subscription memory) {
-        SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        return Subscription({
-            payer: slot.payer(),
-            planId: slot.planId(),
-            nextDue: slot.nextDue(),
-            charges: slot.charges(),
-            status: slot.status(),
-            anchorDay: slot.anchorDay(),
-            seats: extras.seats(),
-            credit: extras.credit(),
-            history: extras.history()
-        });
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function isTrialUsed(uint256 planId, address payer) external view returns (bool) {
-        return _trialUsed[_familyOf(_existingPlan(planId))][payer];
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function mandateHash(Mandate calldata mandate) external view returns (bytes32) {
-        return _mandateDigest(mandate, _existingPlan(mandate.planId));
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function isSaltUsed(address payer, uint256 salt) public view returns (bool) {
-        return _usedSalts[payer][salt >> 8] & (1 << (salt & 0xff)) != 0;
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function refunded(uint256 subscriptionId, uint256 chargeNumber) external view returns (uint256) {
-        return _refunded[subscriptionId][chargeNumber];
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function controlTotals(address payee, address token) external view returns (ControlTotals memory totals) {
-        uint256 after_ = _registerAfter[payee][token];
-        if (after_ == 0) return totals;
-        RegisterSlot register = _registers[after_ - 1];
-        totals.subscriptions = register.opened();
-        totals.charges = Total(uint64(register.count()), uint192(register.sum()));
-        totals.refunds = _refundTotals[after_ - 1];
     }
 }

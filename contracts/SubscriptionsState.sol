@@ -9,7 +9,10 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ISubscriptionsTypes} from "./interfaces/ISubscriptionsTypes.sol";
 import {Calendar} from "./libraries/Calendar.sol";
+import {DiscountSlot} from "./libraries/DiscountSlot.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
+import {LimitsSlot} from "./libraries/LimitsSlot.sol";
+import {Permit2Call} from "./libraries/Permit2Call.sol";
 import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
 import {RegisterSlot, RegisterSlots} from "./libraries/RegisterSlot.sol";
 import {Step} from "./libraries/Schedule.sol";
@@ -55,6 +58,14 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     /// @dev What usage cost in a period, 96 bits, above the number of its last charge: a period's own charge, which
     /// nobody counts here, ends what was counted.
     mapping(uint256 subscriptionId => uint256) internal _usage;
+    /// @dev Of a change at the end of the paid period: plan 32 | seats 24.
+    mapping(uint256 subscriptionId => uint256) internal _scheduled;
+    mapping(uint256 subscriptionId => LimitsSlot) internal _limits;
+    mapping(uint256 subscriptionId => DiscountSlot) internal _discounts;
+    mapping(bytes32 couponHash => mapping(address payer => bool)) internal _couponUsed;
+    mapping(uint256 subscriptionId => address) internal _fallbacks;
+    /// @dev Zero: the payer.
+    mapping(uint256 subscriptionId => address) internal _beneficiaries;
 
     constructor() EIP712("Tallystick Subscriptions", "1") {}
 
@@ -87,8 +98,59 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         if (msg.sender != slot.payer()) revert NotAuthorized(msg.sender);
     }
 
+    /// @dev Whether charging it asks for more than a plan, seats and credit: {SubscriptionsConsent} does it, in a frame of
+    /// its own.
+    function _isSpecial(SubscriptionSlot slot, PlanWords memory words, ExtrasSlot extras)
+        internal
+        pure
+        returns (bool)
+    {
+        return extras.isSpecial() || words.quoter() != address(0)
+            || (words.alignTo() != 0 && (slot.charges() == 0 || slot.isShifted()));
+    }
+
     function _extrasOf(uint256 id, SubscriptionSlot slot) internal view returns (ExtrasSlot) {
         return slot.hasExtras() ? _extras[id] : ExtrasSlot.wrap(0);
+    }
+
+    /// @dev Hands the call to the next part, on this contract's storage, and ends with its answer.
+    function _delegate(address part) internal {
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            let ok := delegatecall(gas(), part, data, calldatasize(), 0, 0)
+            returndatacopy(data, 0, returndatasize())
+            if iszero(ok) { revert(data, returndatasize()) }
+            return(data, returndatasize())
+        }
+    }
+
+    function _packScheduled(uint256 planId, uint256 seats) internal pure returns (uint256) {
+        return planId | seats << 32;
+    }
+
+    function _unpackScheduled(uint256 scheduled) internal pure returns (uint256 planId, uint256 seats) {
+        return (uint32(scheduled), scheduled >> 32);
+    }
+
+    /// @dev The number of the next subscription of a plan's register, if the payer may have it.
+    function _nextSubscription(address payer, uint256 planId, PlanWords memory words)
+        internal
+        view
+        returns (uint256 subscriptionId, RegisterSlot register)
+    {
+        if (payer == words.payee()) revert PayerIsPayee(payer);
+        uint256 registerId = words.registerId();
+        register = _registers[registerId];
+        if (register.hasArchived() && _archived[planId]) revert PlanIsArchived(planId);
+        uint256 number = register.opened() + 1;
+        if (number == RegisterSlots.PER_REGISTER) revert RegisterFull(registerId);
+        subscriptionId = registerId * RegisterSlots.PER_REGISTER + number;
+    }
+
+    function _dropFallback(uint256 subscriptionId, ExtrasSlot extras) internal {
+        _extras[subscriptionId] = extras.withFallback(false);
+        emit FallbackSet(subscriptionId, address(0));
     }
 
     // ------------------------------------------------------------------- dues
@@ -184,8 +246,11 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         if (planId == slot.planId() && seats == extras.seats()) revert NothingToChange(subscriptionId);
         PlanWords memory old = PlanWordsOf.load(slot.planId());
         _requireChangeable(subscriptionId, slot, old, planId, words, register);
+        if (old.quoter() != address(0) || words.quoter() != address(0)) revert PlanIsQuoted(planId);
+        if (extras.isDiscounted()) revert DiscountRunning(subscriptionId);
 
         uint256 newRate = _rate(words, seats);
+        if (extras.isLimited()) _requireWithin(_limits[subscriptionId], newRate + words.usageCap());
         uint256 oldRate = old.rate(extras.seats());
         Step step = old.step();
         Step newStep = words.step();
@@ -199,16 +264,15 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
                 (uint256 left, uint256 whole) = _leftOf(slot, step);
                 uint256 oldValue = oldRate * left / whole;
                 bool unmeasured = slot.isShifted() && step.isCalendar();
-                if (Step.unwrap(step) == Step.unwrap(newStep) && !unmeasured) {
+                bool sameGrid = Step.unwrap(step) == Step.unwrap(newStep) && old.alignTo() == words.alignTo();
+                if (sameGrid && !unmeasured) {
                     uint256 newValue = newRate * left / whole;
                     if (newValue > oldValue) charged = newValue - oldValue;
                     else credit += oldValue - newValue;
                 } else {
                     credit += oldValue;
-                    charged = newRate;
                     change.restarts = true;
-                    change.anchorDay = Calendar.dayOfMonth(block.timestamp);
-                    change.nextDue = newStep.later(block.timestamp, 1, change.anchorDay);
+                    (change.nextDue, change.anchorDay, charged) = _firstPeriod(words, newRate);
                 }
             } // else nothing was paid yet: the trial goes on
             uint256 creditUsed = credit < charged ? credit : charged;
@@ -218,6 +282,26 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         }
     }
 
+    function _requireWithin(LimitsSlot limits, uint256 costPerPeriod) private pure {
+        uint256 maximum = limits.maxPerPeriod();
+        if (maximum != 0 && costPerPeriod > maximum) revert OverMandate(costPerPeriod, maximum);
+    }
+
+    /// @dev The period that begins now, and its price. On a grid that the plan has fixed, it is what is left of one.
+    function _firstPeriod(PlanWords memory words, uint256 rate)
+        internal
+        view
+        returns (uint256 end, uint256 anchorDay, uint256 price)
+    {
+        if (words.alignTo() == 0) {
+            anchorDay = Calendar.dayOfMonth(block.timestamp);
+            return (words.step().later(block.timestamp, 1, anchorDay), anchorDay, rate);
+        }
+        (end, price) = words.stubOf(block.timestamp, rate);
+        anchorDay = words.alignedDay();
+    }
+
+    /// @dev Whether the payer may move a subscription from the plan `old` to the plan `words`, now or later.
     function _requireChangeable(
         uint256 subscriptionId,
         SubscriptionSlot slot,
@@ -225,7 +309,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         uint256 planId,
         PlanWords memory words,
         RegisterSlot register
-    ) private view {
+    ) internal view {
         if (old.registerId() != words.registerId()) revert AnotherRegister(words.registerId(), old.registerId());
         if (!old.isPlain()) {
             if (old.maxCharges() != 0) revert FixedTerm(slot.planId(), old.maxCharges());
@@ -248,10 +332,28 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     /// @dev The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on
     /// the grid: it counts as the longest of its kind, so that a pause makes nothing worth more than was paid for it. A
     /// calendar one ends with a change, or an upgrade would be measured by another length than the downgrade before it.
-    function _leftOf(SubscriptionSlot slot, Step step) private view returns (uint256 left, uint256 whole) {
+    function _leftOf(SubscriptionSlot slot, Step step) internal view returns (uint256 left, uint256 whole) {
         uint256 due = slot.nextDue();
         left = due - block.timestamp;
         whole = slot.isShifted() ? step.longest() : due - step.earlier(due, slot.anchorDay());
+    }
+
+    /// @dev What the payer has paid for and not had yet: what is left of the period, rounded down, and the credit.
+    function _unusedOf(uint256 subscriptionId, SubscriptionSlot slot, ExtrasSlot extras, PlanWords memory words)
+        internal
+        view
+        returns (uint256)
+    {
+        if (slot.charges() == 0) return 0;
+        Step step = words.step();
+        uint256 left;
+        uint256 whole;
+        if (slot.status() == Status.Paused) (left, whole) = (slot.nextDue(), step.longest());
+        else if (slot.nextDue() > block.timestamp) (left, whole) = _leftOf(slot, step);
+        else return extras.credit();
+        uint256 paid = words.rate(extras.seats());
+        if (extras.isDiscounted()) paid -= _discounts[subscriptionId].last();
+        return paid * left / whole + extras.credit();
     }
 
     function _isTrialUsed(address payer, PlanWords memory words) internal view returns (bool) {
@@ -260,6 +362,18 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     function _familyOf(PlanWords memory words) internal pure returns (uint256) {
         return words.registerId() << 16 | words.family();
+    }
+
+    function _usageLeft(uint256 subscriptionId, PlanWords memory words, uint256 charges)
+        internal
+        view
+        returns (uint256)
+    {
+        uint256 counted = _usage[subscriptionId];
+        uint256 cap = words.usageCap();
+        if (counted >> 96 != charges) return cap;
+        uint256 spent = uint96(counted);
+        return spent < cap ? cap - spent : 0; // another plan may have another cap
     }
 
     // -------------------------------------------------------------- signatures
@@ -301,6 +415,10 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         return keccak256("second");
     }
 
+    function _isSaltUsed(address payer, uint256 salt) internal view returns (bool) {
+        return _usedSalts[payer][salt >> 8] & (1 << (salt & 0xff)) != 0;
+    }
+
     function _useSalt(address payer, uint256 salt) internal {
         uint256 bit = 1 << (salt & 0xff);
         uint256 used = _usedSalts[payer][salt >> 8];
@@ -309,6 +427,16 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     // ------------------------------------------------------------------ money
+
+    /// @dev Counts `amount` towards what the payer agreed to in all, if they limited it.
+    function _spend(uint256 subscriptionId, ExtrasSlot extras, uint256 amount) internal {
+        if (!extras.isLimited()) return;
+        LimitsSlot limits = _limits[subscriptionId];
+        if (limits.hasEnded(block.timestamp)) revert ConditionsEnded(subscriptionId, limits.endsAt());
+        if (!limits.hasTotal()) return;
+        if (amount > limits.left()) revert OverMandate(amount, limits.left());
+        _limits[subscriptionId] = limits.withSpent(amount);
+    }
 
     /// @dev What the payer lacks to pay `amount`, as far as the token tells.
     function _whyNot(address token, address payer, uint256 amount) internal view returns (DeclineReason) {
@@ -319,29 +447,47 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev Collects a charge from a payer: the payee's part and the fee, or reverts with what was missing.
-    function _collect(PlanWords memory words, address payer, uint256 amount) internal {
+    function _collect(PlanWords memory words, address payer, uint256 amount, bool byPermit2) internal {
         uint256 fee = words.isPlain() ? 0 : words.feeOf(amount);
-        _move(words.token(), payer, words.payee(), amount - fee);
-        if (fee != 0) _move(words.token(), payer, words.feeReceiver(), fee);
+        _move(words.token(), payer, words.payee(), amount - fee, byPermit2);
+        if (fee != 0) _move(words.token(), payer, words.feeReceiver(), fee, byPermit2);
     }
 
     /// @dev Moves money by allowance or reverts with what was missing.
-    function _move(address token, address from, address to, uint256 amount) internal {
+    function _move(address token, address from, address to, uint256 amount, bool byPermit2) internal {
         uint256 balanceBefore = _readableBalance(token, to);
-        if (!SafeERC20.trySafeTransferFrom(IERC20(token), from, to, amount)) {
-            (bool ok, uint256 found) = TokenCall.tryAllowance(token, from, address(this), gasleft());
-            if (ok && found < amount) revert AllowanceTooLow(found, amount);
-            (ok, found) = TokenCall.tryBalanceOf(token, from, gasleft());
-            if (ok && found < amount) revert BalanceTooLow(found, amount);
-            revert TokenRefused(token);
-        }
+        bool moved = byPermit2
+            ? Permit2Call.tryTransferFrom(token, from, to, amount)
+            : SafeERC20.trySafeTransferFrom(IERC20(token), from, to, amount);
+        if (!moved) _explain(token, from, amount, byPermit2);
         _requireReceived(balanceBefore, _readableBalance(token, to), amount);
+    }
+
+    function _explain(address token, address from, uint256 amount, bool byPermit2) private view {
+        address spender = byPermit2 ? Permit2Call.PERMIT2 : address(this);
+        (bool ok, uint256 found) = TokenCall.tryAllowance(token, from, spender, gasleft());
+        if (ok && found < amount) revert AllowanceTooLow(found, amount);
+        if (byPermit2) {
+            (ok, found) = Permit2Call.tryAllowance(token, from, address(this));
+            if (ok && found < amount) revert AllowanceTooLow(found, amount);
+        }
+        (ok, found) = TokenCall.tryBalanceOf(token, from, gasleft());
+        if (ok && found < amount) revert BalanceTooLow(found, amount);
+        revert TokenRefused(token);
     }
 
     function _readableBalance(address token, address account) internal view returns (uint256 balance) {
         bool ok;
         (ok, balance) = TokenCall.tryBalanceOf(token, account, gasleft());
         if (!ok) revert TokenRefused(token);
+    }
+
+    /// @dev Of an account that is to receive `amount`, with bounded gas. Where the token does not say, nothing can be shown
+    /// to arrive.
+    function _balance(address token, address account, uint256 amount) internal view returns (uint256 balance) {
+        bool ok;
+        (ok, balance) = TokenCall.tryBalanceOf(token, account, TokenCall.reserved());
+        if (!ok) revert AmountMismatch(0, amount);
     }
 
     function _requireReceived(uint256 balanceBefore, uint256 balanceAfter, uint256 expected) internal pure {

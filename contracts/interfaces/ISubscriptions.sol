@@ -56,7 +56,7 @@ interface ISubscriptionsCore is ISubscriptionsTypes {
 }
 
 /// @title ISubscriptionsExtension
-/// @notice Plans, changes, refunds, and everything that can be read.
+/// @notice Plans, changes of mind, refunds.
 interface ISubscriptionsExtension is ISubscriptionsTypes {
     /// @notice Creates a plan, by its payee.
     /// @return planId Plans are numbered from 1.
@@ -88,9 +88,6 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
     /// @notice Goes on where `pause` stopped: the next charge is due when what was left has passed. By its payer.
     function resume(uint256 subscriptionId) external;
 
-    /// @notice What `changePlan` would do now. Reverts as it would.
-    function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory);
-
     /// @notice Charges usage of the period being served, by the plan's payee or biller, within the plan's cap and
     /// price. Not paid with credit.
     /// @param chargeNumber The number that this charge is to have, one more than were made: sent twice, or after a period
@@ -105,12 +102,6 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
         uint256 quantity,
         bytes32 usageHash
     ) external;
-
-    /// @notice What usage may still cost in the period being served; 0 where the plan has none.
-    function usageLeft(uint256 subscriptionId) external view returns (uint256);
-
-    /// @notice What `charge` would do now, as far as allowance and balance tell.
-    function preview(uint256 subscriptionId) external view returns (Preview memory);
 
     /// @notice The payee gives back all or a part of one charge, from its own balance by allowance to this contract.
     /// Where plan or seats were changed, `refundChanged` is the one to call.
@@ -128,6 +119,98 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
 
     /// @notice Pays out what the contract keeps for an account that could not receive it. Anyone may send it.
     function claim(address account, address token) external;
+
+    /// @notice The payer changes plan, seats or both when the paid period ends; nothing moves before. The present plan
+    /// and seats take back what was scheduled.
+    /// @param expectedTerms `termsHash(planId)` as the payer saw it.
+    function scheduleChange(uint256 subscriptionId, uint256 planId, bytes32 expectedTerms, uint256 seats) external;
+
+    /// @notice The payee moves subscriptions to a plan of the same payee and token that differs by lower prices alone: no
+    /// price is higher and one is lower. It is scheduled, and so counts from the next charge on. Increases need the payer:
+    /// `scheduleChange`.
+    function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external;
+
+    /// @notice Another wallet pays from now on; both wallets sign, anyone sends it:
+    /// `PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,uint256 salt,
+    /// uint256 validBefore)`, with terms and seats of the present plan. Who sends it needs no signature. Refunds go to the
+    /// new one; a fallback wallet and what was scheduled are dropped.
+    /// @param salt Of the old payer: good for one change or mandate, ever.
+    function changePayer(
+        uint256 subscriptionId,
+        address newPayer,
+        uint256 salt,
+        uint256 validBefore,
+        bytes calldata payerSignature,
+        bytes calldata newPayerSignature
+    ) external;
+
+    /// @notice The payer names a wallet that pays where the payer's allowance or balance is too low, and which signs:
+    /// `Fallback(uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 salt,uint256 validBefore)`, with
+    /// terms of the present plan. It pays for periods alone, not for changes or usage.
+    /// @param salt Of the wallet: good for one consent, ever.
+    function setFallback(
+        uint256 subscriptionId,
+        address wallet,
+        uint256 salt,
+        uint256 validBefore,
+        bytes calldata signature
+    ) external;
+
+    /// @notice The wallet pays no more in the payer's place. By the payer or the wallet.
+    function dropFallback(uint256 subscriptionId) external;
+
+    /// @notice The payee ends a subscription now and refunds what is left of the paid period, credit included, out of
+    /// these charges, from the first named on, as much as each still allows.
+    /// @param history As for `refundChanged`; empty where there is none.
+    function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
+        external;
+}
+
+/// @title ISubscriptionsConsent
+/// @notice Consent with conditions, and coupons.
+interface ISubscriptionsConsent is ISubscriptionsTypes {
+    /// @notice As `subscribe`, with conditions and perhaps a coupon.
+    /// @param coupon With `periods` 0: none.
+    /// @param couponSignature Of the plan's payee.
+    function subscribeWithConditions(
+        uint256 planId,
+        bytes32 expectedTerms,
+        uint256 seats,
+        Conditions calldata conditions,
+        Coupon calldata coupon,
+        bytes calldata couponSignature
+    ) external returns (uint256 subscriptionId);
+
+    /// @notice As `submitMandate`, for one of the plans that the payer agreed to. The signature may also be one of a
+    /// wallet that does not exist yet (ERC-6492).
+    /// @param planId The plan that whoever submits it chooses.
+    /// @param coupon The one that the mandate names; with `periods` 0: none.
+    function submitMandateWithConditions(
+        MandateWithConditions calldata mandate,
+        uint256 planId,
+        bytes calldata signature,
+        Coupon calldata coupon,
+        bytes calldata couponSignature
+    ) external returns (uint256 subscriptionId);
+
+    /// @notice The payer states the conditions anew; `maxTotal` counts from now, and `startsAt` is not asked.
+    function setConditions(uint256 subscriptionId, Conditions calldata conditions) external;
+
+    /// @notice The payer redeems a coupon of the payee: the next charges of periods cost less.
+    function redeemCoupon(uint256 subscriptionId, Coupon calldata coupon, bytes calldata signature) external;
+}
+
+/// @title ISubscriptionsViews
+/// @notice Everything that can be read.
+interface ISubscriptionsViews is ISubscriptionsTypes {
+    /// @notice What `changePlan` would do now. Reverts as it would.
+    function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory);
+
+    /// @notice What usage may still cost in the period being served; 0 where the plan has none.
+    function usageLeft(uint256 subscriptionId) external view returns (uint256);
+
+    /// @notice What `charge` would do now, as far as allowance and balance tell.
+    function preview(uint256 subscriptionId) external view returns (Preview memory);
 
     /// @notice What the contract keeps for an account.
     function claimable(address account, address token) external view returns (uint256);
@@ -164,6 +247,49 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
 
     /// @notice Count and sum of everything a payee was charged for and gave back in a token.
     function controlTotals(address payee, address token) external view returns (ControlTotals memory);
+
+    /// @notice What is scheduled for the end of the paid period; (0, 0) where nothing is.
+    function scheduledChange(uint256 subscriptionId) external view returns (uint256 planId, uint256 seats);
+
+    /// @notice What the payer added to the plan's terms; `maxTotal` is what is left of it, and `startsAt` is 0.
+    function conditions(uint256 subscriptionId) external view returns (Conditions memory);
+
+    /// @notice Whom a subscription serves: the payer, where no one else was named.
+    function beneficiary(uint256 subscriptionId) external view returns (address);
+
+    /// @notice What a coupon takes off, for how many charges more.
+    function discount(uint256 subscriptionId)
+        external
+        view
+        returns (uint256 basisPointsOff, uint256 amountOff, uint256 periods);
+
+    /// @notice The wallet that pays where the payer cannot, or zero.
+    function fallbackWallet(uint256 subscriptionId) external view returns (address);
+
+    /// @notice The EIP-712 digest that the payee of a plan signs.
+    function couponHash(uint256 planId, Coupon calldata coupon) external view returns (bytes32);
+
+    /// @notice Whether a payer has redeemed a coupon.
+    function isCouponUsed(bytes32 hash, address payer) external view returns (bool);
+
+    /// @notice The EIP-712 digest that the payer signs, for a plan of the mandate.
+    function mandateWithConditionsHash(MandateWithConditions calldata mandate, uint256 planId)
+        external
+        view
+        returns (bytes32);
+}
+
+/// @title ISubscriptionsFrames
+/// @notice What the contract calls of itself, in frames whose effects can be undone. Nobody else can.
+interface ISubscriptionsFrames {
+    /// @notice Charges a row that needs more than a plan, seats and credit, and that is due. Reverts where the token
+    /// refuses.
+    /// @return reason Why it was not charged, or `None`.
+    /// @return amount What was paid.
+    /// @return received The part of it that the payee received.
+    function chargeSpecialRow(uint256 subscriptionId)
+        external
+        returns (ISubscriptionsTypes.DeclineReason reason, uint256 amount, uint256 received);
 }
 
 /// @title ISubscriptions
@@ -174,4 +300,9 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
 ///
 /// Not protected: a payer who grants more allowance than they wish to spend is protected by the mandate alone; a payee
 /// that spends what it received cannot be made to refund; a token that its issuer can freeze can be frozen.
-interface ISubscriptions is ISubscriptionsCore, ISubscriptionsExtension {}
+interface ISubscriptions is
+    ISubscriptionsCore,
+    ISubscriptionsExtension,
+    ISubscriptionsConsent,
+    ISubscriptionsViews
+{}

@@ -22,8 +22,11 @@ interface ISubscriptionsTypes {
     }
 
     /// @notice Why a row of a batch did not pay. `None`: it paid. `Ended`: cancelled at period end, all charges of the
-    /// plan were made, or the plan's grace has passed. `TokenRefused`: the payer has allowance and balance, yet the
-    /// token did not pay (paused, blocked, a fee on transfer, hostile).
+    /// plan were made, the plan's grace has passed, or the payer's own end has come. `TokenRefused`: the payer has
+    /// allowance and balance, yet the token did not pay (paused, a fee on transfer, hostile). `Blocked`: because it says
+    /// that the payer is blocked. `OverMandate`: more than the payer's maximum, per period or in all. `QuoteUnavailable`,
+    /// `QuoteStale`: the plan's quoter gave no price, or only an old one. `Slippage`: its price is above the payer's
+    /// maximum per period.
     enum DeclineReason {
         None,
         Unknown,
@@ -33,7 +36,12 @@ interface ISubscriptionsTypes {
         Allowance,
         Balance,
         TokenRefused,
-        Paused
+        Paused,
+        Blocked,
+        OverMandate,
+        QuoteUnavailable,
+        QuoteStale,
+        Slippage
     }
 
     /// @notice The immutable terms of a plan.
@@ -56,6 +64,13 @@ interface ISubscriptionsTypes {
     /// @param usageCap The most that usage may cost in a period, in units of the token. 0: no usage is charged.
     /// @param usagePrice The most that a million units of usage may cost, in units of the token.
     /// @param biller Who charges usage beside the payee. Zero: nobody.
+    /// @param alignTo A time, not in the future, on whose grid all periods lie: with 2026-01-01T00:00Z and months, each
+    /// begins on the first. The first period is what is left of one, at that part of the price, rounded up. 0: each
+    /// subscription has its own grid, from its first period.
+    /// @param quoter Says how much of the token `price` and `seatPrice` are, which are then in its units: an {IQuoter}.
+    /// Zero: they are units of the token.
+    /// @param refundsUnused Whether the payee can end a subscription at once only with a refund of what is left of the
+    /// paid period.
     struct PlanTerms {
         address payee;
         uint96 price;
@@ -74,6 +89,9 @@ interface ISubscriptionsTypes {
         uint96 usageCap;
         uint96 usagePrice;
         address biller;
+        uint32 alignTo;
+        address quoter;
+        bool refundsUnused;
     }
 
     /// @notice A payer's consent to a plan, signed as EIP-712 and submitted by anyone.
@@ -95,6 +113,62 @@ interface ISubscriptionsTypes {
         uint256 planId;
         uint256 seats;
         uint256 salt;
+        uint256 validBefore;
+    }
+
+    /// @notice What a payer adds to the terms of a plan. Zeros add nothing.
+    /// @param maxPerPeriod The most that a period may cost, its usage included, in units of the token. A plan whose price
+    /// is quoted needs one.
+    /// @param maxTotal The most that all charges together may cost from now on.
+    /// @param startsAt When the first period begins, where that is later than the plan would have it.
+    /// @param endsAt The first second at which nothing is charged any more.
+    /// @param beneficiary Whom the subscription serves. Zero: the payer.
+    /// @param byPermit2 Whether charges take the payer's money through Permit2 (its AllowanceTransfer).
+    struct Conditions {
+        uint96 maxPerPeriod;
+        uint96 maxTotal;
+        uint40 startsAt;
+        uint40 endsAt;
+        address beneficiary;
+        bool byPermit2;
+    }
+
+    /// @notice A payer's consent to one of some plans, with conditions, signed as EIP-712 and submitted by anyone:
+    /// `MandateWithConditions(address payer,address payee,address token,bytes32[] plans,uint256 seats,
+    /// uint256 trialSeconds,uint256 maxPerPeriod,uint256 minSecondsPerPeriod,uint256 maxTotal,uint256 startsAt,
+    /// uint256 endsAt,address beneficiary,bool byPermit2,bytes32 coupon,uint256 salt,uint256 validBefore)`,
+    /// where the contract fills in payee, token and trialSeconds from the plan that is chosen.
+    /// @param plans The `termsHash` of each plan that the payer agrees to; whoever submits the mandate chooses one.
+    /// @param minSecondsPerPeriod The shortest that a period of the chosen plan may be.
+    /// @param coupon `couponHash` of the coupon that comes with it, or zero.
+    struct MandateWithConditions {
+        address payer;
+        bytes32[] plans;
+        uint256 seats;
+        uint256 minSecondsPerPeriod;
+        Conditions conditions;
+        bytes32 coupon;
+        uint256 salt;
+        uint256 validBefore;
+    }
+
+    /// @notice A payee's promise of a discount, signed as EIP-712, good once for each payer:
+    /// `Coupon(address payee,address token,uint256 planId,uint256 basisPointsOff,uint256 amountOff,uint256 periods,
+    /// address payer,uint256 code,uint256 validBefore)`, with payee and token of the plan.
+    /// @param planId The plan that it is for. 0: every plan of the payee in the token.
+    /// @param basisPointsOff Hundredths of a percent of a period's price; rounded down.
+    /// @param amountOff Units of the token for each period, at most its price.
+    /// @param periods How many charges of periods it lowers.
+    /// @param payer Whom it is for. Zero: everybody.
+    /// @param code The payee's own numbering.
+    /// @param validBefore The first second at which it can no longer be redeemed.
+    struct Coupon {
+        uint32 planId;
+        uint16 basisPointsOff;
+        uint96 amountOff;
+        uint16 periods;
+        address payer;
+        uint256 code;
         uint256 validBefore;
     }
 
@@ -213,6 +287,35 @@ interface ISubscriptionsTypes {
     /// period ends with the one being served, or is a new one.
     /// @param credit What the next charges take less.
     event PlanChanged(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats, uint256 credit);
+    /// @notice The plan and the number of seats from the next period on. Where they are the present ones, nothing is
+    /// scheduled any more. The `PlanChanged` comes before the first `Charged` of that period.
+    event ChangeScheduled(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats);
+    /// @notice What the payer adds to the plan's terms, from now on.
+    event ConditionsSet(
+        uint256 indexed subscriptionId,
+        uint256 maxPerPeriod,
+        uint256 maxTotal,
+        uint256 endsAt,
+        address beneficiary,
+        bool byPermit2
+    );
+    /// @notice The next `periods` charges of periods cost less.
+    event CouponRedeemed(
+        uint256 indexed subscriptionId,
+        bytes32 indexed couponHash,
+        uint256 basisPointsOff,
+        uint256 amountOff,
+        uint256 periods
+    );
+    /// @notice What a coupon takes off a charge, told before its `Charged`.
+    event Discounted(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 amount);
+    /// @notice What `price`, in units of the plan's quoter, is in units of the token, told before its `Charged`.
+    event Quoted(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 price, uint256 amount);
+    /// @notice The wallet that pays where the payer cannot; zero: none.
+    event FallbackSet(uint256 indexed subscriptionId, address indexed wallet);
+    /// @notice Who paid in the payer's place, told before its `Charged`.
+    event PaidByFallback(uint256 indexed subscriptionId, uint256 chargeNumber, address wallet);
+    event PayerChanged(uint256 indexed subscriptionId, address indexed payer, address indexed newPayer);
     /// @param due The start of the next period to be charged, as `Subscription.nextDue`.
     event Declined(uint256 indexed subscriptionId, uint256 due, DeclineReason reason);
     /// @notice Ended, now.
@@ -271,6 +374,38 @@ interface ISubscriptionsTypes {
     /// @notice In its trial a subscription changes to plans of the same family that have a trial.
     error TrialRunning(uint256 subscriptionId);
     error NothingToChange(uint256 subscriptionId);
+    /// @notice What is left of a period with a quoted price has no exact value: such plans are changed at its end.
+    error PlanIsQuoted(uint256 planId);
+    /// @notice A plan with a quoted price needs the payer's maximum per period.
+    error MaximumMissing(uint256 planId);
+    /// @notice A grid begins in the past.
+    error AlignedToFuture(uint256 found, uint256 time);
+    /// @notice The plan is worse for the payer than the present one, or not cheaper: that needs the payer's consent.
+    error TermsWorse(uint256 planId);
+    /// @notice More than the payer agreed to, per period or in all.
+    error OverMandate(uint256 found, uint256 allowed);
+    /// @notice The first charge, which is due now, would decline: more or later than allowed, less than needed.
+    error FirstChargeDeclined(DeclineReason reason, uint256 found, uint256 allowed);
+    /// @notice The payer's own end has come.
+    error ConditionsEnded(uint256 subscriptionId, uint256 endsAt);
+    /// @notice The first period begins at most 100 years from now, and before the end.
+    error StartOutOfRange(uint256 found, uint256 allowed);
+    /// @notice The mandate does not name the plan.
+    error PlanNotAgreed(uint256 planId);
+    /// @notice A period of the plan can be shorter than the payer agreed to.
+    error PeriodTooShort(uint256 found, uint256 allowed);
+    /// @notice The mandate names another coupon, or none.
+    error AnotherCoupon(bytes32 found, bytes32 expected);
+    /// @notice The coupon is for another plan or payer, or takes nothing off.
+    error CouponNotFor(uint256 planId, address payer);
+    error CouponUsed(bytes32 couponHash, address payer);
+    /// @notice One coupon at a time; and what is left of a period with a discount is not measured: such a subscription is
+    /// changed at its end.
+    error DiscountRunning(uint256 subscriptionId);
+    /// @notice The plan promises that the payee refunds what is left of the period; `cancelWithRefund` does.
+    error UnusedNotRefunded(uint256 found, uint256 needed);
+    /// @notice The token says that the account is blocked.
+    error AccountBlocked(address account);
     /// @notice More than the payer agreed to for usage in this period.
     error UsageAboveCap(uint256 found, uint256 allowed);
     /// @notice It was charged already, or another charge was made since.

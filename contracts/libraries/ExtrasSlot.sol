@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-/// @dev The second word of a subscription that has seats, credit or a change of plan behind it; the first word's flag says
-/// that there is one. From the low bits:
+/// @dev The second word of a subscription that has more than a plan: seats, credit, a change behind it, or something that
+/// one of the flags stands for; the first word's flag says that there is one. From the low bits:
 ///
-///     seats 24 | credit 96 | history 128 | (8 free)
+///     seats 24 | credit 96 | history 128 | limited 1 | scheduled 1 | discounted 1 | byPermit2 1 | fallback 1 | (3 free)
 ///
 /// `history` commits to what was paid for charges that were not the plan's price, half of a keccak256: it bounds refunds.
 type ExtrasSlot is uint256;
@@ -19,10 +19,52 @@ library ExtrasSlots {
 
     uint256 private constant CREDIT_AT = 24;
     uint256 private constant HISTORY_AT = 120;
+    uint256 private constant LIMITED = 1 << 248;
+    uint256 private constant SCHEDULED = 1 << 249;
+    uint256 private constant DISCOUNTED = 1 << 250;
+    uint256 private constant BY_PERMIT2 = 1 << 251;
+    uint256 private constant FALLBACK = 1 << 252;
+    uint256 private constant FLAGS = 0xff << 248;
 
     /// @dev The caller holds the bounds.
     function pack(uint256 seats_, uint256 credit_, uint256 history_) internal pure returns (ExtrasSlot) {
         return ExtrasSlot.wrap(seats_ | credit_ << CREDIT_AT | history_ << HISTORY_AT);
+    }
+
+    /// @dev With the same flags. The caller holds the bounds.
+    function with(ExtrasSlot slot, uint256 seats_, uint256 credit_, uint256 history_)
+        internal
+        pure
+        returns (ExtrasSlot)
+    {
+        return ExtrasSlot.wrap(
+            ExtrasSlot.unwrap(slot) & FLAGS | seats_ | credit_ << CREDIT_AT | history_ << HISTORY_AT
+        );
+    }
+
+    function withScheduled(ExtrasSlot slot, bool on) internal pure returns (ExtrasSlot) {
+        return _with(slot, SCHEDULED, on);
+    }
+
+    function withLimited(ExtrasSlot slot, bool on) internal pure returns (ExtrasSlot) {
+        return _with(slot, LIMITED, on);
+    }
+
+    function withDiscounted(ExtrasSlot slot, bool on) internal pure returns (ExtrasSlot) {
+        return _with(slot, DISCOUNTED, on);
+    }
+
+    function withPermit2(ExtrasSlot slot, bool on) internal pure returns (ExtrasSlot) {
+        return _with(slot, BY_PERMIT2, on);
+    }
+
+    function withFallback(ExtrasSlot slot, bool on) internal pure returns (ExtrasSlot) {
+        return _with(slot, FALLBACK, on);
+    }
+
+    function _with(ExtrasSlot slot, uint256 flag, bool on) private pure returns (ExtrasSlot) {
+        uint256 word = ExtrasSlot.unwrap(slot);
+        return ExtrasSlot.wrap(on ? word | flag : word & ~flag);
     }
 
     /// @dev The commitment to one more {ISubscriptionsTypes.Segment}. Zero only where there is none.
@@ -42,6 +84,31 @@ library ExtrasSlots {
             digest := keccak256(words, 0x80)
         }
         return uint128(digest) | 1;
+    }
+
+    /// @dev Whether charges ask for more than seats and credit.
+    function isSpecial(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) & FLAGS != 0;
+    }
+
+    function isLimited(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) & LIMITED != 0;
+    }
+
+    function isScheduled(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) & SCHEDULED != 0;
+    }
+
+    function isDiscounted(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) & DISCOUNTED != 0;
+    }
+
+    function isByPermit2(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) & BY_PERMIT2 != 0;
+    }
+
+    function hasFallback(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) & FALLBACK != 0;
     }
 
     function seats(ExtrasSlot slot) internal pure returns (uint256) {
@@ -64,7 +131,7 @@ library ExtrasSlots {
     {
         unchecked {
             uint256 history_ = extend(slot.history(), chargeNumber - 1, rate, paid);
-            return pack(slot.seats(), slot.credit() - (rate - paid), history_);
+            return slot.with(slot.seats(), slot.credit() - (rate - paid), history_);
         }
     }
 }

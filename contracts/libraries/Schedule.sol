@@ -45,6 +45,14 @@ library Schedule {
         }
     }
 
+    /// @notice The shortest that a period can be, in seconds.
+    function shortest(Step period) internal pure returns (uint256) {
+        unchecked {
+            uint256 months = Step.unwrap(period) >> 128;
+            return months == 0 ? Step.unwrap(period) : months / 12 * 365 days + months % 12 * 28 days;
+        }
+    }
+
     /// @notice How many whole periods lie in [due, time): the largest n with `later(due, n) <= time`.
     /// @dev `time` must not be before `due`.
     function wholePeriods(Step period, uint256 due, uint256 time, uint256 anchorDay)

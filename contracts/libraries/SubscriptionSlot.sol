@@ -105,6 +105,10 @@ library SubscriptionSlots {
         );
     }
 
+    function withPayer(SubscriptionSlot slot, address payer_) internal pure returns (SubscriptionSlot) {
+        return SubscriptionSlot.wrap(SubscriptionSlot.unwrap(slot) >> PLAN_AT << PLAN_AT | uint160(payer_));
+    }
+
     function withExtras(SubscriptionSlot slot) internal pure returns (SubscriptionSlot) {
         return SubscriptionSlot.wrap(SubscriptionSlot.unwrap(slot) | HAS_EXTRAS);
     }

@@ -61,6 +61,18 @@ library TokenCall {
         return _tryRead(token, 0x44, 0xdd62ed3e, owner, spender, gasLimit); // allowance(address,address)
     }
 
+    /// @notice Whether the token says that `account` is blocked: `isBlacklisted` (USDC), `isBlackListed` (USDT) or
+    /// `isFrozen` (PYUSD).
+    function isBlocked(address token, address account) internal view returns (bool) {
+        return _isYes(token, 0xfe575a87, account) || _isYes(token, 0xe47d6060, account)
+            || _isYes(token, 0xe5839836, account);
+    }
+
+    function _isYes(address token, uint256 selector, address account) private view returns (bool) {
+        (bool ok, uint256 answer) = _tryRead(token, 0x24, selector, account, address(0), reserved());
+        return ok && answer == 1;
+    }
+
     function _tryRead(address token, uint256 size, uint256 selector, address first, address second, uint256 gasLimit)
         private
         view
