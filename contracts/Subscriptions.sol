@@ -24,11 +24,11 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         uint256 kept; // of the price of simple rows: what the payee could not receive
     }
 
-    address private immutable _EXTENSION;
+    address private immutable _NEXT;
 
     constructor(address extension) {
         if (extension.code.length == 0) revert NotAContract(extension);
-        _EXTENSION = extension;
+        _NEXT = extension;
     }
 
     // ---------------------------------------------------------------- consent
@@ -466,7 +466,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
 
     /// @dev Everything else: the extension's code on this contract's storage.
     fallback() external {
-        _delegate(_EXTENSION);
+        _delegate(_NEXT);
     }
 
     function _truncate(bytes memory reasons, uint256 length) private pure {

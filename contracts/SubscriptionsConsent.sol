@@ -18,20 +18,21 @@ import {WalletSignature} from "./libraries/WalletSignature.sol";
 
 /// @title SubscriptionsConsent
 /// @notice The part of {Subscriptions} for consent with conditions, coupons, and for the charges of subscriptions that have
-/// more than seats and credit. It works on that contract's storage, as {SubscriptionsExtension}.
+/// more than seats and credit. It works on that contract's storage, as {SubscriptionsExtension}. What it does not have,
+/// {SubscriptionsViews} has.
 contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, SubscriptionsDigests, SubscriptionsDue {
     uint256 private constant LATEST_START = 100 * 366 days;
 
-    address private immutable _VIEWS;
+    address private immutable _NEXT;
     WalletDeployer private immutable _DEPLOYER = new WalletDeployer();
 
     constructor(address views) {
         if (views.code.length == 0) revert NotAContract(views);
-        _VIEWS = views;
+        _NEXT = views;
     }
 
     fallback() external {
-        _delegate(_VIEWS);
+        _delegate(_NEXT);
     }
 
     // ---------------------------------------------------------------- consent

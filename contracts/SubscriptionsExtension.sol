@@ -14,8 +14,8 @@ import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.
 import {TokenCall} from "./libraries/TokenCall.sol";
 
 /// @title SubscriptionsExtension
-/// @notice The part of {Subscriptions} that is called seldom. It works on that contract's storage; called by itself it
-/// is an empty contract that nobody uses.
+/// @notice The part of {Subscriptions} for plans, changes of mind and refunds. It works on that contract's storage;
+/// called by itself it is an empty contract that nobody uses. What it does not have, {SubscriptionsConsent} has.
 contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     bytes32 private constant REVOCATION_TYPEHASH = keccak256("Revocation(address payer,uint256 salt)");
     bytes32 private constant CANCELLATION_TYPEHASH =
@@ -31,15 +31,15 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     /// @dev Half of the numbers stay for the charges of periods, or a biller's key could end subscriptions for ever.
     uint256 private constant MAX_USAGE_CHARGES = SubscriptionSlots.MAX_CHARGES / 2;
 
-    address private immutable _CONSENT;
+    address private immutable _NEXT;
 
     constructor(address consent) {
         if (consent.code.length == 0) revert NotAContract(consent);
-        _CONSENT = consent;
+        _NEXT = consent;
     }
 
     fallback() external {
-        _delegate(_CONSENT);
+        _delegate(_NEXT);
     }
 
     // ------------------------------------------------------------------ plans

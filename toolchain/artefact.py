@@ -31,15 +31,21 @@ TARGET = ROOT / "src" / "tallystick" / "contracts"
 CACHE = ROOT / ".cache" / "artefacts"
 SCRATCH = ROOT / ".cache" / "tmp"
 CONTRACTS = {
+    "SubscriptionsViews": "contracts/SubscriptionsViews.sol",
+    "SubscriptionsConsent": "contracts/SubscriptionsConsent.sol",
     "SubscriptionsExtension": "contracts/SubscriptionsExtension.sol",
     "Subscriptions": "contracts/Subscriptions.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
 }
 """Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
-EXTENSIONS = {"Subscriptions": "SubscriptionsExtension"}
-"""A contract's second half: its address is the constructor's one argument and an immutable, its functions are called at
-the contract itself."""
-EXTENSION_IMMUTABLE = "_EXTENSION"
+EXTENSIONS = {
+    "Subscriptions": "SubscriptionsExtension",
+    "SubscriptionsExtension": "SubscriptionsConsent",
+    "SubscriptionsConsent": "SubscriptionsViews",
+}
+"""A contract's next part: its address is the constructor's one argument and an immutable, its functions are called at
+the first part."""
+EXTENSION_IMMUTABLE = "_NEXT"
 ABI_VERSION = 1
 """Raised with each change of the ABI that software of the version before could not work with."""
 OUTPUTS = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"]

@@ -69,8 +69,10 @@ def reverts_bare() -> Iterator[None]:
 
 
 def deploy(project: Any, deployer: Account) -> Contract:
-    """Both halves of the contract, by the interface of the whole."""
-    extension = project.SubscriptionsExtension.deploy(sender=deployer)
+    """All parts of the contract, by the interface of the whole."""
+    views = project.SubscriptionsViews.deploy(sender=deployer)
+    consent = project.SubscriptionsConsent.deploy(views, sender=deployer)
+    extension = project.SubscriptionsExtension.deploy(consent, sender=deployer)
     core = project.Subscriptions.deploy(extension, sender=deployer)
     return project.ISubscriptions.at(core.address)
 
@@ -128,6 +130,9 @@ class Stage:
         usage_cap: int = 0,
         usage_price: int = 0,
         biller: Account | None = None,
+        align_to: int = 0,
+        quoter: Contract | None = None,
+        refunds_unused: bool = False,
     ) -> int:
         """A plan, by default the merchant's monthly one in the usual token; its number."""
         terms = (
@@ -148,6 +153,9 @@ class Stage:
             usage_cap,
             usage_price,
             biller or NOBODY,
+            align_to,
+            quoter or NOBODY,
+            refunds_unused,
         )
         execute = getattr(payee, "execute", None)
         if execute:  # a contract

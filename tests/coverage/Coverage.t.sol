@@ -2,7 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
+import {SubscriptionsConsent} from "../../contracts/SubscriptionsConsent.sol";
 import {SubscriptionsExtension} from "../../contracts/SubscriptionsExtension.sol";
+import {SubscriptionsViews} from "../../contracts/SubscriptionsViews.sol";
 import {MeteredTest} from "../solidity/Metered.t.sol";
 import {PathsTest} from "../solidity/Paths.t.sol";
 import {RefusalsTest} from "../solidity/Refusals.t.sol";
@@ -11,8 +13,11 @@ import {RefusalsTest} from "../solidity/Refusals.t.sol";
 /// shipped. Run by `make coverage`.
 library Compiled {
     function creationCode(string memory name) internal pure returns (bytes memory) {
-        bool isCore = keccak256(bytes(name)) == keccak256("Subscriptions");
-        return isCore ? type(Subscriptions).creationCode : type(SubscriptionsExtension).creationCode;
+        bytes32 wanted = keccak256(bytes(name));
+        if (wanted == keccak256("Subscriptions")) return type(Subscriptions).creationCode;
+        if (wanted == keccak256("SubscriptionsExtension")) return type(SubscriptionsExtension).creationCode;
+        if (wanted == keccak256("SubscriptionsConsent")) return type(SubscriptionsConsent).creationCode;
+        return type(SubscriptionsViews).creationCode;
     }
 }
 

@@ -23,7 +23,7 @@ abstract contract Market is Forge, ISubscriptionsTypes {
     uint256 internal constant USDC = 3;
     uint256 private constant START = 1_801_389_600; // 31 January 2027, 10:00
 
-    ISubscriptions internal immutable subscriptions = ISubscriptions(_deployBoth());
+    ISubscriptions internal immutable subscriptions = ISubscriptions(_deployAll());
     HostileToken private immutable _hostile = new HostileToken();
     MockUSDT private immutable _usdt = new MockUSDT();
     MockUSDC private immutable _usdc = new MockUSDC();
@@ -144,9 +144,11 @@ abstract contract Market is Forge, ISubscriptionsTypes {
     // ------------------------------------------------------------------ parts
 
     /// @dev As Ape compiled them: the code that is shipped, and nothing for Forge to compile.
-    function _deployBoth() private returns (address) {
-        address extension = _deploy(_built("SubscriptionsExtension"));
-        return _deploy(bytes.concat(_built("Subscriptions"), abi.encode(extension)));
+    function _deployAll() private returns (address) {
+        address next = _deploy(_built("SubscriptionsViews"));
+        next = _deploy(bytes.concat(_built("SubscriptionsConsent"), abi.encode(next)));
+        next = _deploy(bytes.concat(_built("SubscriptionsExtension"), abi.encode(next)));
+        return _deploy(bytes.concat(_built("Subscriptions"), abi.encode(next)));
     }
 
     function _built(string memory name) private view returns (bytes memory) {

@@ -34,8 +34,10 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
 
     function setUp() public {
         vm.warp(START);
-        address extension = _deploy(_creationCode("SubscriptionsExtension"));
-        subscriptions = ISubscriptions(_deploy(bytes.concat(_creationCode("Subscriptions"), abi.encode(extension))));
+        address next = _deploy(_creationCode("SubscriptionsViews"));
+        next = _deploy(bytes.concat(_creationCode("SubscriptionsConsent"), abi.encode(next)));
+        next = _deploy(bytes.concat(_creationCode("SubscriptionsExtension"), abi.encode(next)));
+        subscriptions = ISubscriptions(_deploy(bytes.concat(_creationCode("Subscriptions"), abi.encode(next))));
         vm.assertTrue(address(subscriptions) != address(0), "deployed");
         token = new MockToken("Mock Dollar", "MUSD", 6);
         hostile = new HostileToken();

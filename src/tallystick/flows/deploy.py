@@ -30,9 +30,13 @@ from tallystick.core.deployment import (
 )
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
 
-DEPLOYED_CONTRACTS = ("SubscriptionsExtension", "Subscriptions")
+DEPLOYED_CONTRACTS = ("SubscriptionsViews", "SubscriptionsConsent", "SubscriptionsExtension", "Subscriptions")
 """What a deployment consists of, in the order of creation."""
-EXTENSIONS = {"Subscriptions": "SubscriptionsExtension"}
+EXTENSIONS = {
+    "Subscriptions": "SubscriptionsExtension",
+    "SubscriptionsExtension": "SubscriptionsConsent",
+    "SubscriptionsConsent": "SubscriptionsViews",
+}
 """Contracts whose seldom used functions are the code of another one, whose address is a part of their own code."""
 DEFAULT_FOLDER = Path("deployments")
 FACTORY_TIMEOUT_S = 180
@@ -110,20 +114,22 @@ def create(request: Request, send: Send, artefact: Artefact) -> str | None:
 
 def verify(request: Request, manifest: Manifest, name: str) -> DeployedContract:
     """The named contract, after its manifest and the code on the chain were compared with what this package ships; its
-    extension's, too, because that code runs on the contract's storage.
+    extensions', too, because their code runs on the contract's storage.
 
     Raises DeploymentMismatch (another chain, version or code, or an extension elsewhere than the contract calls it),
     DeploymentMissing (no code) or ManifestInvalid.
     """
     chain_id = int(request("eth_chainId", []), 16)
-    if extension := EXTENSIONS.get(name):
+    caller = name
+    while extension := EXTENSIONS.get(caller):
         found = _verify_one(request, manifest, load_artefact(extension), chain_id)
         called = load_artefact(extension).address
         if found.address != called:
             raise DeploymentMismatch(
-                f"the manifest has {extension} at {found.address}, {name} calls it at {called}: write the manifest "
+                f"the manifest has {extension} at {found.address}, {caller} calls it at {called}: write the manifest "
                 "anew with `tallystick deploy`"
             )
+        caller = extension
     return _verify_one(request, manifest, load_artefact(name), chain_id)
 
 
