@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from tallystick.core.address import parse_address
-from tallystick.core.signed import DOMAIN_FIELDS, domain, parse_bytes, parse_uint256
-from tallystick.errors import AddressInvalid, InputError
+from tallystick.core.signed import message_of, parse_bytes, parse_uint256, reading_signed, rendered, shown_bytes
+
+_CANCELLATION = "Cancellation(address payer,uint256 subscriptionId,uint256 validBefore)"
+_REVOCATION = "Revocation(address payer,uint256 salt)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class SignedEnd:
 
     def render(self) -> str:
         """The text that a payer hands to whoever submits it: JSON, large numbers as text, bytes as hex."""
-        end, signature = self.end, "0x" + self.signature.hex()
+        end, signature = self.end, shown_bytes(self.signature)
         document: _CancellationText | _RevocationText
         if isinstance(end, Cancellation):
             document = _CancellationText(
@@ -53,22 +55,16 @@ class SignedEnd:
             )
         else:
             document = _RevocationText(self.chain_id, self.contract, end.payer, str(end.salt), signature)
-        return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+        return rendered(document)
 
 
 def typed_data(end: Cancellation | Revocation, *, chain_id: int, contract: str) -> dict[str, Any]:
     """The whole EIP-712 message, as `eth_signTypedData_v4` takes it."""
     if isinstance(end, Cancellation):
-        name, values = "Cancellation", {"subscriptionId": end.subscription_id, "validBefore": end.valid_before}
+        type_text, number = _CANCELLATION, {"subscriptionId": end.subscription_id, "validBefore": end.valid_before}
     else:
-        name, values = "Revocation", {"salt": end.salt}
-    numbers = [{"name": field, "type": "uint256"} for field in values]
-    return {
-        "types": {"EIP712Domain": DOMAIN_FIELDS, name: [{"name": "payer", "type": "address"}, *numbers]},
-        "primaryType": name,
-        "domain": domain(chain_id, contract),
-        "message": {"payer": end.payer, **values},
-    }
+        type_text, number = _REVOCATION, {"salt": end.salt}
+    return message_of(type_text, {"payer": end.payer, **number}, chain_id=chain_id, contract=contract)
 
 
 # --- The text form ----------------------------------------------------------------------------------------------------
@@ -93,7 +89,11 @@ class _RevocationText(msgspec.Struct, forbid_unknown_fields=True, tag_field="end
 
 def parse_end(text: bytes | str) -> SignedEnd:
     """What `SignedEnd.render` wrote. Raises InputError when it is not that, or a value is impossible."""
-    try:
+    advice = (
+        "have the payer write it anew with `tallystick subscriptions sign-cancellation` or "
+        "`tallystick subscriptions sign-revocation`"
+    )
+    with reading_signed("a signed cancellation or revocation", advice):
         found = msgspec.json.decode(text, type=_CancellationText | _RevocationText)
         payer = parse_address(found.payer)
         if isinstance(found, _CancellationText):
@@ -102,8 +102,3 @@ def parse_end(text: bytes | str) -> SignedEnd:
         else:
             end = Revocation(payer, parse_uint256(found.salt))
         return SignedEnd(found.chain_id, parse_address(found.contract), end, parse_bytes(found.signature))
-    except (msgspec.DecodeError, ValueError, AddressInvalid) as error:
-        raise InputError(
-            f"this is not a signed cancellation or revocation ({error}): have the payer write it anew with "
-            "`tallystick subscriptions sign-cancellation` or `tallystick subscriptions sign-revocation`"
-        ) from error

@@ -12,31 +12,22 @@ from typing import Any
 import msgspec
 
 from tallystick.core.address import parse_address
-from tallystick.core.permit import SignedPermit
+from tallystick.core.permit import PermitText, SignedPermit, parse_permit, permit_text
 from tallystick.core.plan import Plan
-from tallystick.core.signed import DOMAIN_FIELDS, domain, parse_bytes, parse_uint256
-from tallystick.errors import AddressInvalid, InputError
+from tallystick.core.signed import (
+    message_of,
+    parse_bytes,
+    parse_uint256,
+    reading_signed,
+    rendered,
+    shown_bytes,
+)
 
-_TYPES = {
-    "EIP712Domain": DOMAIN_FIELDS,
-    "Mandate": [
-        {"name": "payer", "type": "address"},
-        {"name": "planId", "type": "uint256"},
-        {"name": "payee", "type": "address"},
-        {"name": "token", "type": "address"},
-        {"name": "pricePerPeriod", "type": "uint256"},
-        {"name": "pricePerSeat", "type": "uint256"},
-        {"name": "seats", "type": "uint256"},
-        {"name": "maxUsagePerPeriod", "type": "uint256"},
-        {"name": "periodCount", "type": "uint256"},
-        {"name": "periodUnit", "type": "string"},
-        {"name": "missedPeriods", "type": "uint256"},
-        {"name": "trialSeconds", "type": "uint256"},
-        {"name": "terms", "type": "bytes32"},
-        {"name": "salt", "type": "uint256"},
-        {"name": "validBefore", "type": "uint256"},
-    ],
-}
+_TYPE = (
+    "Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,"
+    "uint256 seats,uint256 maxUsagePerPeriod,uint256 periodCount,string periodUnit,uint256 missedPeriods,"
+    "uint256 trialSeconds,bytes32 terms,uint256 salt,uint256 validBefore)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +60,7 @@ class SignedMandate:
 
     def render(self) -> str:
         """The text that a payer hands to whoever submits it: JSON, numbers beyond 64 bits as text, bytes as hex."""
-        return msgspec.json.format(msgspec.json.encode(_document(self)), indent=2).decode() + "\n"
+        return rendered(_document(self))
 
 
 def typed_data(
@@ -78,39 +69,27 @@ def typed_data(
     """The whole EIP-712 message of a mandate to this plan, as `eth_signTypedData_v4` takes it. `trial_used`: the payer
     had the trial of the plan's family already, and would pay at once."""
     terms = plan.terms
-    return {
-        "types": _TYPES,
-        "primaryType": "Mandate",
-        "domain": domain(chain_id, contract),
-        "message": {
-            "payer": mandate.payer,
-            "planId": mandate.plan_id,
-            "payee": terms.payee,
-            "token": terms.token,
-            "pricePerPeriod": terms.price_units,
-            "pricePerSeat": terms.seat_price_units,
-            "seats": mandate.seats,
-            "maxUsagePerPeriod": terms.usage_cap_units,
-            "periodCount": terms.every,
-            "periodUnit": terms.unit.word,
-            "missedPeriods": terms.catch_up,
-            "trialSeconds": 0 if trial_used else terms.trial,
-            "terms": plan.terms_hash(),
-            "salt": mandate.salt,
-            "validBefore": mandate.valid_before,
-        },
+    values = {
+        "payer": mandate.payer,
+        "planId": mandate.plan_id,
+        "payee": terms.payee,
+        "token": terms.token,
+        "pricePerPeriod": terms.price_units,
+        "pricePerSeat": terms.seat_price_units,
+        "seats": mandate.seats,
+        "maxUsagePerPeriod": terms.usage_cap_units,
+        "periodCount": terms.every,
+        "periodUnit": terms.unit.word,
+        "missedPeriods": terms.catch_up,
+        "trialSeconds": 0 if trial_used else terms.trial,
+        "terms": plan.terms_hash(),
+        "salt": mandate.salt,
+        "validBefore": mandate.valid_before,
     }
+    return message_of(_TYPE, values, chain_id=chain_id, contract=contract)
 
 
 # --- The text form ----------------------------------------------------------------------------------------------------
-
-
-class _PermitText(msgspec.Struct, forbid_unknown_fields=True):
-    value: str
-    deadline: str
-    v: int
-    r: str
-    s: str
 
 
 class _MandateText(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,11 +101,10 @@ class _MandateText(msgspec.Struct, forbid_unknown_fields=True):
     salt: str
     valid_before: str
     signature: str
-    permit: _PermitText | None = None
+    permit: PermitText | None = None
 
 
 def _document(signed: SignedMandate) -> _MandateText:
-    permit = signed.permit
     return _MandateText(
         chain_id=signed.chain_id,
         contract=signed.contract,
@@ -135,22 +113,15 @@ def _document(signed: SignedMandate) -> _MandateText:
         seats=signed.mandate.seats,
         salt=str(signed.mandate.salt),
         valid_before=str(signed.mandate.valid_before),
-        signature="0x" + signed.signature.hex(),
-        permit=None if permit is None else _permit_text(permit),
-    )
-
-
-def _permit_text(permit: SignedPermit) -> _PermitText:
-    return _PermitText(
-        str(permit.value_units), str(permit.deadline), permit.v, "0x" + permit.r.hex(), "0x" + permit.s.hex()
+        signature=shown_bytes(signed.signature),
+        permit=permit_text(signed.permit),
     )
 
 
 def parse_mandate(text: bytes | str) -> SignedMandate:
     """The mandate that `SignedMandate.render` wrote. Raises InputError when it is not one, or a value is impossible."""
-    try:
+    with reading_signed("a signed mandate", "have the payer write it anew with `tallystick subscriptions sign`"):
         found = msgspec.json.decode(text, type=_MandateText)
-        permit = found.permit
         return SignedMandate(
             chain_id=found.chain_id,
             contract=parse_address(found.contract),
@@ -162,15 +133,5 @@ def parse_mandate(text: bytes | str) -> SignedMandate:
                 found.seats,
             ),
             signature=parse_bytes(found.signature),
-            permit=None if permit is None else _permit(permit),
+            permit=parse_permit(found.permit),
         )
-    except (msgspec.DecodeError, ValueError, AddressInvalid) as error:
-        raise InputError(
-            f"this is not a signed mandate ({error}): have the payer write it anew with `tallystick subscriptions sign`"
-        ) from error
-
-
-def _permit(text: _PermitText) -> SignedPermit:
-    return SignedPermit(
-        parse_uint256(text.value), parse_uint256(text.deadline), text.v, parse_bytes(text.r), parse_bytes(text.s)
-    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from eth_utils.crypto import keccak
 
-from tallystick.core.signed import DOMAIN_FIELDS, domain
+from tallystick.core.signed import DOMAIN_FIELDS, domain, parse_bytes, parse_uint256, shown_bytes
 
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 PERMIT_TYPE = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
@@ -90,3 +91,34 @@ def typed_data(permit: Permit, token: TokenDomain) -> dict[str, Any]:
 def signed_permit(permit: Permit, signature: bytes) -> SignedPermit:
     """A permit with its signature of 65 bytes: r, s, v."""
     return SignedPermit(permit.value_units, permit.deadline, signature[64], signature[:32], signature[32:64])
+
+
+# --- The text form ----------------------------------------------------------------------------------------------------
+
+
+class PermitText(msgspec.Struct, forbid_unknown_fields=True):
+    """A signed permit as it travels within a mandate."""
+
+    value: str
+    deadline: str
+    v: int
+    r: str
+    s: str
+
+
+def permit_text(permit: SignedPermit | None) -> PermitText | None:
+    """A permit for its way, where there is one."""
+    if permit is None:
+        return None
+    return PermitText(
+        str(permit.value_units), str(permit.deadline), permit.v, shown_bytes(permit.r), shown_bytes(permit.s)
+    )
+
+
+def parse_permit(text: PermitText | None) -> SignedPermit | None:
+    """What `permit_text` gave. Raises ValueError."""
+    if text is None:
+        return None
+    return SignedPermit(
+        parse_uint256(text.value), parse_uint256(text.deadline), text.v, parse_bytes(text.r), parse_bytes(text.s)
+    )

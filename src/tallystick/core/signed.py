@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from tallystick.core.money import UINT256_MAX
+from tallystick.errors import AddressInvalid, InputError
 
 DOMAIN_NAME = "Tallystick Subscriptions"
 DOMAIN_VERSION = "1"
+WORD_BYTES = 32
 
 DOMAIN_FIELDS = [
     {"name": "name", "type": "string"},
@@ -23,6 +29,38 @@ def domain(chain_id: int, contract: str, *, name: str = DOMAIN_NAME, version: st
     return {"name": name, "version": version, "chainId": chain_id, "verifyingContract": contract}
 
 
+def message_of(type_text: str, values: Mapping[str, object], *, chain_id: int, contract: str) -> dict[str, Any]:
+    """The whole EIP-712 message for `Subscriptions`, as `eth_signTypedData_v4` takes it.
+
+    `type_text` is the type as the contract writes it, `Name(type name,...)`; `values` are by those names.
+    """
+    name, _, fields = type_text.removesuffix(")").partition("(")
+    typed = [dict(zip(("type", "name"), field.split(), strict=True)) for field in fields.split(",")]
+    return {
+        "types": {"EIP712Domain": DOMAIN_FIELDS, name: typed},
+        "primaryType": name,
+        "domain": domain(chain_id, contract),
+        "message": dict(values),
+    }
+
+
+# --- The text form: JSON, numbers beyond 64 bits as text, bytes as hex ------------------------------------------------
+
+
+def rendered(document: msgspec.Struct) -> str:
+    """The text that one who signed hands to whoever submits it."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+@contextlib.contextmanager
+def reading_signed(what: str, advice: str) -> Iterator[None]:
+    """The body reads `what`. Raises InputError, with the `advice`, where it is not that or a value is impossible."""
+    try:
+        yield
+    except (msgspec.DecodeError, ValueError, AddressInvalid) as error:
+        raise InputError(f"this is not {what} ({error}): {advice}") from error
+
+
 def parse_uint256(text: str) -> int:
     """A number as it travels, in text because JSON's lose digits beyond 2^53. Raises ValueError."""
     value = int(text)
@@ -36,3 +74,16 @@ def parse_bytes(text: str) -> bytes:
     if not text.startswith("0x"):
         raise ValueError(f"{text!r} does not begin with 0x")
     return bytes.fromhex(text[2:])
+
+
+def parse_word(text: str) -> bytes:
+    """32 bytes, such as a hash. Raises ValueError."""
+    value = parse_bytes(text)
+    if len(value) != WORD_BYTES:
+        raise ValueError(f"{text} are {len(value)} bytes, not {WORD_BYTES}")
+    return value
+
+
+def shown_bytes(value: bytes) -> str:
+    """Bytes as `parse_bytes` takes them."""
+    return "0x" + value.hex()
