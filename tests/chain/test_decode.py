@@ -13,12 +13,20 @@ from hypothesis import strategies as st
 from tallystick.chain.decode import _SHAPES, LAST_TIME, WORD, decode_event, event_names
 from tallystick.contracts import load_artefact
 from tallystick.core.events import (
+    ChangeScheduled,
     Charged,
     Claimable,
+    ConditionsSet,
+    CouponRedeemed,
     Declined,
+    Discounted,
+    FallbackSet,
     MandateAccepted,
+    PaidByFallback,
+    PayerChanged,
     PlanChanged,
     PlanCreated,
+    Quoted,
     RegisterOpened,
     SeatsSet,
     Subscribed,
@@ -48,7 +56,7 @@ PLAN: dict[str, int | str] = {
     "payee": PAYER,
     "price": 2**96 - 1,
     "token": TOKEN,
-    "every": 2**32 - 1,
+    "every": 100,
     "unit": 4,
     "catch_up": 255,
     "seat_price": 2**96 - 1,
@@ -62,6 +70,9 @@ PLAN: dict[str, int | str] = {
     "usage_cap": 0,
     "usage_price": 0,
     "biller": 0,
+    "align_to": 0,
+    "quoter": 0,
+    "refunds_unused": 0,
 }
 METERED: dict[str, int | str] = {
     "min_charges": 0,
@@ -91,7 +102,7 @@ def test_events_as_the_contract_gives_them() -> None:
     opened = decode_event("RegisterOpened", words(2**32 - 1, PAYER, TOKEN), b"")
     assert opened == RegisterOpened(2**32 - 1, PAYER, TOKEN)
     most = (2**96 - 1, 2**32 - 1, 2**32 - 1, 65_535, 65_535, 9_999, 65_535)
-    terms = PlanTerms(PAYER, 2**96 - 1, TOKEN, 2**32 - 1, Unit.YEAR, 255, *most, TOKEN)
+    terms = PlanTerms(PAYER, 2**96 - 1, TOKEN, 100, Unit.YEAR, 255, *most, TOKEN)
     assert decode_event("PlanCreated", words(1, 2), plan_words()) == PlanCreated(1, 2, terms)
     plain = decode_event("PlanCreated", words(1, 2), plan_words(fee_bps=0, fee_receiver=0))
     assert plain == PlanCreated(1, 2, replace(terms, fee_bps=0, fee_receiver=None))
@@ -100,6 +111,11 @@ def test_events_as_the_contract_gives_them() -> None:
     assert metered == PlanCreated(1, 2, replace(terms, min_charges=0, max_charges=0, **usage))
     by_payee = decode_event("PlanCreated", words(1, 2), plan_words(**METERED | {"biller": 0}))
     assert by_payee == PlanCreated(1, 2, replace(terms, min_charges=0, max_charges=0, **usage | {"biller": None}))
+    aligned = decode_event("PlanCreated", words(1, 2), plan_words(align_to=2**32 - 1, refunds_unused=1))
+    assert aligned == PlanCreated(1, 2, replace(terms, align_to=2**32 - 1, refunds_unused=True))
+    assert decode_event("PlanCreated", words(1, 2), plan_words(quoter=PAYER)) == PlanCreated(
+        1, 2, replace(terms, quoter=PAYER)
+    )
     used = decode_event("UsageCharged", words(7), words(65_535, 2**128 - 1) + b"h" * WORD)
     assert used == UsageCharged(7, 65_535, 2**128 - 1, b"h" * WORD)
     assert decode_event("Subscribed", words(LAST, PAYER, 1), words(5)) == Subscribed(LAST, PAYER, 1, 5)
@@ -113,6 +129,25 @@ def test_events_as_the_contract_gives_them() -> None:
     assert declined == Declined(UINT256_MAX, 0, DeclineReason.UNKNOWN)
     accepted = decode_event("MandateAccepted", words(1, PAYER), words(UINT256_MAX) + b"h" * WORD)
     assert accepted == MandateAccepted(1, PAYER, UINT256_MAX, b"h" * WORD)
+
+
+def test_what_the_payer_adds_and_what_a_charge_is_made_of() -> None:
+    scheduled = decode_event("ChangeScheduled", words(7, 2**32 - 1), words(2**24 - 1))
+    assert scheduled == ChangeScheduled(7, 2**32 - 1, 2**24 - 1)
+    most = 2**96 - 1
+    limited = decode_event("ConditionsSet", words(7), words(most, most, 2**40 - 1, PAYER, 1))
+    assert limited == ConditionsSet(7, most, most, 2**40 - 1, PAYER, True)
+    assert decode_event("ConditionsSet", words(7), words(*[0] * 5)) == ConditionsSet(7, 0, 0, 0, None, False)
+    redeemed = decode_event("CouponRedeemed", words(7) + b"h" * WORD, words(10_000, most, 65_535))
+    assert redeemed == CouponRedeemed(7, b"h" * WORD, 10_000, most, 65_535)
+    assert decode_event("Discounted", words(7), words(65_535, most)) == Discounted(7, 65_535, most)
+    assert decode_event("Quoted", words(7), words(65_535, most, most - 1)) == Quoted(7, 65_535, most, most - 1)
+    assert decode_event("FallbackSet", words(7, PAYER), b"") == FallbackSet(7, PAYER)
+    assert decode_event("FallbackSet", words(7, 0), b"") == FallbackSet(7, None)
+    assert decode_event("PaidByFallback", words(7), words(65_535, PAYER)) == PaidByFallback(7, 65_535, PAYER)
+    assert decode_event("PayerChanged", words(7, PAYER, TOKEN), b"") == PayerChanged(7, PAYER, TOKEN)
+    declined = decode_event("Declined", words(7), words(0, 13))
+    assert declined == Declined(7, 0, DeclineReason.SLIPPAGE)
 
 
 IMPOSSIBLE = {
@@ -132,6 +167,21 @@ IMPOSSIBLE = {
     "usage and a most number of charges": ("PlanCreated", words(1, 0), plan_words(**METERED | {"max_charges": 1})),
     "a usage price beyond 96 bits": ("PlanCreated", words(1, 0), plan_words(**METERED | {"usage_price": 2**96})),
     "a biller with 21 bytes": ("PlanCreated", words(1, 0), plan_words(**METERED | {"biller": 2**160})),
+    "a grid beyond 32 bits": ("PlanCreated", words(1, 0), plan_words(align_to=2**32)),
+    "a quoter with 21 bytes": ("PlanCreated", words(1, 0), plan_words(quoter=2**160)),
+    "neither yes nor no": ("PlanCreated", words(1, 0), plan_words(refunds_unused=2)),
+    "a refund of what is quoted": ("PlanCreated", words(1, 0), plan_words(quoter=PAYER, refunds_unused=1)),
+    "a price of nothing": ("PlanCreated", words(1, 0), plan_words(price=0, seat_price=0)),
+    "a period of nothing": ("PlanCreated", words(1, 0), plan_words(every=0)),
+    "a period beyond 100 years": ("PlanCreated", words(1, 0), plan_words(every=101)),
+    "a period of too many months": ("PlanCreated", words(1, 0), plan_words(every=1_181, unit=3)),
+    "more charges at least than at most": ("PlanCreated", words(1, 0), plan_words(max_charges=65_534)),
+    "an end beyond 40 bits": ("ConditionsSet", words(1), words(0, 0, 2**40, 0, 0)),
+    "a maximum beyond 96 bits": ("ConditionsSet", words(1), words(2**96, 0, 0, 0, 0)),
+    "a coupon for more than all": ("CouponRedeemed", words(1, 1), words(10_001, 0, 1)),
+    "a discount beyond 96 bits": ("Discounted", words(1), words(1, 2**96)),
+    "a quote beyond 96 bits": ("Quoted", words(1), words(1, 1, 2**96)),
+    "nobody who pays": ("PaidByFallback", words(1), words(1, 2**160)),
     "usage beyond 128 bits": ("UsageCharged", words(1), words(1, 2**128, 0)),
     "a trial beyond 32 bits": ("PlanCreated", words(1, 0), plan_words(trial=2**32)),
     "seats beyond 24 bits": ("SeatsSet", words(1), words(2**24)),
@@ -154,7 +204,7 @@ def test_what_the_contract_cannot_have_said_is_refused_E28(impossible: str) -> N
         decode_event(*IMPOSSIBLE[impossible])
 
 
-@given(st.sampled_from(sorted(_SHAPES)), st.binary(max_size=5 * WORD), st.binary(max_size=18 * WORD))
+@given(st.sampled_from(sorted(_SHAPES)), st.binary(max_size=5 * WORD), st.binary(max_size=21 * WORD))
 def test_any_bytes_are_an_event_or_refused_E62(name: str, topics: bytes, data: bytes) -> None:
     try:
         decode_event(name, topics, data)

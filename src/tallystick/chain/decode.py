@@ -18,18 +18,26 @@ from tallystick.contracts import load_artefact
 from tallystick.core.events import (
     CancellationScheduled,
     Cancelled,
+    ChangeScheduled,
     Charged,
     Claimable,
     Claimed,
+    ConditionsSet,
+    CouponRedeemed,
     CreditUsed,
     Declined,
+    Discounted,
     Event,
+    FallbackSet,
     MandateAccepted,
     MandateRevoked,
+    PaidByFallback,
     Paused,
+    PayerChanged,
     PlanArchived,
     PlanChanged,
     PlanCreated,
+    Quoted,
     Refunded,
     RegisterOpened,
     Resumed,
@@ -54,7 +62,10 @@ MOST_SECONDS: Final = 2**32 - 1
 MOST_CATCH_UP: Final = 2**8 - 1
 MOST_FAMILIES: Final = 2**16 - 1
 MOST_FEE_BPS: Final = 9_999
+MOST_DISCOUNT_BPS: Final = 10_000
 MOST_QUANTITY: Final = 2**128 - 1
+MOST_END: Final = 2**40 - 1
+"""The payer's own end of a subscription, of which no calendar is asked."""
 LAST_TIME: Final = 253_402_300_799
 """31 December 9999, 23:59:59 UTC: where calendars end."""
 
@@ -89,12 +100,15 @@ def _optional_address(data: bytes, word: int) -> str | None:
     return _address(data, word) if any(data[word * WORD : word * WORD + WORD]) else None
 
 
+def _flag(data: bytes, word: int) -> bool:
+    return bool(_uint(data, word, 1))
+
+
 def _register_opened(topics: bytes, _data: bytes) -> Event:
     return RegisterOpened(_uint(topics, 0, MOST_REGISTERS), _address(topics, 1), _address(topics, 2))
 
 
 def _plan_created(topics: bytes, data: bytes) -> Event:
-    receiver, biller = _optional_address(data, 13), _optional_address(data, 16)
     terms = PlanTerms(
         payee=_address(data, 0),
         price_units=_uint(data, 1, MOST_UNITS),
@@ -109,16 +123,16 @@ def _plan_created(topics: bytes, data: bytes) -> Event:
         max_charges=_uint(data, 10, MAX_CHARGES),
         fee_bps=_uint(data, 11, MOST_FEE_BPS),
         family=_uint(data, 12, MOST_FAMILIES),
-        fee_receiver=receiver,
+        fee_receiver=_optional_address(data, 13),
         usage_cap_units=_uint(data, 14, MOST_UNITS),
         usage_price_units=_uint(data, 15, MOST_UNITS),
-        biller=biller,
+        biller=_optional_address(data, 16),
+        align_to=_uint(data, 17, MOST_SECONDS),
+        quoter=_optional_address(data, 18),
+        refunds_unused=_flag(data, 19),
     )
-    if (receiver is None) != (terms.fee_bps == 0) or receiver == terms.payee:
-        raise ValueError(f"the contract makes no plan with a fee of {terms.fee_bps} for {receiver}")
-    sold, cap, price = terms.usage_cap_units != 0, terms.usage_cap_units, terms.usage_price_units
-    if sold != (price != 0) or (biller and not sold) or (sold and (terms.min_charges or terms.max_charges)):
-        raise ValueError(f"the contract makes no plan with usage of up to {cap} at {price} charged by {biller}")
+    if objection := terms.objection():
+        raise ValueError(f"the contract makes no plan with {objection}")
     return PlanCreated(_uint(topics, 0, MOST_PLANS), _uint(topics, 1, MOST_REGISTERS), terms)
 
 
@@ -200,6 +214,58 @@ def _plan_changed(topics: bytes, data: bytes) -> Event:
     )
 
 
+def _change_scheduled(topics: bytes, data: bytes) -> Event:
+    return ChangeScheduled(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(topics, 1, MOST_PLANS), _uint(data, 0, MOST_SEATS)
+    )
+
+
+def _conditions_set(topics: bytes, data: bytes) -> Event:
+    return ConditionsSet(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS),
+        _uint(data, 0, MOST_UNITS),
+        _uint(data, 1, MOST_UNITS),
+        _uint(data, 2, MOST_END),
+        _optional_address(data, 3),
+        _flag(data, 4),
+    )
+
+
+def _coupon_redeemed(topics: bytes, data: bytes) -> Event:
+    return CouponRedeemed(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS),
+        topics[WORD:],
+        _uint(data, 0, MOST_DISCOUNT_BPS),
+        _uint(data, 1, MOST_UNITS),
+        _uint(data, 2, MAX_CHARGES),
+    )
+
+
+def _discounted(topics: bytes, data: bytes) -> Event:
+    return Discounted(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), _uint(data, 1, MOST_UNITS))
+
+
+def _quoted(topics: bytes, data: bytes) -> Event:
+    return Quoted(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS),
+        _uint(data, 0, MAX_CHARGES),
+        _uint(data, 1, MOST_UNITS),
+        _uint(data, 2, MOST_UNITS),
+    )
+
+
+def _fallback_set(topics: bytes, _data: bytes) -> Event:
+    return FallbackSet(_uint(topics, 0, MOST_SUBSCRIPTIONS), _optional_address(topics, 1))
+
+
+def _paid_by_fallback(topics: bytes, data: bytes) -> Event:
+    return PaidByFallback(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), _address(data, 1))
+
+
+def _payer_changed(topics: bytes, _data: bytes) -> Event:
+    return PayerChanged(_uint(topics, 0, MOST_SUBSCRIPTIONS), _address(topics, 1), _address(topics, 2))
+
+
 def _declined(topics: bytes, data: bytes) -> Event:
     return Declined(
         _uint(topics, 0, UINT256_MAX),  # whatever number somebody asked to be charged
@@ -230,7 +296,7 @@ def _refunded(topics: bytes, data: bytes) -> Event:
 
 _SHAPES: Final[dict[str, _Shape]] = {
     "RegisterOpened": _Shape(3, 0, _register_opened),
-    "PlanCreated": _Shape(2, 17, _plan_created),
+    "PlanCreated": _Shape(2, 20, _plan_created),
     "PlanArchived": _Shape(1, 0, _plan_archived),
     "Subscribed": _Shape(3, 1, _subscribed),
     "SeatsSet": _Shape(1, 1, _seats_set),
@@ -242,6 +308,14 @@ _SHAPES: Final[dict[str, _Shape]] = {
     "Claimable": _Shape(3, 1, _claimable),
     "Claimed": _Shape(2, 1, _claimed),
     "PlanChanged": _Shape(2, 2, _plan_changed),
+    "ChangeScheduled": _Shape(2, 1, _change_scheduled),
+    "ConditionsSet": _Shape(1, 5, _conditions_set),
+    "CouponRedeemed": _Shape(2, 3, _coupon_redeemed),
+    "Discounted": _Shape(1, 2, _discounted),
+    "Quoted": _Shape(1, 3, _quoted),
+    "FallbackSet": _Shape(2, 0, _fallback_set),
+    "PaidByFallback": _Shape(1, 2, _paid_by_fallback),
+    "PayerChanged": _Shape(3, 0, _payer_changed),
     "Declined": _Shape(1, 2, _declined),
     "Cancelled": _Shape(1, 0, _cancelled),
     "CancellationScheduled": _Shape(1, 1, _cancellation_scheduled),

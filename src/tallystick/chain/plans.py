@@ -65,13 +65,14 @@ def terms_values(terms: PlanTerms) -> tuple[object, ...]:
         *(terms.seat_price_units, terms.trial, terms.grace, terms.min_charges, terms.max_charges),
         *(terms.fee_bps, terms.family, terms.fee_receiver or ZERO_ADDRESS),
         *(terms.usage_cap_units, terms.usage_price_units, terms.biller or ZERO_ADDRESS),
+        *(terms.align_to, terms.quoter or ZERO_ADDRESS, terms.refunds_unused),
     )
 
 
 def _terms(values: Any) -> PlanTerms:
     payee, price_units, token, every, unit, catch_up, *life = values
-    seat_price_units, trial, grace, min_charges, max_charges, fee_bps, family, fee_receiver, *usage = life
-    usage_cap_units, usage_price_units, biller = usage
+    seat_price_units, trial, grace, min_charges, max_charges, fee_bps, family, fee_receiver, *more = life
+    usage_cap_units, usage_price_units, biller, align_to, quoter, refunds_unused = more
     return PlanTerms(
         payee=to_checksum_address(payee),
         price_units=price_units,
@@ -90,6 +91,9 @@ def _terms(values: Any) -> PlanTerms:
         usage_cap_units=usage_cap_units,
         usage_price_units=usage_price_units,
         biller=_account(biller),
+        align_to=align_to,
+        quoter=_account(quoter),
+        refunds_unused=refunds_unused,
     )
 
 

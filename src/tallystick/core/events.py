@@ -47,7 +47,7 @@ class PlanArchived(NamedTuple):
 
 class Subscribed(NamedTuple):
     """A payer subscribed. The charge of the first period follows as an event of its own, unless `first_due`, the end of
-    a trial, is later than now."""
+    a trial or the start that the payer asked for, is later than now."""
 
     subscription_id: int
     payer: str
@@ -123,13 +123,85 @@ class Claimed(NamedTuple):
 
 
 class PlanChanged(NamedTuple):
-    """Another plan or number of seats, from now on. What it costs at once is a charge before it; `credit_units` is what
-    later charges take less."""
+    """Another plan or number of seats, from now on; `credit_units` is what later charges take less. What a change at
+    once costs is a charge before it; one that was scheduled comes before the charge of the period with which it
+    begins."""
 
     subscription_id: int
     plan_id: int
     seats: int
     credit_units: int
+
+
+class ChangeScheduled(NamedTuple):
+    """The plan and the number of seats from the next period on; the present ones, where nothing is scheduled any more.
+    A `PlanChanged` comes before that period's charge."""
+
+    subscription_id: int
+    plan_id: int
+    seats: int
+
+
+class ConditionsSet(NamedTuple):
+    """What the payer adds to the plan's terms, from now on; zeros and None add nothing. `beneficiary` is whom the
+    subscription serves in the payer's place."""
+
+    subscription_id: int
+    max_per_period_units: int
+    max_total_units: int
+    ends_at: int
+    beneficiary: str | None
+    by_permit2: bool
+
+
+class CouponRedeemed(NamedTuple):
+    """The next `periods` charges of periods cost less: so many hundredths of a percent, and so much."""
+
+    subscription_id: int
+    coupon_hash: bytes
+    basis_points_off: int
+    amount_off_units: int
+    periods: int
+
+
+class Discounted(NamedTuple):
+    """What a coupon takes off the charge that follows."""
+
+    subscription_id: int
+    charge_number: int
+    amount_units: int
+
+
+class Quoted(NamedTuple):
+    """What the price of the charge that follows, in units of the plan's quoter, is in units of the token."""
+
+    subscription_id: int
+    charge_number: int
+    price_units: int
+    amount_units: int
+
+
+class FallbackSet(NamedTuple):
+    """The wallet that pays where the payer cannot; None: there is none any more."""
+
+    subscription_id: int
+    wallet: str | None
+
+
+class PaidByFallback(NamedTuple):
+    """Who pays the charge that follows in the payer's place."""
+
+    subscription_id: int
+    charge_number: int
+    wallet: str
+
+
+class PayerChanged(NamedTuple):
+    """Another wallet pays from now on, and receives refunds."""
+
+    subscription_id: int
+    payer: str
+    new_payer: str
 
 
 class Declined(NamedTuple):
@@ -189,6 +261,14 @@ Event = (
     | Claimable
     | Claimed
     | PlanChanged
+    | ChangeScheduled
+    | ConditionsSet
+    | CouponRedeemed
+    | Discounted
+    | Quoted
+    | FallbackSet
+    | PaidByFallback
+    | PayerChanged
     | Declined
     | Cancelled
     | CancellationScheduled

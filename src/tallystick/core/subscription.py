@@ -29,6 +29,11 @@ class DeclineReason(IntEnum):
     BALANCE = 6
     TOKEN_REFUSED = 7
     PAUSED = 8
+    BLOCKED = 9
+    OVER_MANDATE = 10
+    QUOTE_UNAVAILABLE = 11
+    QUOTE_STALE = 12
+    SLIPPAGE = 13
 
 
 MAX_CHARGES = 65_535

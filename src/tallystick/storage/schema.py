@@ -197,6 +197,9 @@ plans = _of_source(
     *_units("usage_cap_units"),
     *_units("usage_price_units"),
     Column("biller", Text),
+    Column("align_to", Long, nullable=False),
+    Column("quoter", Text),
+    *_flag("refunds_unused"),
     *_flag("archived"),
     PrimaryKeyConstraint("source_id", "plan_id"),
 )

@@ -61,6 +61,9 @@ def _plan_row(source_id: int, plan: Plan) -> tuple[Any, ...]:
         terms.usage_cap_units,
         terms.usage_price_units,
         terms.biller,
+        terms.align_to,
+        terms.quoter,
+        int(terms.refunds_unused),
         int(plan.archived),
     )
 
@@ -90,6 +93,9 @@ def _plan(row: Row[Any]) -> Plan:
         usage_cap_units=row.usage_cap_units,
         usage_price_units=row.usage_price_units,
         biller=row.biller,
+        align_to=row.align_to,
+        quoter=row.quoter,
+        refunds_unused=bool(row.refunds_unused),
     )
     return Plan(row.plan_id, row.register_id, terms, archived=bool(row.archived))
 

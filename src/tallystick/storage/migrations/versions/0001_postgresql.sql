@@ -164,12 +164,16 @@ CREATE TABLE plans (
     usage_cap_units NUMERIC(78, 0) NOT NULL,
     usage_price_units NUMERIC(78, 0) NOT NULL,
     biller TEXT,
+    align_to BIGINT NOT NULL,
+    quoter TEXT,
+    refunds_unused INTEGER NOT NULL,
     archived INTEGER NOT NULL,
     CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
     CONSTRAINT ck_plans_price_units_positive CHECK (price_units >= 0),
     CONSTRAINT ck_plans_seat_price_units_positive CHECK (seat_price_units >= 0),
     CONSTRAINT ck_plans_usage_cap_units_positive CHECK (usage_cap_units >= 0),
     CONSTRAINT ck_plans_usage_price_units_positive CHECK (usage_price_units >= 0),
+    CONSTRAINT ck_plans_refunds_unused_flag CHECK (refunds_unused IN (0, 1)),
     CONSTRAINT ck_plans_archived_flag CHECK (archived IN (0, 1)),
     CONSTRAINT fk_plans_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );

@@ -188,12 +188,16 @@ CREATE TABLE plans (
     usage_cap_units TEXT NOT NULL,
     usage_price_units TEXT NOT NULL,
     biller TEXT,
+    align_to INTEGER NOT NULL,
+    quoter TEXT,
+    refunds_unused INTEGER NOT NULL,
     archived INTEGER NOT NULL,
     CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
     CONSTRAINT ck_plans_price_units_digits CHECK (price_units GLOB '[0-9]*' AND price_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_plans_seat_price_units_digits CHECK (seat_price_units GLOB '[0-9]*' AND seat_price_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_plans_usage_cap_units_digits CHECK (usage_cap_units GLOB '[0-9]*' AND usage_cap_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_plans_usage_price_units_digits CHECK (usage_price_units GLOB '[0-9]*' AND usage_price_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_plans_refunds_unused_flag CHECK (refunds_unused IN (0, 1)),
     CONSTRAINT ck_plans_archived_flag CHECK (archived IN (0, 1)),
     CONSTRAINT fk_plans_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
