@@ -49,13 +49,16 @@
         CallReverted            with a reason that is not one of our contracts'
           TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
-          AllowanceTooLow, AmountMismatch, AnotherChargeIsNext, AnotherRegister, BalanceTooLow, ChargeDue,
-          CreditTooHigh, FeeTooHigh, FixedTerm, HistoryMismatch, InsufficientGas, InvalidShortString, InvalidSignature,
-          MandateExpired, MinimumTerm, NotAContract, NotActive, NotAuthorized, NotPaused, NothingToChange,
-          NothingToClaim, PayeeRefused, PayerIsPayee, PeriodOutOfRange, PlanIsArchived, PlanNotStored,
+          AccountBlocked, AlignedToFuture, AllowanceTooLow, AmountMismatch, AnotherChargeIsNext, AnotherCoupon,
+          AnotherRegister, BalanceTooLow, ChargeDue, ConditionsEnded, CouponNotFor, CouponUsed, CreditTooHigh,
+          DiscountRunning, FeeTooHigh, FirstChargeDeclined, FixedTerm, HistoryMismatch, InsufficientGas,
+          InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing, MinimumTerm, NotAContract, NotActive,
+          NotAuthorized, NotPaused, NothingToChange, NothingToClaim, OverMandate, PayeeRefused, PayerIsPayee,
+          PeriodOutOfRange, PeriodTooShort, PlanIsArchived, PlanIsQuoted, PlanNotAgreed, PlanNotStored,
           ReentrancyGuardReentrantCall, RefundTooHigh, RegisterFull, SaltUsed, SeatsOutOfRange, SignatureExpired,
-          StringTooLong, TermsChanged, TermsContradict, ToPayTooHigh, TokenRefused, TrialRunning, UnknownCharge,
-          UnknownPlan, UnknownSubscription, UsageAboveCap, UsageEnded, UsageTooDear, ZeroAddress, ZeroAmount
+          StartOutOfRange, StringTooLong, TermsChanged, TermsContradict, TermsWorse, ToPayTooHigh, TokenRefused,
+          TrialRunning, UnknownCharge, UnknownPlan, UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded,
+          UsageTooDear, ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -90,6 +93,15 @@ from tallystick.errors.books import (
     ReorganizationTooDeep,
     UnknownDocument,
 )
+from tallystick.errors.conditions import (
+    ConditionsEnded,
+    FirstChargeDeclined,
+    MaximumMissing,
+    OverMandate,
+    PeriodTooShort,
+    PlanNotAgreed,
+    StartOutOfRange,
+)
 from tallystick.errors.consent import (
     InvalidShortString,
     InvalidSignature,
@@ -99,6 +111,12 @@ from tallystick.errors.consent import (
     SignatureExpired,
     StringTooLong,
 )
+from tallystick.errors.coupon import (
+    AnotherCoupon,
+    CouponNotFor,
+    CouponUsed,
+    DiscountRunning,
+)
 from tallystick.errors.deployment import (
     DeploymentError,
     DeploymentMismatch,
@@ -106,6 +124,7 @@ from tallystick.errors.deployment import (
     ManifestInvalid,
 )
 from tallystick.errors.money import (
+    AccountBlocked,
     AllowanceTooLow,
     AmountMismatch,
     BalanceTooLow,
@@ -115,6 +134,7 @@ from tallystick.errors.money import (
     RefundTooHigh,
     TokenRefused,
     UnknownCharge,
+    UnusedNotRefunded,
 )
 from tallystick.errors.node import (
     EventsInconsistent,
@@ -127,6 +147,7 @@ from tallystick.errors.node import (
     WrongChain,
 )
 from tallystick.errors.plan import (
+    AlignedToFuture,
     AnotherRegister,
     FeeTooHigh,
     FixedTerm,
@@ -134,11 +155,13 @@ from tallystick.errors.plan import (
     PayeeRefused,
     PeriodOutOfRange,
     PlanIsArchived,
+    PlanIsQuoted,
     PlanNotStored,
     RegisterFull,
     SeatsOutOfRange,
     TermsChanged,
     TermsContradict,
+    TermsWorse,
     UnknownPlan,
     ZeroAddress,
     ZeroAmount,
@@ -182,20 +205,26 @@ from tallystick.errors.transaction import (
 
 __all__ = [
     "OWN_PLAN_KEYS",
+    "AccountBlocked",
     "AddressInvalid",
+    "AlignedToFuture",
     "AllowanceTooLow",
     "AmountInvalid",
     "AmountMismatch",
     "AnotherChargeIsNext",
+    "AnotherCoupon",
     "AnotherLeads",
     "AnotherRegister",
     "AssetMismatch",
     "BalanceTooLow",
     "CallReverted",
     "ChargeDue",
+    "ConditionsEnded",
     "ConfigError",
     "ContractError",
     "CorruptionError",
+    "CouponNotFor",
+    "CouponUsed",
     "CreditTooHigh",
     "DatabaseError",
     "DatabaseTooNew",
@@ -203,10 +232,12 @@ __all__ = [
     "DeploymentError",
     "DeploymentMismatch",
     "DeploymentMissing",
+    "DiscountRunning",
     "DocumentError",
     "DocumentInvalid",
     "EventsInconsistent",
     "FeeTooHigh",
+    "FirstChargeDeclined",
     "FixedTerm",
     "ForeignPlan",
     "FundsTooLow",
@@ -222,6 +253,7 @@ __all__ = [
     "LedgerError",
     "MandateExpired",
     "ManifestInvalid",
+    "MaximumMissing",
     "MinimumTerm",
     "MoneyError",
     "NodeBusy",
@@ -235,14 +267,18 @@ __all__ = [
     "NotPaused",
     "NothingToChange",
     "NothingToClaim",
+    "OverMandate",
     "PayeeRefused",
     "PayerIsPayee",
     "PdfFailed",
     "PdfNotWritten",
     "PdfUnavailable",
     "PeriodOutOfRange",
+    "PeriodTooShort",
     "PermitUnsupported",
     "PlanIsArchived",
+    "PlanIsQuoted",
+    "PlanNotAgreed",
     "PlanNotStored",
     "RangeTooLarge",
     "ReentrancyGuardReentrantCall",
@@ -254,10 +290,12 @@ __all__ = [
     "SeatsOutOfRange",
     "SignatureExpired",
     "SignerError",
+    "StartOutOfRange",
     "StringTooLong",
     "TallystickError",
     "TermsChanged",
     "TermsContradict",
+    "TermsWorse",
     "ToPayTooHigh",
     "TokenRefused",
     "TokenReverted",
@@ -271,6 +309,7 @@ __all__ = [
     "UnknownDocument",
     "UnknownPlan",
     "UnknownSubscription",
+    "UnusedNotRefunded",
     "UsageAboveCap",
     "UsageEnded",
     "UsageTooDear",

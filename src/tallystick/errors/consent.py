@@ -24,8 +24,8 @@ class InvalidSignature(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"the signature is not {self.signer}'s: sign the same mandate (plan, salt, time) with that account, for "
-            "this chain and this contract"
+            f"the signature is not {self.signer}'s, or was for other values: have that account sign anew, for this "
+            "chain, this contract and the subscription or plan as it is now"
         )
 
 
@@ -45,7 +45,7 @@ class MandateExpired(ContractError):
 
 @dataclass(eq=False)
 class PayerIsPayee(ContractError):
-    """The account that would pay itself."""
+    """The account that would pay itself, as payer or as fallback wallet."""
 
     account: str
 
@@ -62,8 +62,8 @@ class SaltUsed(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"the mandate of {self.payer} with salt {self.salt} was submitted or revoked before, and is good only "
-            "once: look for its subscription, or have the payer sign a new one"
+            f"what {self.payer} signed with salt {self.salt} was submitted or revoked before, and is good only once: "
+            "look for its subscription, or have it signed anew"
         )
 
 
@@ -86,6 +86,6 @@ class SignatureExpired(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"the cancellation could be submitted before {utc(self.valid_before)}, it is {utc(self.time)}: have the "
-            "payer sign a new one"
+            f"what was signed could be submitted before {utc(self.valid_before)}, it is {utc(self.time)}: have it "
+            "signed anew"
         )

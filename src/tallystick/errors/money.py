@@ -17,7 +17,8 @@ class AllowanceTooLow(ContractError):
     def __str__(self) -> str:
         return (
             f"the contract may move {self.found} units of the token, {self.needed} are needed: approve at least "
-            f"{self.needed}, or subscribe with a permit"
+            f"{self.needed} (to Permit2, and there to the contract, where charges go through it), or subscribe with a "
+            "permit"
         )
 
 
@@ -121,4 +122,32 @@ class NothingToClaim(ContractError):
         return (
             f"the contract keeps nothing for {self.account} in {self.token}: it was claimed already, or account or "
             "token is another"
+        )
+
+
+@dataclass(eq=False)
+class AccountBlocked(ContractError):
+    """The account that the token has on its blocklist."""
+
+    account: str
+
+    def __str__(self) -> str:
+        return (
+            f"the token has {self.account} on its blocklist and moves nothing for it: pay from another account, or ask "
+            "the token's issuer"
+        )
+
+
+@dataclass(eq=False)
+class UnusedNotRefunded(ContractError):
+    """Units of the token: what the named charges give back, and what is left of the paid period, credit included."""
+
+    found: int
+    needed: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.found} units of the token would be given back, {self.needed} are unused, which the plan promises "
+            "to refund or the payee asked for: cancel with `tallystick subscriptions cancel --refund`, or at the period's "
+            "end; where the charges have less left to refund, it can only end at the period's end"
         )

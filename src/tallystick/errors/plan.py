@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tallystick.errors.revert import ContractError
+from tallystick.errors.revert import ContractError, utc
 
 
 @dataclass(eq=False)
 class NotAContract(ContractError):
-    """The address that should be a token."""
+    """The address that should be a token, or a plan's quoter."""
 
     account: str
 
     def __str__(self) -> str:
-        return f"there is no token at {self.account} on this chain: check the address and the chain"
+        return f"there is no token or quoter at {self.account} on this chain: check the address and the chain"
 
 
 @dataclass(eq=False)
@@ -67,10 +67,12 @@ class UnknownPlan(ContractError):
 
 @dataclass(eq=False)
 class ZeroAddress(ContractError):
-    """The payee is the zero address."""
+    """The payee, the new payer or the fallback wallet is the zero address."""
 
     def __str__(self) -> str:
-        return "the payee is the zero address, and what is paid to it is lost: name an account that you hold"
+        return (
+            "the payee or a wallet that is to pay is the zero address, which nobody holds: name an account that you do"
+        )
 
 
 @dataclass(eq=False)
@@ -181,5 +183,48 @@ class TermsContradict(ContractError):
         return (
             "the plan's terms contradict each other: a fee needs a receiver, other than the payee, and a receiver a "
             "fee; the least number of charges may not be above the most; usage needs a cap and a price, a biller "
-            "both, and such a plan counts no charges. Change one of them"
+            "both, and such a plan counts no charges; a plan with a quoter cannot promise to refund what is unused. "
+            "Change one of them"
+        )
+
+
+@dataclass(eq=False)
+class AlignedToFuture(ContractError):
+    """Unix seconds: the time on whose grid periods were to lie, and the block's."""
+
+    found: int
+    time: int
+
+    def __str__(self) -> str:
+        return (
+            f"periods were to lie on the grid of {utc(self.found)} (second {self.found}), it is {utc(self.time)} "
+            f"(second {self.time}): name a time in the past; any point of the same grid will do"
+        )
+
+
+@dataclass(eq=False)
+class PlanIsQuoted(ContractError):
+    """The plan whose price is quoted, or that was to be changed to."""
+
+    plan_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"what is left of a period has no exact value where the price is quoted, as that of plan {self.plan_id} or "
+            "of the present one: change when the paid period ends (`tallystick subscriptions change --when "
+            "period-end`); instead of `cancel --refund` cancel, and refund a charge"
+        )
+
+
+@dataclass(eq=False)
+class TermsWorse(ContractError):
+    """The plan to which the payee wanted to move a subscription."""
+
+    plan_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"plan {self.plan_id} does not differ from the present one by lower prices alone: the payee may only lower "
+            "prices (price, seat price, usage), a shorter minimum or another fee included. Create such a plan, or have "
+            "the payer change"
         )

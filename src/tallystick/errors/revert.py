@@ -42,6 +42,15 @@ def status_word(number: int) -> str:
     return words[number] if number < len(words) else f"in state {number}"
 
 
+def decline_word(number: int) -> str:
+    """Why a charge would decline, by the reason's number (`core.subscription.DeclineReason`)."""
+    words = (
+        *("none", "unknown", "not due", "cancelled", "ended", "allowance", "balance", "token refused", "paused"),
+        *("blocked", "over mandate", "quote unavailable", "quote stale", "slippage"),
+    )
+    return words[number] if number < len(words) else f"for reason {number}"
+
+
 def utc(timestamp: int) -> str:
     """A time as people read it; far-off ones stay numbers."""
     try:

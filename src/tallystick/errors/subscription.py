@@ -57,8 +57,9 @@ class NotAuthorized(ContractError):
     def __str__(self) -> str:
         return (
             f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, changed, paused, "
-            "resumed and stopped by its payer; a charge is refunded, a plan created or archived by its payee; usage "
-            "is charged by the payee or the plan's biller. Sign with that account"
+            "resumed and stopped by its payer, who also sets conditions, redeems coupons and names a fallback wallet; "
+            "a charge is refunded, a price lowered, a plan created or archived by its payee; usage is charged by the "
+            "payee or the plan's biller. Sign with that account"
         )
 
 
@@ -130,14 +131,15 @@ class MinimumTerm(ContractError):
 
 @dataclass(eq=False)
 class NothingToChange(ContractError):
-    """The subscription that has this plan and these seats already."""
+    """The subscription that is already as it was to become."""
 
     subscription_id: int
 
     def __str__(self) -> str:
         return (
-            f"subscription {self.subscription_id} has this plan and as many seats already: name another plan, or "
-            "another number of seats"
+            f"subscription {self.subscription_id} has this plan and as many seats already, this payer, or no fallback "
+            "wallet to drop; or its payer has scheduled a change, which a lower price does not replace: name another "
+            "plan, or another number of seats"
         )
 
 
