@@ -205,7 +205,7 @@ class Business(RuleBasedStateMachine):
         self.wait(max(1, subscription.next_due - self.time + late_s), 1)
         if not subscription.is_due(terms, self.time):
             return None
-        start, end, units, credit = next_charge(subscription, terms, self.time)
+        start, end, units, credit, *_ = next_charge(subscription, terms, self.time)
         key = (subscription_id, subscription.charges + 1)
         fee = terms.fee(units)
         parts = [(terms.payee, units - fee, payee_blocked), (terms.fee_receiver or "", fee, receiver_blocked)]

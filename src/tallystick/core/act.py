@@ -10,10 +10,15 @@ from typing import NoReturn, TypeVar
 from tallystick.core.events import (
     Charged,
     Claimable,
+    ConditionsSet,
+    CouponRedeemed,
     CreditUsed,
+    Discounted,
     Event,
+    PaidByFallback,
     PlanChanged,
     PlanCreated,
+    Quoted,
     Recorded,
     RegisterOpened,
     SeatsSet,
@@ -24,12 +29,23 @@ from tallystick.errors import EventsInconsistent
 
 E = TypeVar("E", bound=Event)
 
+PartOfCharge = Claimable | CreditUsed | Discounted | PaidByFallback | Quoted | UsageCharged
+"""What is told of a charge before it."""
+
+_PAYMENT: tuple[type[Event], ...] = (PaidByFallback, Claimable, Charged)
+
 _FOLLOWERS: dict[type[Event], tuple[type[Event], ...]] = {
     RegisterOpened: (PlanCreated,),
-    Subscribed: (SeatsSet, Charged),
-    SeatsSet: (Charged,),
+    Subscribed: (SeatsSet, ConditionsSet, Charged),
+    SeatsSet: (ConditionsSet, Charged),
+    ConditionsSet: (CouponRedeemed, Quoted, Discounted, Charged),
+    CouponRedeemed: (Quoted, Discounted, Charged),
+    PlanChanged: (Quoted, Discounted, CreditUsed, *_PAYMENT),
+    Quoted: (Discounted, CreditUsed, *_PAYMENT),
+    Discounted: (CreditUsed, *_PAYMENT),
+    CreditUsed: _PAYMENT,
+    PaidByFallback: (Claimable, Charged),
     Claimable: (Claimable, CreditUsed, Charged),
-    CreditUsed: (Charged,),
     UsageCharged: (Charged,),
     Charged: (PlanChanged,),
 }

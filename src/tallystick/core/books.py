@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, get_args
 
-from tallystick.core.act import Act, refuse
-from tallystick.core.change import Quote, changed, objection, quote
+from tallystick.core.act import Act, PartOfCharge, refuse
+from tallystick.core.change import changed, objection, quote
+from tallystick.core.charge import charged, kept_parts, require_credit, said
+from tallystick.core.consent import ConsentEvent, consented, scheduled
 from tallystick.core.events import (
     CancellationScheduled,
     Cancelled,
+    ChangeScheduled,
     Charged,
     Claimable,
     Claimed,
@@ -38,13 +41,13 @@ from tallystick.core.events import (
     Subscribed,
     UsageCharged,
 )
-from tallystick.core.invoice import Invoice, Kind, Usage, credit_note_for, invoice_for
+from tallystick.core.invoice import Invoice, Kind, Parts, QuotedPrice, Usage, credit_note_for, invoice_for
 from tallystick.core.ledger import GENESIS_HASH, NOTHING_KEPT, Entry, Kept, claim_entry, entry_for
 from tallystick.core.life import LifeEvent, lived, require_status
+from tallystick.core.opening import needs_conditions, opened, require_opening, seated
 from tallystick.core.pegs import PegHistory, peg_at
-from tallystick.core.period import anchor_day_of
 from tallystick.core.plan import Plan
-from tallystick.core.subscription import Register, Status, Subscription, next_charge
+from tallystick.core.subscription import Register, Status, Subscription
 from tallystick.core.usage import used
 
 
@@ -142,37 +145,41 @@ class Books:
         register = self.registers[plan.register_id]
         if event.subscription_id != register.next_id:
             refuse(recorded, f"subscription {event.subscription_id} is opened where {register.next_id} is the next")
-        if plan.archived:
-            refuse(recorded, f"plan {plan.plan_id} is archived")
-        trial, agreed = event.first_due - recorded.origin.block_time, plan.terms.trial
-        if trial not in (0, agreed):
-            refuse(recorded, f"it begins with a trial of {trial} seconds, the plan's is {agreed}")
-        if not trial or plan.terms.seat_price_units:
+        subscription = opened(recorded, event, plan)
+        must_go_on = plan.terms.seat_price_units or needs_conditions(recorded, event, plan.terms)
+        if must_go_on or event.first_due == recorded.origin.block_time:
             self.act.add(recorded)
         register = register._replace(subscriptions=register.subscriptions + 1)
         self.registers[register.register_id] = register
-        subscription = Subscription(
-            event.subscription_id,
-            event.payer,
-            event.plan_id,
-            event.first_due,
-            0,
-            Status.ACTIVE,
-            anchor_day_of(event.first_due),
-        )
         return self._keep(subscription)._replace(register=register)
 
     def _set_seats(self, recorded: Recorded, event: SeatsSet, _final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
-        if not self.act:
-            refuse(recorded, f"subscription {event.subscription_id} was not opened just before")
-        fewest, most = self.plans[subscription.plan_id].terms.seats_allowed()
-        if not max(fewest, 1) <= event.seats <= most:
-            refuse(recorded, f"{event.seats} seats of a plan that has {fewest} to {most}")
-        self.act.end()
-        if subscription.next_due == recorded.origin.block_time:  # no trial: it is charged at once
+        terms = self.plans[subscription.plan_id].terms
+        after = seated(recorded, event, subscription, terms, self.act)
+        opening = next(self.act.all(Subscribed))
+        if subscription.next_due == recorded.origin.block_time or needs_conditions(*opening, terms):
             self.act.add(recorded)
-        return self._keep(subscription._replace(seats=event.seats))
+        else:
+            self.act.end()
+        return self._keep(after)
+
+    def _consent(self, recorded: Recorded, event: ConsentEvent, _final: bool) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        terms = self.plans[subscription.plan_id].terms
+        after = consented(recorded, event, subscription, terms)
+        if self.act:
+            require_opening(recorded, self.act, terms)
+            if subscription.next_due == recorded.origin.block_time:  # it is charged at once
+                self.act.add(recorded)
+            else:
+                self.act.end()
+        return self._keep(after)
+
+    def _schedule(self, recorded: Recorded, event: ChangeScheduled, _final: bool) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        plan, new_plan = self.plans[subscription.plan_id], self._plan(recorded, event.plan_id)
+        return self._keep(scheduled(recorded, event, subscription, plan, new_plan))
 
     def _live(self, recorded: Recorded, event: LifeEvent, _final: bool) -> Change:
         return self._keep(lived(recorded, event, self._subscription(recorded, event.subscription_id)))
@@ -181,39 +188,29 @@ class Books:
 
     def _charge(self, recorded: Recorded, event: Charged, final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
-        plan = self.plans[subscription.plan_id]
-        time = recorded.origin.block_time
         if event.charge_number != subscription.charges + 1:
             refuse(recorded, f"charge {event.charge_number} follows charge {subscription.charges}")
         if self.act and self.act.kinds() == [UsageCharged]:
             return self._charge_usage(recorded, event, subscription, final)
         require_status(recorded, subscription, Status.ACTIVE)
-        if subscription.next_due > time:  # only a change of plan charges within a period, and it says itself what for
+        # Only a change of plan charges within a period, and it says itself what for.
+        if subscription.next_due > recorded.origin.block_time:
             self.act.add(recorded)
             return _NOTHING
-        if subscription.has_ended(plan.terms, time):
-            refuse(recorded, f"subscription {subscription.subscription_id} has ended")
-        expected = next_charge(subscription, plan.terms, time)
-        if event[2:] != expected[:3]:
-            refuse(recorded, f"it is {_said(*event[2:])}, expected {_said(*expected[:3])}")
+        due, plan, after, paid_by = charged(recorded, event, subscription, self.plans, self.act)
         kept: Kept = NOTHING_KEPT
-        claimables: tuple[ClaimableBalance, ...] = ()
-        if expected.credit_units or self.act:
-            if plan.terms.seat_price_units and self.act.kinds() == [Subscribed]:
-                refuse(recorded, "how many seats it is for was not told")
-            self._require_credit(recorded, event.charge_number, expected.credit_units)
-            kept, claimables = self._take_claimables(recorded, event, plan)
+        claimables: list[Claimable] = []
+        if self.act:
+            kept, claimables = kept_parts(recorded, event, plan.terms, self.act)
             self.act.end()
-        charged = subscription._replace(
-            next_due=event.period_end,
-            charges=event.charge_number,
-            credit_units=subscription.credit_units - expected.credit_units,
-            shifted=False,
-        )
-        self.subscriptions[event.subscription_id] = charged
-        invoice = self._invoice(recorded, event, charged, final, credit_units=expected.credit_units)
+        balances = tuple(self._claimable(account, token, units) for account, token, _, units in claimables)
+        self.subscriptions[event.subscription_id] = after
+        quoter = plan.terms.quoter
+        quoted = QuotedPrice(due.asked_units, due.price_units, quoter) if quoter else None
+        parts = Parts(due.credit_units, due.discount_units, quoted, paid_by)
+        invoice = self._invoice(recorded, event, after, final, parts)
         entry = self._journal(event, recorded, plan, kept) if final and event.amount_units else None
-        return Change(None, charged, entry, invoice, None, claimables)
+        return Change(None, after, entry, invoice, None, balances)
 
     def _charge_usage(self, recorded: Recorded, event: Charged, subscription: Subscription, final: bool) -> Change:
         plan = self.plans[subscription.plan_id]
@@ -221,7 +218,7 @@ class Books:
         change = self._keep(used(recorded, event, told, subscription, plan.terms))
         self.act.end()
         usage = Usage(told.quantity, told.usage_hash)
-        invoice = self._invoice(recorded, event, subscription, final, usage=usage)
+        invoice = self._invoice(recorded, event, subscription, final, Parts(usage=usage))
         entry = self._journal(event, recorded, plan, is_usage=True) if final else None
         return change._replace(invoice=invoice, entry=entry)
 
@@ -229,6 +226,9 @@ class Books:
         subscription = self._subscription(recorded, event.subscription_id)
         plan, new_plan = self.plans[subscription.plan_id], self._plan(recorded, event.plan_id)
         time = recorded.origin.block_time
+        if subscription.scheduled and subscription.next_due <= time and not self.act:
+            self.act.add(recorded)  # its period is charged next, and checked against it
+            return _NOTHING
         if refused := objection(subscription, plan, new_plan, event.seats, time):
             refuse(recorded, refused)
         done = quote(subscription, plan.terms, new_plan.terms, event.seats, time)
@@ -244,14 +244,15 @@ class Books:
             )
         if not parts:
             return change
-        ((charged_at, charged),) = self.act.all(Charged)
-        self._require_credit(charged_at, charged.charge_number, done.credit_used_units)
-        wanted = (charged.subscription_id, after.charges, time, done.next_due, done.to_pay_units)
-        if charged != wanted:
-            refuse(charged_at, f"it is {_said(*charged[2:])}, of the change that made it {_said(*wanted[2:])}")
+        ((charged_at, charge),) = self.act.all(Charged)
+        require_credit(charged_at, self.act, charge.charge_number, done.credit_used_units)
+        wanted = (charge.subscription_id, after.charges, time, done.next_due, done.to_pay_units)
+        if charge != wanted:
+            refuse(charged_at, f"it is {said(*charge[2:])}, of the change that made it {said(*wanted[2:])}")
         self.act.end()
-        invoice = self._invoice(charged_at, charged, after, final, credit_units=done.credit_used_units, change=done)
-        entry = self._journal(charged, charged_at, new_plan) if final and charged.amount_units else None
+        made_of = Parts(done.credit_used_units, change=done)
+        invoice = self._invoice(charged_at, charge, after, final, made_of)
+        entry = self._journal(charge, charged_at, new_plan) if final and charge.amount_units else None
         return change._replace(invoice=invoice, entry=entry)
 
     def _invoice(
@@ -260,10 +261,7 @@ class Books:
         event: Charged,
         subscription: Subscription,
         final: bool,
-        *,
-        credit_units: int = 0,
-        change: Quote | None = None,
-        usage: Usage | None = None,
+        parts: Parts,
     ) -> Invoice:
         terms = self.plans[subscription.plan_id].terms
         invoice = invoice_for(
@@ -275,40 +273,15 @@ class Books:
             terms=terms,
             peg=peg_at(self.pegs, terms.token, recorded.origin.block_number),
             seats=subscription.seats,
-            credit_units=credit_units,
-            change=change,
-            usage=usage,
+            beneficiary=subscription.beneficiary,
+            parts=parts,
         )
         key = (event.subscription_id, event.charge_number)
         if self.keep_all or key in self.refunded_charges:
             self.charge_invoices[key] = invoice
         return invoice
 
-    def _require_credit(self, recorded: Recorded, charge_number: int, units: int) -> None:
-        """The credit that a charge was told to use is what it must use."""
-        told = [used[1:] for _, used in self.act.all(CreditUsed)]
-        if told != ([(charge_number, units)] if units else []):
-            refuse(recorded, f"it uses {units} units of credit, told were {told or 'none'}")
-
-    def _take_claimables(
-        self, recorded: Recorded, event: Charged, plan: Plan
-    ) -> tuple[Kept, tuple[ClaimableBalance, ...]]:
-        """What the contract keeps of a charge, out of the events before it."""
-        terms = plan.terms
-        fee = terms.fee(event.amount_units)
-        payee_part = (terms.payee, event.amount_units - fee)
-        parts = [payee_part, (terms.fee_receiver, fee)] if fee else [payee_part]
-        kept: list[int] = []
-        balances = []
-        for _, (account, token, _, units) in self.act.all(Claimable):
-            at = next((at for at, part in enumerate(parts) if part == (account, units) and at not in kept), None)
-            if at is None or token != terms.token or not units:
-                refuse(recorded, f"{units} units of {token} are kept for {account}, which are no part of it")
-            kept.append(at)
-            balances.append(self._claimable(account, token, units))
-        return Kept(0 in kept, 1 in kept), tuple(balances)
-
-    def _await_charge(self, recorded: Recorded, event: Claimable | CreditUsed | UsageCharged, _final: bool) -> Change:
+    def _await_charge(self, recorded: Recorded, event: PartOfCharge, _final: bool) -> Change:
         self._subscription(recorded, event.subscription_id)
         self.act.add(recorded)
         return _NOTHING
@@ -316,7 +289,7 @@ class Books:
     # --- refunds and claims ---
 
     def _refund(self, recorded: Recorded, event: Refunded, final: bool) -> Change:
-        self._subscription(recorded, event.subscription_id)
+        subscription = self._subscription(recorded, event.subscription_id)
         key = (event.subscription_id, event.charge_number)
         charge = self.charge_invoices.get(key)
         if charge is None:
@@ -328,6 +301,7 @@ class Books:
             event,
             recorded.origin,
             charge,
+            payer=subscription.payer,
             number=self._next_number(Kind.CREDIT_NOTE, charge.payee) if final else None,
             # Valued as the invoice that it corrects, whatever was declared since.
             peg=peg_at(self.pegs, charge.token, charge.origin.block_number),
@@ -400,9 +374,9 @@ class Books:
         Paused: _live,
         Resumed: _live,
         PlanChanged: _change_plan,
-        CreditUsed: _await_charge,
-        UsageCharged: _await_charge,
-        Claimable: _await_charge,
+        **dict.fromkeys(get_args(PartOfCharge), _await_charge),
+        **dict.fromkeys(get_args(ConsentEvent), _consent),
+        ChangeScheduled: _schedule,
         Claimed: _claim,
         RegisterOpened: _open_register,
         PlanCreated: _create_plan,
@@ -427,7 +401,3 @@ def touched(events: Iterable[Event]) -> tuple[list[int], list[tuple[int, int]]]:
         elif not isinstance(event, Declined) and (number := getattr(event, "subscription_id", None)) is not None:
             subscriptions.add(number)
     return sorted(subscriptions), sorted(charges)
-
-
-def _said(start: int, end: int, units: int) -> str:
-    return f"{units} units for [{start}, {end})"

@@ -1,10 +1,12 @@
 """Changes of plan or seats: what they cost at once, what they credit, and what refunds need to know of them.
 
-The mirror image of the contract's `changePlan`, to the unit. Where the new plan's periods have the same length, the
-difference of what is left of the period moves: each rate's part is rounded down, and the payer pays, or is credited,
-one less the other. Where they have another length, or a calendar period was paused, a new period begins now and is
-charged in full, and what is left of the old one is credited first. Whoever was not charged yet, in a trial, changes for
-nothing.
+The mirror image of the contract's `changePlan`, to the unit. Where the new plan's periods have the same length and
+grid, the difference of what is left of the period moves: each rate's part is rounded down, and the payer pays, or is
+credited, one less the other. Otherwise, or where a calendar period was paused, a new period begins now and is charged
+in full, or on a plan's fixed grid in part, and what is left of the old one is credited first. Whoever was not charged
+yet, in a trial, changes for nothing.
+
+A change that is scheduled moves nothing before the paid period ends: `next_charge` has it.
 """
 
 from __future__ import annotations
@@ -62,12 +64,15 @@ def quote(subscription: Subscription, terms: PlanTerms, new_terms: PlanTerms, se
     old_value = terms.rate(subscription.seats) * left // whole
     new_rate, anchor_day = new_terms.rate(seats), subscription.anchor_day
     unmeasured = subscription.shifted and terms.period.is_calendar
-    restarts = terms.period.step != new_terms.period.step or unmeasured
+    restarts = (terms.period.step, terms.align_to) != (new_terms.period.step, new_terms.align_to) or unmeasured
     if restarts:
         charged = new_rate
         credit += old_value
-        anchor_day = anchor_day_of(time)
-        due = new_terms.period.later(time, 1, anchor_day)
+        anchor_day = anchor_day_of(new_terms.align_to or time)
+        if new_terms.align_to:
+            due, charged = new_terms.stub(time, new_rate)
+        else:
+            due = new_terms.period.later(time, 1, anchor_day)
     else:
         difference = new_rate * left // whole - old_value
         charged = max(difference, 0)
@@ -87,7 +92,7 @@ def _left(subscription: Subscription, terms: PlanTerms, time: int) -> tuple[int,
 
 
 def changed(subscription: Subscription, plan_id: int, seats: int, done: Quote) -> Subscription:
-    """The subscription after a change."""
+    """The subscription after a change, which takes the place of one that was scheduled."""
     return subscription._replace(
         plan_id=plan_id,
         next_due=done.next_due,
@@ -96,6 +101,8 @@ def changed(subscription: Subscription, plan_id: int, seats: int, done: Quote) -
         seats=seats,
         credit_units=done.credit_units,
         shifted=subscription.shifted and not done.restarts,
+        scheduled=None,
+        limits=subscription.limits.spent(done.to_pay_units),
     )
 
 
@@ -110,6 +117,54 @@ def commitment(history: Iterable[Segment]) -> int:
 
 def objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int, time: int) -> str | None:
     """Why a change at `time` is not allowed, as the contract judges; None where it is. `plan` is the subscription's."""
+    if refused := _unchangeable(subscription, plan, new_plan, seats, time):
+        return refused
+    if plan.terms.quoter or new_plan.terms.quoter:
+        return "a plan with a quoted price is changed at the end of its period"
+    if subscription.discount:
+        return "a subscription with a discount is changed at the end of its period"
+    limits, done = subscription.limits, quote(subscription, plan.terms, new_plan.terms, seats, time)
+    cost = new_plan.terms.rate(seats) + new_plan.terms.usage_cap_units
+    if 0 < limits.max_per_period_units < cost:
+        return f"{cost} units for a period, its usage included, of at most {limits.max_per_period_units}"
+    if done.to_pay_units and 0 < limits.ends_at <= time:
+        return f"the payer's end has come at {limits.ends_at}"
+    if limits.left_units is not None and done.to_pay_units > limits.left_units:
+        return f"{done.to_pay_units} units, {limits.left_units} are left of what the payer agreed to in all"
+    if done.credit_units > MOST_UNITS:
+        return f"{done.credit_units} units of credit are left, at most {MOST_UNITS} can be"
+    return None
+
+
+def schedule_objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int, time: int) -> str | None:
+    """Why neither the payer at `time` nor the payee may have scheduled a change, as the contract judges; None where one
+    of them may. `plan` is the subscription's; to what it is, a change is taken back."""
+    if (new_plan.plan_id, seats) == (subscription.plan_id, subscription.seats):
+        return None if subscription.scheduled else "nothing changes"
+    if _may_lower(subscription, plan, new_plan, seats):
+        return None
+    if refused := _unchangeable(subscription, plan, new_plan, seats, time):
+        return refused
+    if new_plan.terms.quoter and not subscription.limits.max_per_period_units:
+        return f"plan {new_plan.plan_id} has a quoted price, and the payer has no maximum"
+    return None
+
+
+def _may_lower(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int) -> bool:
+    """Whether the payee may schedule it: a plan that differs by lower prices alone, where the payer has nothing
+    scheduled."""
+    return (
+        subscription.status != Status.CANCELLED
+        and subscription.scheduled is None
+        and seats == subscription.seats
+        and new_plan.register_id == plan.register_id
+        and new_plan.terms.is_cheaper_than(plan.terms)
+        and new_plan.terms.fee_receiver != subscription.payer
+    )
+
+
+def _unchangeable(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int, time: int) -> str | None:
+    """Why the payer cannot change to a plan and so many seats, now or at the end of the period."""
     fewest, most = new_plan.terms.seats_allowed()
     if subscription.status != Status.ACTIVE:
         return f"subscription {subscription.subscription_id} is {subscription.status.name.lower()}"
@@ -119,8 +174,7 @@ def objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int
         return refused
     if not fewest <= seats <= most:
         return f"plan {new_plan.plan_id} has {fewest} to {most} seats, not {seats}"
-    credit = quote(subscription, plan.terms, new_plan.terms, seats, time).credit_units
-    return f"{credit} units of credit are left, at most {MOST_UNITS} can be" if credit > MOST_UNITS else None
+    return None
 
 
 def _refused(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int) -> str | None:

@@ -49,13 +49,39 @@ class Usage(NamedTuple):
     usage_hash: bytes
 
 
+class QuotedPrice(NamedTuple):
+    """A period's price in units of the plan's quoter, what that was in units of the token, and the quoter's address."""
+
+    price_units: int
+    amount_units: int
+    quoter: str
+
+
+class Parts(NamedTuple):
+    """Of what a charge is made: what credit paid and a discount took off, the price that was quoted, and who paid in
+    the payer's place. `change` says so where it was made by a change of plan or seats at once, `usage` what it is for
+    where it was made for usage."""
+
+    credit_units: int = 0
+    discount_units: int = 0
+    quoted: QuotedPrice | None = None
+    paid_by: str | None = None
+    change: Quote | None = None
+    usage: Usage | None = None
+
+
+PLAIN = Parts()
+
+
 class Invoice(NamedTuple):
     """An invoice or a credit note. `number` is None while its block is not final.
 
     Amounts are base units of `token`, times Unix seconds, the period is [period_start, period_end). A credit note has
     the period and charge number of the charge that it corrects, and that charge's invoice number in `corrects`. The
     lines add up to the total, which is what was paid: 0 where credit paid all of it. `usage` is None unless it is the
-    invoice of a charge of usage.
+    invoice of a charge of usage, `quoted` unless its price was quoted, `paid_by` unless another wallet paid in the
+    payer's place, `beneficiary` unless it serves somebody else than the payer. The payer of a credit note is who got
+    the money back.
     """
 
     kind: Kind
@@ -74,6 +100,9 @@ class Invoice(NamedTuple):
     corrects: int | None
     origin: Origin
     usage: Usage | None = None
+    quoted: QuotedPrice | None = None
+    paid_by: str | None = None
+    beneficiary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,28 +136,26 @@ def invoice_for(
     terms: PlanTerms,
     peg: Peg | None,
     seats: int = 0,
-    credit_units: int = 0,
-    change: Quote | None = None,
-    usage: Usage | None = None,
+    beneficiary: str | None = None,
+    parts: Parts = PLAIN,
 ) -> Invoice:
     """The invoice of a charge.
 
-    `credit_units` is what credit paid of it. `change` says so where it was made by a change of plan or seats, and
-    `plan_id`, `terms` and `seats` are then those it changed to. `usage` is what it is for where it was made for usage:
-    one line, because its amount need not be a whole price for each unit.
+    `plan_id`, `terms` and `seats` are those under which it was made: where a change made it, those it changed to.
     """
-    units = event.amount_units
-    if usage:
+    units, change, usage = event.amount_units, parts.change, parts.usage
+    if usage:  # one line, because its amount need not be a whole price for each unit
         unit = "unit" if usage.quantity == 1 else "units"
         lines: tuple[Line, ...] = (Line(f"Plan {plan_id}, {usage.quantity:,} {unit} of usage", 1, units, units),)
     elif change and not change.restarts:
-        what = f"plan {plan_id} with {seats} seat{'s' if seats > 1 else ''}" if seats else f"plan {plan_id}"
         charged = change.charged_units
-        lines = (Line(f"Change to {what}, rest of the period", 1, charged, charged),)
+        lines = (Line(f"Change to {_seated(f'plan {plan_id}', seats)}, rest of the period", 1, charged, charged),)
     else:
-        lines = _lines(plan_id, terms, seats, "Change to plan" if change else "Plan")
-    if credit_units:
-        lines += (Line("Credit from a change of plan", 1, -credit_units, -credit_units),)
+        lines = _period_lines(event, f"{'Change to plan' if change else 'Plan'} {plan_id}", terms, seats, parts)
+    if parts.discount_units:
+        lines += (Line("Discount by coupon", 1, -parts.discount_units, -parts.discount_units),)
+    if parts.credit_units:
+        lines += (Line("Credit from a change of plan", 1, -parts.credit_units, -parts.credit_units),)
     return Invoice(
         Kind.INVOICE,
         number,
@@ -146,18 +173,30 @@ def invoice_for(
         None,
         origin,
         usage,
+        parts.quoted,
+        parts.paid_by,
+        beneficiary,
     )
 
 
-def _lines(plan_id: int, terms: PlanTerms, seats: int, plan: str) -> tuple[Line, ...]:
-    """A whole period: what the plan costs, then its seats."""
+def _period_lines(event: Charged, plan: str, terms: PlanTerms, seats: int, parts: Parts) -> tuple[Line, ...]:
+    """A period: what the plan costs, then its seats. A part of one, and a quoted price, are of both together."""
     word, price, seat_price = period_word(terms.period), terms.price_units, terms.seat_price_units
+    is_stub = terms.is_stub(event.period_start, event.period_end)
+    if is_stub or parts.quoted:
+        units = event.amount_units + parts.credit_units + parts.discount_units
+        what = f"{_seated(plan, seats)}, {'part of one' if is_stub else 'one'} {word}"
+        return (Line(f"{what}, as quoted" if parts.quoted else what, 1, units, units),)
     if not seats:
-        return (Line(f"{plan} {plan_id}, one {word}", 1, price, price),)
-    seat_line = Line(f"{plan} {plan_id}, seats for one {word}", seats, seat_price, seats * seat_price)
+        return (Line(f"{plan}, one {word}", 1, price, price),)
+    seat_line = Line(f"{plan}, seats for one {word}", seats, seat_price, seats * seat_price)
     if not price:
         return (seat_line,)
-    return Line(f"{plan} {plan_id}, one {word}", 1, price, price), seat_line
+    return Line(f"{plan}, one {word}", 1, price, price), seat_line
+
+
+def _seated(plan: str, seats: int) -> str:
+    return f"{plan} with {seats} seat{'s' if seats > 1 else ''}" if seats else plan
 
 
 def credit_note_for(
@@ -165,21 +204,25 @@ def credit_note_for(
     origin: Origin,
     charge: Invoice,
     *,
+    payer: str,
     number: int | None,
     peg: Peg | None,
 ) -> Invoice:
-    """The credit note of a refund; `charge` is the invoice that it corrects."""
+    """The credit note of a refund to `payer`; `charge` is the invoice that it corrects."""
     units = event.amount_units
     line = Line(f"Refund of charge {event.charge_number}, plan {charge.plan_id}", 1, units, units)
     return charge._replace(
         kind=Kind.CREDIT_NOTE,
         number=number,
+        payer=payer,
         total_units=units,
         lines=(line,),
         fiat=peg.value(units) if peg else None,
         corrects=charge.number,
         origin=origin,
         usage=None,
+        quoted=None,
+        paid_by=None,
     )
 
 

@@ -92,6 +92,10 @@ class PlanTerms:
         end = period.later(self.align_to, whole_periods + 1, day)
         return end, -(-rate_units * (end - start) // (end - before))
 
+    def is_stub(self, start: int, end: int) -> bool:
+        """Whether a period that was charged is only a part of one, on the plan's own grid."""
+        return self.align_to != 0 and self.period.later(end, -1, anchor_day_of(self.align_to)) != start
+
     def objection(self) -> str | None:
         """Why `createPlan` refuses these terms, as far as they tell by themselves; None where it does not."""
         period_s = self.every * _LONGEST_S[self.unit]

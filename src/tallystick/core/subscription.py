@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from tallystick.core.period import anchor_day_of
 from tallystick.core.plan import PlanTerms
 
 
@@ -61,11 +62,60 @@ class Register(NamedTuple):
         return self.register_id * PER_REGISTER + self.subscriptions + 1
 
 
+class Limits(NamedTuple):
+    """What the payer limited charges to: the most that a period may cost, its usage included (0: no limit), what all
+    charges together may still cost (None: no limit), and the first second at which nothing is charged any more (0:
+    never)."""
+
+    max_per_period_units: int = 0
+    left_units: int | None = None
+    ends_at: int = 0
+
+    def spent(self, units: int) -> Limits:
+        """After a charge of so much, which is within them."""
+        return self if self.left_units is None else self._replace(left_units=self.left_units - units)
+
+
+NO_LIMITS = Limits()
+
+
+class Discount(NamedTuple):
+    """What a coupon takes off: hundredths of a percent, rounded down, and so much, for so many charges of periods more.
+    `last_units` is what it took off the period being served."""
+
+    basis_points_off: int
+    amount_off_units: int
+    periods: int
+    last_units: int = 0
+
+    def taken_off(self, price_units: int) -> int:
+        """What it takes off a price, at most all of it."""
+        if not self.periods:
+            return 0
+        return min(price_units, price_units * self.basis_points_off // 10_000 + self.amount_off_units)
+
+    def after(self, taken_units: int) -> Discount | None:
+        """After a charge from which it took so much; None where that was the first at the full price."""
+        return self._replace(periods=self.periods - 1, last_units=taken_units) if self.periods else None
+
+
+class Scheduled(NamedTuple):
+    """The plan and the number of seats from the next period on."""
+
+    plan_id: int
+    seats: int
+
+
 class Subscription(NamedTuple):
     """One subscription. `next_due` is the start of the next period to be charged, or while it is paused the seconds
     that were left to it; `charges` is how many were made. `credit_units` is what later charges take less. `shifted`:
     the period being served was paused, so that it does not lie on the grid as it was paid for. `usage_units` is what
-    usage cost up to its last charge, number `usage_charge` (0: there was none); any other charge ends the count."""
+    usage cost up to its last charge, number `usage_charge` (0: there was none); any other charge ends the count.
+
+    The rest is what the payer added, or the payee: a change that is scheduled, limits, a discount that is running,
+    whom it serves in the payer's place, the wallet that pays where the payer cannot, and whether the payer's money is
+    taken through Permit2.
+    """
 
     subscription_id: int
     payer: str
@@ -79,16 +129,24 @@ class Subscription(NamedTuple):
     shifted: bool = False
     usage_units: int = 0
     usage_charge: int = 0
+    scheduled: Scheduled | None = None
+    limits: Limits = NO_LIMITS
+    discount: Discount | None = None
+    beneficiary: str | None = None
+    fallback: str | None = None
+    by_permit2: bool = False
 
     def is_due(self, terms: PlanTerms, time: int) -> bool:
         """Whether a charge at `time` would be tried: [next_due, next_due + grace) of an active subscription that has
-        charges left. `terms` are its plan's."""
+        charges left, before the payer's end. `terms` are its plan's."""
         return self.status == Status.ACTIVE and self.next_due <= time and not self.has_ended(terms, time)
 
     def has_ended(self, terms: PlanTerms, time: int) -> bool:
-        """Whether an active subscription can never be charged again: it had all its charges, or one was not made within
-        the plan's grace."""
+        """Whether an active subscription cannot be charged again: it had all its charges, one was not made within the
+        plan's grace, or the payer's end has come."""
         if self.charges >= (terms.max_charges or MAX_CHARGES):
+            return True
+        if self.limits.ends_at and time >= self.limits.ends_at:
             return True
         return terms.grace != 0 and time >= self.next_due + terms.grace
 
@@ -100,28 +158,83 @@ class Subscription(NamedTuple):
 
 
 class NextCharge(NamedTuple):
-    """What a charge is for and how much it takes: `amount_units` from the payer, `credit_units` from the credit."""
+    """What a charge is for and how much it takes: `amount_units` from the payer, `credit_units` from the credit, and
+    `discount_units` from nobody, which together are `price_units`. Plan and seats are those that hold from it on.
+    `rate_units` is the price of a whole period, `asked_units` that of this one: both in units of the plan's quoter,
+    where it has one."""
 
     period_start: int
     period_end: int
     amount_units: int
     credit_units: int
+    discount_units: int
+    price_units: int
+    asked_units: int
+    rate_units: int
+    anchor_day: int
+    plan_id: int
+    seats: int
 
 
-def next_charge(subscription: Subscription, terms: PlanTerms, time: int) -> NextCharge:
+def next_charge(
+    subscription: Subscription,
+    terms: PlanTerms,
+    time: int,
+    scheduled_terms: PlanTerms | None = None,
+    quoted_units: int | None = None,
+) -> NextCharge:
     """What a charge at `time` would be; `time` is not before the subscription's next due time.
 
-    As the contract's: a charge that is late by more periods than the plan's `catch_up` forgives those beyond, and
-    credit is used before the payer pays.
+    As the contract's (`SubscriptionsDue`): a change that is scheduled comes first. On a plan's fixed grid the first
+    period, or the one after a pause, is what is left of one, and is forgiven where it has passed. A charge that is late
+    by more periods than the plan's `catch_up` forgives those beyond. A discount is taken off, and credit is used before
+    the payer pays.
+
+    `terms` are the plan's, `scheduled_terms` those of the one that is scheduled, and must be given where one is.
+    `quoted_units` is what the plan's quoter makes of the price; without it the amounts of such a plan are 0.
     """
-    period, anchor_day = terms.period, subscription.anchor_day
-    start = subscription.next_due
+    plan_id, seats, anchor_day = subscription.plan_id, subscription.seats, subscription.anchor_day
+    off_grid = not subscription.charges or subscription.shifted
+    if subscription.scheduled:
+        old, (plan_id, seats) = terms, subscription.scheduled
+        assert scheduled_terms is not None, f"the terms of plan {plan_id}, which is scheduled, must be given"
+        terms = scheduled_terms
+        if (old.period.step, old.align_to) != (terms.period.step, terms.align_to):
+            off_grid, anchor_day = True, anchor_day_of(subscription.next_due)
+    start, rate = subscription.next_due, terms.rate(seats)
+    end = asked = 0
+    if off_grid and terms.align_to:
+        anchor_day = anchor_day_of(terms.align_to)
+        end, asked = terms.stub(start, rate)
+    if end <= time:
+        start, end = _whole_period(end or start, anchor_day, terms, time)
+        asked = rate
+    price = (quoted_units or 0) if terms.quoter else asked
+    discount = subscription.discount.taken_off(price) if subscription.discount else 0
+    used = min(subscription.credit_units, price - discount)
+    amount = price - discount - used
+    return NextCharge(start, end, amount, used, discount, price, asked, rate, anchor_day, plan_id, seats)
+
+
+def _whole_period(start: int, anchor_day: int, terms: PlanTerms, time: int) -> tuple[int, int]:
+    """Start and end of the whole period that is charged at `time`, where the next one is due at `start`."""
+    period = terms.period
     end = period.later(start, 1, anchor_day)
     if end <= time:
         missed = period.whole_periods(start, time, anchor_day)
         if missed > terms.catch_up:
             start = period.later(start, missed - terms.catch_up, anchor_day)
             end = period.later(start, 1, anchor_day)
-    rate = terms.rate(subscription.seats)
-    used = min(subscription.credit_units, rate)
-    return NextCharge(start, end, rate - used, used)
+    return start, end
+
+
+def over_limit(subscription: Subscription, terms: PlanTerms, due: NextCharge) -> str | None:
+    """Why the payer's limits do not allow a charge; None where they do. `terms` are of the plan that holds from it
+    on."""
+    limits = subscription.limits
+    cost = due.price_units - due.discount_units + terms.usage_cap_units
+    if (limits.max_per_period_units or terms.quoter) and cost > limits.max_per_period_units:
+        return f"{cost} units for a period, its usage included, of at most {limits.max_per_period_units}"
+    if limits.left_units is not None and due.amount_units > limits.left_units:
+        return f"{due.amount_units} units, {limits.left_units} are left of what the payer agreed to in all"
+    return None

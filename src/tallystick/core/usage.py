@@ -38,7 +38,13 @@ def used(
             recorded,
             f"{units} units for {told.quantity} of usage, which cost at most {dearest}; {left} are left of the period",
         )
+    in_all = subscription.limits.left_units
+    if in_all is not None and units > in_all:
+        refuse(recorded, f"{units} units for usage, {in_all} are left of what the payer agreed to in all")
     counted = subscription.usage_units if subscription.usage_charge == subscription.charges else 0
     return subscription._replace(
-        charges=event.charge_number, usage_units=counted + units, usage_charge=event.charge_number
+        charges=event.charge_number,
+        usage_units=counted + units,
+        usage_charge=event.charge_number,
+        limits=subscription.limits.spent(units),
     )

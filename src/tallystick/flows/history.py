@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from tallystick.core.change import NO_CHARGE, Segment, commitment
 from tallystick.core.events import (
     Charged,
-    CreditUsed,
     PlanChanged,
+    Quoted,
     Recorded,
     Resumed,
     SeatsSet,
@@ -21,8 +21,8 @@ from tallystick.flows.connect import Connection
 
 
 def read_segments(connection: Connection, subscription_id: int) -> list[Segment]:
-    """The segments of a subscription that was changed, used credit or paid for usage, as `refundChanged` takes them;
-    none for others.
+    """The segments of a subscription that did not only pay its plan's rate, as `refundChanged` takes them; none for
+    others.
 
     They are compared with what the contract remembers of them. Raises UnknownSubscription, NodeErrors, and NodeInvalid
     where the node left out events.
@@ -44,14 +44,15 @@ def read_segments(connection: Connection, subscription_id: int) -> list[Segment]
 
 def segments_of(recorded: Sequence[Recorded], plans: Mapping[int, Plan]) -> list[Segment]:
     """A subscription's segments, from all of its events in their order: one for each change after the first charge, and
-    one for each other charge that used credit or was for usage.
+    one for each other charge that was not the plan's rate (a part of a period, a discount, credit), had its price
+    quoted, or was for usage.
 
     A charge before its time is one that a change made, unless it is for usage: `charge` makes none then, and a change
-    none later.
+    none later. A change that was scheduled comes before the charge with which it begins.
     """
     segments: list[Segment] = []
     plan_id, seats, charges, due = 0, 0, 0, 0
-    credited = changing = used = False
+    changing = special = used = False
     for origin, event in recorded:
         match event:
             case Subscribed():
@@ -60,17 +61,17 @@ def segments_of(recorded: Sequence[Recorded], plans: Mapping[int, Plan]) -> list
                 seats = event.seats
             case Resumed():
                 due = event.next_due
-            case CreditUsed():
-                credited = True
+            case Quoted():
+                special = True
             case UsageCharged():
-                used = True
+                special = used = True
             case Charged():
                 changing = origin.block_time < due and not used
-                if changing or credited or used:
-                    rate_units = plans[plan_id].terms.rate(seats)
+                rate_units = plans[plan_id].terms.rate(seats)
+                if changing or special or event.amount_units != rate_units:
                     segments.append(Segment(event.charge_number - 1, rate_units, event.amount_units))
                 charges, due = event.charge_number, event.period_end
-                credited = used = False
+                special = used = False
             case PlanChanged():
                 if charges and not changing:
                     segments.append(Segment(charges, plans[plan_id].terms.rate(seats), NO_CHARGE))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from tallystick.core.events import Origin
-from tallystick.core.invoice import FiatValue, Invoice, Kind, Line, Usage
+from tallystick.core.invoice import FiatValue, Invoice, Kind, Line, QuotedPrice, Usage
 from tallystick.storage.database import insert_rows
 from tallystick.storage.schema import invoice_lines, invoices
 
@@ -43,6 +43,9 @@ def add_invoices(connection: Connection, source_id: int, new: Sequence[Invoice])
                 origin.transaction_hash,
                 origin.log_index,
                 *(invoice.usage or (None, None)),
+                *(invoice.quoted or (None, None, None)),
+                invoice.paid_by,
+                invoice.beneficiary,
             )
         )
         for position, line in enumerate(invoice.lines, start=1):
@@ -196,6 +199,7 @@ def _lines(connection: Connection, source_id: int, rows: Sequence[Any]) -> dict[
 def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
     fiat = (row.fiat_currency, row.fiat_units, row.fiat_evidence)
     usage = (row.usage_quantity, row.usage_hash)
+    quoted = (row.quoted_price_units, row.quoted_amount_units, row.quoter)
     return Invoice(
         Kind(row.kind),
         row.number,
@@ -213,4 +217,7 @@ def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
         row.corrects,
         Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index),
         None if usage == (None, None) else Usage(*usage),
+        None if quoted == (None, None, None) else QuotedPrice(*quoted),
+        row.paid_by,
+        row.beneficiary,
     )

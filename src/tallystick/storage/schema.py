@@ -219,6 +219,21 @@ subscriptions = _of_source(
     # What usage cost up to its last charge, and that charge's number.
     *_units("usage_units"),
     Column("usage_charge", Integer, nullable=False),
+    # What holds from the next period on; none where nothing is scheduled.
+    Column("scheduled_plan_id", Long),
+    Column("scheduled_seats", Integer),
+    # What the payer limited charges to; of all together what is left, none where there is no such limit.
+    *_units("max_per_period_units"),
+    *_units("left_units", nullable=True),
+    Column("ends_at", Long, nullable=False),
+    # What a coupon takes off, and took off the period being served; none where none is running.
+    Column("basis_points_off", Integer),
+    *_units("amount_off_units", nullable=True),
+    Column("discounted_periods", Integer),
+    *_units("last_discount_units", nullable=True),
+    Column("beneficiary", Text),
+    Column("fallback", Text),
+    *_flag("by_permit2"),
     PrimaryKeyConstraint("source_id", "subscription_id"),
     Index(None, "source_id", "status", "next_due"),
 )
@@ -284,6 +299,12 @@ invoices = _of_source(
     # Of a charge of usage.
     *_units("usage_quantity", nullable=True),
     Column("usage_hash", LargeBinary),
+    # Of a price that was quoted: in units of the quoter, and in units of the token.
+    *_units("quoted_price_units", nullable=True),
+    *_units("quoted_amount_units", nullable=True),
+    Column("quoter", Text),
+    Column("paid_by", Text),
+    Column("beneficiary", Text),
     PrimaryKeyConstraint("source_id", "kind", "payee", "number"),
     CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind_known"),
     Index(None, "source_id", "subscription_id", "charge_number", "kind"),

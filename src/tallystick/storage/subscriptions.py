@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from tallystick.core.period import Unit
 from tallystick.core.plan import Plan, PlanTerms
-from tallystick.core.subscription import Register, Status, Subscription
+from tallystick.core.subscription import Discount, Limits, Register, Scheduled, Status, Subscription
 from tallystick.errors import CorruptionError
 from tallystick.storage.database import upsert_rows
 from tallystick.storage.schema import plans, registers, subscriptions
@@ -102,27 +102,30 @@ def _plan(row: Row[Any]) -> Plan:
 
 def save_subscriptions(connection: Connection, source_id: int, changed: Sequence[Subscription]) -> None:
     """Writes subscriptions as they now are, new ones and known ones."""
-    upsert_rows(
-        connection,
-        subscriptions,
-        [
-            (
-                source_id,
-                s.subscription_id,
-                s.payer,
-                s.plan_id,
-                s.next_due,
-                s.charges,
-                s.status.name.lower(),
-                s.anchor_day,
-                s.seats,
-                s.credit_units,
-                int(s.shifted),
-                s.usage_units,
-                s.usage_charge,
-            )
-            for s in changed
-        ],
+    upsert_rows(connection, subscriptions, [_subscription_row(source_id, subscription) for subscription in changed])
+
+
+def _subscription_row(source_id: int, s: Subscription) -> tuple[Any, ...]:
+    return (
+        source_id,
+        s.subscription_id,
+        s.payer,
+        s.plan_id,
+        s.next_due,
+        s.charges,
+        s.status.name.lower(),
+        s.anchor_day,
+        s.seats,
+        s.credit_units,
+        int(s.shifted),
+        s.usage_units,
+        s.usage_charge,
+        *(s.scheduled or (None, None)),
+        *s.limits,
+        *(s.discount or (None, None, None, None)),
+        s.beneficiary,
+        s.fallback,
+        int(s.by_permit2),
     )
 
 
@@ -138,23 +141,32 @@ def read_subscriptions(
         for start in range(0, len(ids), ID_BATCH):
             batch = ids[start : start + ID_BATCH]
             rows += connection.execute(query.where(subscriptions.c.subscription_id.in_(batch)))
-    return {
-        row.subscription_id: Subscription(
-            row.subscription_id,
-            row.payer,
-            row.plan_id,
-            row.next_due,
-            row.charges,
-            _named(Status, row.status, f"subscription {row.subscription_id}"),
-            row.anchor_day,
-            row.seats,
-            row.credit_units,
-            bool(row.shifted),
-            row.usage_units,
-            row.usage_charge,
-        )
-        for row in rows
-    }
+    return {row.subscription_id: _subscription(row) for row in rows}
+
+
+def _subscription(row: Row[Any]) -> Subscription:
+    scheduled = (row.scheduled_plan_id, row.scheduled_seats)
+    discount = (row.basis_points_off, row.amount_off_units, row.discounted_periods, row.last_discount_units)
+    return Subscription(
+        row.subscription_id,
+        row.payer,
+        row.plan_id,
+        row.next_due,
+        row.charges,
+        _named(Status, row.status, f"subscription {row.subscription_id}"),
+        row.anchor_day,
+        row.seats,
+        row.credit_units,
+        bool(row.shifted),
+        row.usage_units,
+        row.usage_charge,
+        None if scheduled == (None,) * 2 else Scheduled(*scheduled),
+        Limits(row.max_per_period_units, row.left_units, row.ends_at),
+        None if discount == (None,) * 4 else Discount(*discount),
+        row.beneficiary,
+        row.fallback,
+        bool(row.by_permit2),
+    )
 
 
 def due_subscription_ids(connection: Connection, source_id: int, time: int) -> list[int]:
