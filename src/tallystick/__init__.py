@@ -17,53 +17,83 @@ if TYPE_CHECKING:
     from tallystick.config import Config as Config
     from tallystick.core.cancellation import SignedEnd as SignedEnd
     from tallystick.core.cancellation import parse_end as parse_end
+    from tallystick.core.conditions import Conditions as Conditions
+    from tallystick.core.conditions import SignedMandateWithConditions as SignedMandateWithConditions
+    from tallystick.core.conditions import parse_any_mandate as parse_any_mandate
+    from tallystick.core.coupon import SignedCoupon as SignedCoupon
+    from tallystick.core.coupon import parse_coupon as parse_coupon
+    from tallystick.core.fallback import SignedFallback as SignedFallback
+    from tallystick.core.fallback import parse_fallback as parse_fallback
     from tallystick.core.mandate import SignedMandate as SignedMandate
     from tallystick.core.mandate import parse_mandate as parse_mandate
     from tallystick.core.money import Amount as Amount
     from tallystick.core.money import Token as Token
+    from tallystick.core.payer_change import SignedPayerChange as SignedPayerChange
+    from tallystick.core.payer_change import parse_payer_change as parse_payer_change
     from tallystick.core.period import Unit as Unit
     from tallystick.core.plan import Plan as Plan
     from tallystick.core.subscription import DeclineReason as DeclineReason
     from tallystick.core.subscription import Status as Status
     from tallystick.core.subscription import Subscription as Subscription
+    from tallystick.flows.change import When as When
     from tallystick.flows.describe import SubscriptionState as SubscriptionState
-    from tallystick.flows.subscribe import Funding as Funding
+    from tallystick.flows.fund import Funding as Funding
 
 _HOMES = {
     "Amount": "tallystick.core.money",
     "AsyncTallystick": "tallystick.client",
+    "Conditions": "tallystick.core.conditions",
     "Config": "tallystick.config",
     "DeclineReason": "tallystick.core.subscription",
-    "Funding": "tallystick.flows.subscribe",
+    "Funding": "tallystick.flows.fund",
     "Plan": "tallystick.core.plan",
+    "SignedCoupon": "tallystick.core.coupon",
     "SignedEnd": "tallystick.core.cancellation",
+    "SignedFallback": "tallystick.core.fallback",
     "SignedMandate": "tallystick.core.mandate",
+    "SignedMandateWithConditions": "tallystick.core.conditions",
+    "SignedPayerChange": "tallystick.core.payer_change",
     "Status": "tallystick.core.subscription",
     "Subscription": "tallystick.core.subscription",
     "SubscriptionState": "tallystick.flows.describe",
     "Tallystick": "tallystick.client",
     "Token": "tallystick.core.money",
     "Unit": "tallystick.core.period",
+    "When": "tallystick.flows.change",
+    "parse_any_mandate": "tallystick.core.conditions",
+    "parse_coupon": "tallystick.core.coupon",
     "parse_end": "tallystick.core.cancellation",
+    "parse_fallback": "tallystick.core.fallback",
     "parse_mandate": "tallystick.core.mandate",
+    "parse_payer_change": "tallystick.core.payer_change",
 }
 __all__ = [
     "Amount",
     "AsyncTallystick",
+    "Conditions",
     "Config",
     "DeclineReason",
     "Funding",
     "Plan",
+    "SignedCoupon",
     "SignedEnd",
+    "SignedFallback",
     "SignedMandate",
+    "SignedMandateWithConditions",
+    "SignedPayerChange",
     "Status",
     "Subscription",
     "SubscriptionState",
     "Tallystick",
     "Token",
     "Unit",
+    "When",
+    "parse_any_mandate",
+    "parse_coupon",
     "parse_end",
+    "parse_fallback",
     "parse_mandate",
+    "parse_payer_change",
 ]
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tallystick import DeclineReason, Funding, Status, Tallystick, Unit, parse_end
+from tallystick import DeclineReason, Funding, Status, Tallystick, Unit, When, parse_end
 from tallystick.chain.token import TokenContract
 from tallystick.core.change import commitment
 from tallystick.core.events import (
@@ -91,7 +91,7 @@ def test_a_downgrade_is_credited_and_the_next_charges_take_less(
 ) -> None:
     due = payer.subscribe(large).next_due
     at(business, due - 15 * DAY_S)
-    changed = payer.change_plan(1, small)
+    changed = payer.change_plan(1, small, when="now")
     assert (changed.credit_units, changed.charges) == (10_000_000, 1)
     state = payer.subscription(1)
     assert state.next_charge is not None
@@ -111,7 +111,7 @@ def test_seats_change_alone_and_stay_where_the_new_plan_sells_them(
     payer.subscribe(team, seats=2)
     assert payer.change_plan(1, team, seats=4).seats == 4
     assert payer.change_plan(1, team_plus).seats == 4
-    back = payer.change_plan(1, solo)
+    back = payer.change_plan(1, solo, when=When.NOW)
     assert (back.seats, back.credit_units > 0) == (0, True)
 
 
@@ -200,7 +200,7 @@ def test_each_charge_is_refunded_by_what_it_cost(
     at(business, due)
     merchant.charge([1])  # charge 3: 30.00
     at(business, due + 15 * DAY_S)
-    payer.change_plan(1, small)  # credit 10.00
+    payer.change_plan(1, small, when="now")  # credit 10.00
     at(business, due + 30 * DAY_S)
     merchant.charge([1])  # charge 4: 0 of 10.00 by credit
     refunded = [merchant.refund(1, number).one(Refunded).amount_units for number in (1, 2, 3)]
@@ -251,7 +251,7 @@ def test_any_history_is_read_from_the_logs_as_the_contract_remembers_it(
                 plan = chance.choice(plans)
                 seats = chance.randrange(1, 5) if plan.terms.seat_price_units else 0
                 if (plan.plan_id, seats) != (state.plan_id, state.seats):
-                    payer.change_plan(1, plan, seats=seats, funding=Funding.ALLOWANCE)
+                    payer.change_plan(1, plan, seats=seats, funding=Funding.ALLOWANCE, when="now")
                 business.anvil.advance(chance.randrange(1, 10 * DAY_S))
             case _:
                 merchant.charge([1])

@@ -254,12 +254,12 @@ def test_a_change_that_charges_begins_the_count_anew_and_no_other(
     larger = merchant.create_plan(price="30", usage_cap="20", **usage)
     payer.subscribe(metered)
     merchant.charge_usage(1, "1.5", 10**6, document=DOCUMENT)
-    assert payer.change_plan(1, smaller).charges == 2
+    assert payer.change_plan(1, smaller, when="now").charges == 2
     assert payer.usage_left(1).units == 500_000
     assert payer.change_plan(1, larger).charges == 3
     assert payer.usage_left(1).units == 20_000_000
     assert payer.subscription(1).usage_left_units == 20_000_000
-    credit_units = payer.change_plan(1, smaller).credit_units
+    credit_units = payer.change_plan(1, smaller, when="now").credit_units
     merchant.charge_usage(1, "2", 10**6, document=DOCUMENT)
     assert payer.subscription(1).credit_units == credit_units > 0  # credit pays for periods alone
     assert merchant.refund(1, 4).one(Refunded).amount_units == 2_000_000

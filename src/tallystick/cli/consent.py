@@ -88,7 +88,8 @@ def sign(config: Config, plan_id: int, funding: str, periods: int, seats: int, v
     and to nothing else.
     """
     from tallystick.flows.connect import open_contract
-    from tallystick.flows.subscribe import Funding, sign_mandate
+    from tallystick.flows.fund import Funding
+    from tallystick.flows.sign import sign_mandate
 
     connection = open_contract(unlocked(config), signing=True)
     signed = sign_mandate(
@@ -115,7 +116,7 @@ def submit(config: Config, file: BinaryIO) -> Record:
     """Submit a payer's signed mandate. The account that signs here pays the gas, the payer the first period."""
     from tallystick.core.mandate import parse_mandate
     from tallystick.flows.connect import open_contract
-    from tallystick.flows.subscribe import submit_mandate
+    from tallystick.flows.submit import submit_mandate
 
     signed = parse_mandate(file.read())
     connection = open_contract(unlocked(config), signing=True)
@@ -193,7 +194,7 @@ def read_signed(file: BinaryIO, kind: type[Cancellation | Revocation]) -> Signed
 def approve(config: Config, plan_id: int, periods: int, seats: int | None) -> Record:
     """Let the contract move more of the signing account's tokens: PERIODS more periods of a plan."""
     from tallystick.flows.connect import open_contract
-    from tallystick.flows.subscribe import approve as approve_periods
+    from tallystick.flows.fund import approve as approve_periods
 
     connection = open_contract(unlocked(config), signing=True)
     terms = connection.contract.plan(plan_id).terms

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from tallystick.core.address import ZERO_ADDRESS, parse_address
+from tallystick.core.mandate import SignedMandate, parse_mandate
 from tallystick.core.permit import PermitText, SignedPermit, parse_permit, permit_text
 from tallystick.core.permit2 import Permit2Text, SignedPermit2, parse_permit2, permit2_text
 from tallystick.core.plan import Plan
@@ -246,9 +247,11 @@ def _conditions(text: _ConditionsText) -> Conditions:
     )
 
 
-def has_conditions(text: bytes | str) -> bool:
-    """Whether the text of a mandate is that of one with conditions; of text that is none it says False."""
+def parse_any_mandate(text: bytes | str) -> SignedMandate | SignedMandateWithConditions:
+    """A signed mandate of either kind: with conditions, or of one plan and without. Raises InputError when it is
+    neither, or a value is impossible."""
     try:
-        return "plans" in msgspec.json.decode(text, type=dict[str, Any])
+        has_conditions = "conditions" in msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError):
-        return False
+        has_conditions = False
+    return parse_mandate_with_conditions(text) if has_conditions else parse_mandate(text)

@@ -14,7 +14,7 @@ class NotAContract(ContractError):
     account: str
 
     def __str__(self) -> str:
-        return f"there is no token or quoter at {self.account} on this chain: check the address and the chain"
+        return f"there is no token at {self.account} on this chain, nor a quoter: check the address and the chain"
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 
 from tallystick.chain.subscriptions import Subscriptions
-from tallystick.core.dunning import retry_at
+from tallystick.core.dunning import Remedy, advice, retry_at
 from tallystick.core.subscription import DeclineReason, Subscription, next_charge
 from tallystick.errors import (
     CorruptionError,
@@ -36,10 +36,7 @@ from tallystick.storage.subscriptions import due_subscription_ids
 MOST_ROWS = 100
 """Rows in one call: more hardly cost less each, and nodes bound the gas of a dry run."""
 
-GONE = {
-    *(DeclineReason.NOT_DUE, DeclineReason.UNKNOWN, DeclineReason.CANCELLED),
-    *(DeclineReason.ENDED, DeclineReason.PAUSED),
-}
+GONE = {reason for reason in DeclineReason if (found := advice(reason)) and found.remedy is Remedy.NEVER}
 """Reasons which say that the mirror is behind, not that the payer did not pay."""
 
 
@@ -140,7 +137,8 @@ def _find_due(engine: Engine, target: Target, now: int, own: OwnPlans, report: B
             foreign[subscription.plan_id] = objection
             continue
         report.due += 1
-        start = next_charge(subscription, terms, now).period_start
+        scheduled = subscription.scheduled and books.plans[subscription.scheduled[0]].terms
+        start = next_charge(subscription, terms, now, scheduled).period_start
         last = attempts.get((subscription.subscription_id, start))
         if last is not None and (last.retry_at is None or last.retry_at > now):
             report.waiting += 1
@@ -233,7 +231,7 @@ class _Round:
             elif reason in GONE:
                 self.report.already_done += 1
             else:
-                again = retry_at(row.attempt, now, self.retry_after_s)
+                again = retry_at(row.attempt, now, self.retry_after_s, reason)
                 number = row.subscription.subscription_id
                 attempts.append(Attempt(number, row.period_start, row.attempt, now, reason.name.lower(), again))
                 self.report.declined.append(Declined(number, reason, row.attempt, again))

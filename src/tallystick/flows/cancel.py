@@ -1,4 +1,4 @@
-"""Ending what a payer began: by a signature that anyone sends, or everything at once."""
+"""Ending what a payer began: by a signature that anyone sends, everything at once, or with a refund by the payee."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from tallystick.chain.subscriptions import Sent
 from tallystick.core.cancellation import Cancellation, Revocation, SignedEnd, typed_data
 from tallystick.core.subscription import Status
-from tallystick.errors import NotAuthorized
+from tallystick.errors import BalanceTooLow, NotAuthorized, UnusedNotRefunded
 from tallystick.flows.connect import Connection
-from tallystick.flows.subscribe import require_here
+from tallystick.flows.history import read_segments
+from tallystick.flows.refund import cost_of
+from tallystick.flows.submit import require_here
 
 CANCELLATION_VALID_S = 7 * 86_400
 
@@ -63,3 +65,36 @@ def stop(
     if not subscription_ids and not salts:
         return None
     return connection.contract.stop(subscription_ids, salts)
+
+
+def cancel_with_refund(connection: Connection, subscription_id: int) -> Sent:
+    """The signer, who is the payee, ends a subscription now and gives back what is left of the paid period, and the
+    credit, out of the newest charges.
+
+    What was paid is read from the chain's logs. An allowance that is too low is raised by an approval first. Raises
+    NotAuthorized, and what `Subscriptions.cancel_with_refund` raises, before anything is sent.
+    """
+    contract, sender = connection.contract, connection.sender
+    found = contract.subscription(subscription_id)
+    terms = contract.plan(found.plan_id).terms
+    if sender.address != terms.payee:
+        raise NotAuthorized(sender.address)
+    history = tuple(read_segments(connection, subscription_id))
+    needed_units = contract.unused(subscription_id, terms.payee, history)
+    charge_numbers, sum_units = [], 0
+    for number in range(found.charges, 0, -1):
+        if sum_units >= needed_units:
+            break
+        left_units = cost_of(number, history, terms.rate(found.seats)) - contract.refunded(subscription_id, number)
+        if left_units:
+            charge_numbers.append(number)
+            sum_units += left_units
+    if sum_units < needed_units:
+        raise UnusedNotRefunded(sum_units, needed_units)
+    token = connection.token(terms.token)
+    balance_units = token.balance(sender.address)
+    if balance_units < needed_units:
+        raise BalanceTooLow(balance_units, needed_units)
+    if token.allowance(sender.address, contract.address) < needed_units:
+        token.approve(sender, contract.address, needed_units)
+    return contract.cancel_with_refund(subscription_id, charge_numbers, history)

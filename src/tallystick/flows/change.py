@@ -1,8 +1,12 @@
-"""Changing plan or seats: quoted first, bound by the quote, and funded where the allowance is too low."""
+"""Changing plan or seats: at once, quoted first and bound by the quote, or when the paid period ends.
+
+Unless told otherwise a downgrade waits for the period's end, so that what was paid is used, and an upgrade is made now.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from tallystick.chain.subscriptions import Sent
 from tallystick.core.period import DAY_S, Period
@@ -10,18 +14,26 @@ from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import Subscription
 from tallystick.errors import BalanceTooLow
 from tallystick.flows.connect import Connection
-from tallystick.flows.subscribe import Funding, agreed, rate_of
+from tallystick.flows.fund import Funding, approve_needed, rate_of
+from tallystick.flows.subscribe import agreed
 
 MINED_WITHIN_S = 600
 """How long a change may take to be mined without costing more than was agreed to."""
 _SHORTEST_MONTH_S = 28 * DAY_S
 
 
+class When(Enum):
+    """When a change of plan or seats is made."""
+
+    NOW = "now"
+    PERIOD_END = "period-end"
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A change as it would be now: what the payer pays at once, the credit that is left for later charges, and when the
-    next one is due. `max_to_pay_units` is what to agree to: `to_pay_units`, and what a delay of `MINED_WITHIN_S` may
-    add to it."""
+    """A change as it would be: what the payer pays at once, the credit that is left for later charges, and when the
+    next one is due, which at the period's end is the first for the new plan and seats. `max_to_pay_units` is what to
+    agree to: `to_pay_units`, and what a delay of `MINED_WITHIN_S` may add to it."""
 
     plan: Plan
     seats: int
@@ -29,15 +41,19 @@ class Offer:
     credit_units: int
     next_due: int
     max_to_pay_units: int
+    when: When = When.NOW
 
 
-def quote(connection: Connection, subscription_id: int, plan: int | Plan, seats: int | None = None) -> Offer:
+def quote(
+    connection: Connection, subscription_id: int, plan: int | Plan, seats: int | None = None, when: When | None = None
+) -> Offer:
     """What a change would do in the newest block; sends nothing.
 
-    `seats`: those that the subscription has, where the plan sells any, unless given. Raises UnknownSubscription,
-    UnknownPlan, SeatsOutOfRange, and what `Subscriptions.change_plan` raises for a change that is not allowed now.
+    `seats`: those that the subscription has, where the plan sells any, unless given. `when`: see `usual_when`. Raises
+    UnknownSubscription, UnknownPlan, SeatsOutOfRange, and what `Subscriptions.change_plan` or `schedule_change` raises
+    for a change that is not allowed.
     """
-    return _offer(connection, connection.contract.subscription(subscription_id), agreed(connection, plan), seats)
+    return _offer(connection, connection.contract.subscription(subscription_id), agreed(connection, plan), seats, when)
 
 
 def change_plan(
@@ -46,39 +62,68 @@ def change_plan(
     plan: int | Plan,
     *,
     seats: int | None = None,
+    when: When | None = None,
     max_to_pay_units: int | None = None,
     funding: Funding = Funding.AUTO,
 ) -> Sent:
     """The signer, who is the payer, changes to a plan of the same payee and token, to other seats, or to both.
 
-    Where `max_to_pay_units` is not given the change is quoted first, and costs no more than the offer says. An
-    allowance that is too low for what is paid now is raised by an approval, unless `funding` is ALLOWANCE. Raises
-    BalanceTooLow and what `quote` does before anything is sent, and what `Subscriptions.change_plan` raises.
+    At the period's end (`when`; see `usual_when`) nothing is paid before; the present plan and seats take back what was
+    scheduled. At once, where `max_to_pay_units` is not given, the change is quoted first and costs no more than the
+    offer says; an allowance that is too low for what is paid now is raised by an approval, unless `funding` is
+    ALLOWANCE. Raises BalanceTooLow and what `quote` does before anything is sent, and what `Subscriptions.change_plan`
+    or `schedule_change` raises.
     """
-    offer = _offer(connection, connection.contract.subscription(subscription_id), agreed(connection, plan), seats)
+    subscription = connection.contract.subscription(subscription_id)
+    offer = _offer(connection, subscription, agreed(connection, plan), seats, when)
+    if offer.when is When.PERIOD_END:
+        return connection.contract.schedule_change(subscription_id, offer.plan, offer.seats)
     bound_units = offer.max_to_pay_units if max_to_pay_units is None else max_to_pay_units
-    token, payer = connection.token(offer.plan.terms.token), connection.sender.address
-    to_pay_units = offer.to_pay_units
-    if to_pay_units <= bound_units and to_pay_units:
-        balance_units = token.balance(payer)
-        if balance_units < to_pay_units:
-            raise BalanceTooLow(balance_units, to_pay_units)
-        contract = connection.contract.address
-        needed_units = min(bound_units, offer.max_to_pay_units)
-        found_units = token.allowance(payer, contract)
-        if funding is not Funding.ALLOWANCE and found_units < needed_units:
-            token.approve(connection.sender, contract, found_units + needed_units)
+    if 0 < offer.to_pay_units <= bound_units:
+        _fund(connection, subscription_id, offer, min(bound_units, offer.max_to_pay_units), funding)
     return connection.contract.change_plan(subscription_id, offer.plan, offer.seats, bound_units)
 
 
-def _offer(connection: Connection, subscription: Subscription, plan: Plan, seats: int | None) -> Offer:
+def usual_when(subscription: Subscription, old: PlanTerms, plan: Plan, seats: int) -> When:
+    """When a change is made unless the payer says: when the paid period ends where the rate is lower, where a price is
+    quoted, of which what is left has no exact value, and where it takes back what was scheduled. Anything else now, and
+    so is everything in a trial, where nothing was paid."""
+    new = plan.terms
+    if (plan.plan_id, seats) == (subscription.plan_id, subscription.seats):
+        return When.PERIOD_END
+    if not subscription.charges:
+        return When.NOW
+    if old.quoter or new.quoter:
+        return When.PERIOD_END
+    return When.PERIOD_END if new.rate(seats) < old.rate(subscription.seats) else When.NOW
+
+
+def _fund(connection: Connection, subscription_id: int, offer: Offer, needed_units: int, funding: Funding) -> None:
+    """Balance and allowance for what is paid now. Raises BalanceTooLow."""
+    token, payer = offer.plan.terms.token, connection.sender.address
+    balance_units = connection.token(token).balance(payer)
+    if balance_units < offer.to_pay_units:
+        raise BalanceTooLow(balance_units, offer.to_pay_units)
+    by_permit2 = connection.contract.conditions(subscription_id).by_permit2
+    if funding is not Funding.ALLOWANCE:
+        approve_needed(connection, token, needed_units, Funding.AUTO, by_permit2=by_permit2)
+
+
+def _offer(
+    connection: Connection, subscription: Subscription, plan: Plan, seats: int | None, when: When | None
+) -> Offer:
+    number = subscription.subscription_id
     if seats is None:
         seats = subscription.seats if plan.terms.seat_price_units else 0
     rate_of(plan.terms, seats)
-    found = connection.contract.quote(subscription.subscription_id, plan.plan_id, seats)
     old = connection.contract.plan(subscription.plan_id).terms
+    when = usual_when(subscription, old, plan, seats) if when is None else when
+    if when is When.PERIOD_END:
+        connection.contract.try_schedule(number, plan, seats, subscription.payer)
+        return Offer(plan, seats, 0, subscription.credit_units, subscription.next_due, 0, when)
+    found = connection.contract.quote(number, plan.plan_id, seats)
     added_units = _drift(old, old.rate(subscription.seats)) if found.to_pay_units else 0
-    return Offer(plan, seats, *found, max_to_pay_units=found.to_pay_units + added_units)
+    return Offer(plan, seats, *found, max_to_pay_units=found.to_pay_units + added_units, when=when)
 
 
 def _drift(terms: PlanTerms, rate_units: int) -> int:

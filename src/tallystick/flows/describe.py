@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tallystick.chain.subscriptions import Discount, Preview, ScheduledChange
+from tallystick.core.conditions import NO_CONDITIONS, Conditions
 from tallystick.core.events import Recorded
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import DeclineReason, Status, Subscription
 from tallystick.flows.connect import Connection
+from tallystick.flows.fund import allowance_of
 
 
 @dataclass(frozen=True, slots=True)
 class NextCharge:
-    """What the payer pays next, as things stand: `amount_units` for the period [period_start, period_end), after credit
-    of `credit_units` was used. `decline` is why it would decline now, NOT_DUE before its time, NONE where it would pay.
+    """What the payer pays next, as things stand: `amount_units` for the period [period_start, period_end), after a
+    coupon's discount and credit of `credit_units`; a quoted price as of today. It is for the plan `plan_id` and `seats`
+    seats, which where a change is scheduled are not the present ones. `decline` is why it would decline now, NOT_DUE
+    before its time, NONE where it would pay.
 
-    `missing` is why it would decline when it is due, as far as allowance and balance tell today; NONE where they
-    suffice.
+    `missing` is why it would decline when it is due, as far as the allowances and balances of payer and fallback wallet
+    tell today; NONE where they suffice.
     """
 
     period_start: int
@@ -25,19 +30,29 @@ class NextCharge:
     credit_units: int
     decline: DeclineReason
     missing: DeclineReason
+    plan_id: int
+    seats: int
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
     """A subscription with its plan. `next_charge` is None where nothing will be charged: it has ended or is ending, had
     all of its charges, or is paused. `usage_left_units` is what usage may still cost in the period being served, None
-    where the plan charges none. `history` is everything that happened, oldest first, where it was asked for."""
+    where the plan charges none. `history` is everything that happened, oldest first, where it was asked for.
+
+    `conditions` is what the payer added to the plan's terms (`max_total_units`: what is left of it), `discount` what a
+    coupon takes off, `scheduled` the change at the period's end, `fallback_wallet` who pays where the payer cannot;
+    None where there is none. `beneficiary` is whom it serves."""
 
     subscription: Subscription
     plan: Plan
     next_charge: NextCharge | None
     usage_left_units: int | None = None
     history: tuple[Recorded, ...] | None = None
+    conditions: Conditions = NO_CONDITIONS
+    discount: Discount | None = None
+    scheduled: ScheduledChange | None = None
+    fallback_wallet: str | None = None
 
     @property
     def subscription_id(self) -> int:
@@ -80,8 +95,13 @@ class SubscriptionState:
         return self.subscription.credit_units
 
     @property
+    def beneficiary(self) -> str:
+        """Whom it serves: the payer, where no one else was named."""
+        return self.conditions.beneficiary or self.payer
+
+    @property
     def rate_units(self) -> int:
-        """What a whole period costs now."""
+        """What a whole period costs now, in units of the token, or of the plan's quoter where it has one."""
         return self.plan.terms.rate(self.subscription.seats)
 
 
@@ -94,21 +114,51 @@ def describe(connection: Connection, subscription: Subscription, *, history: boo
 
     Raises NodeErrors.
     """
-    contract = connection.contract
+    contract, number = connection.contract, subscription.subscription_id
     plan = contract.plan(subscription.plan_id)
-    preview = contract.preview(subscription.subscription_id)
+    preview = contract.preview(number)
+    conditions, scheduled = contract.conditions(number), contract.scheduled_change(number)
+    fallback_wallet = contract.fallback_wallet(number)
     next_charge = None
     if preview.reason not in ENDED:
-        token = connection.token(plan.terms.token)
-        missing = DeclineReason.NONE
-        if token.allowance(subscription.payer, contract.address) < preview.amount_units:
-            missing = DeclineReason.ALLOWANCE
-        elif token.balance(subscription.payer) < preview.amount_units:
-            missing = DeclineReason.BALANCE
         next_charge = NextCharge(
             *(preview.period_start, preview.period_end, preview.amount_units, preview.credit_used_units),
-            *(preview.reason, missing),
+            decline=preview.reason,
+            missing=_missing(connection, subscription.payer, plan, preview, conditions, fallback_wallet),
+            plan_id=scheduled.plan_id if scheduled else subscription.plan_id,
+            seats=scheduled.seats if scheduled else subscription.seats,
         )
-    usage_left_units = contract.usage_left(subscription.subscription_id) if plan.terms.usage_cap_units else None
-    past = tuple(connection.history().of_subscription(subscription.subscription_id)) if history else None
-    return SubscriptionState(subscription, plan, next_charge, usage_left_units, past)
+    return SubscriptionState(
+        subscription,
+        plan,
+        next_charge,
+        usage_left_units=contract.usage_left(number) if plan.terms.usage_cap_units else None,
+        history=tuple(connection.history().of_subscription(number)) if history else None,
+        conditions=conditions,
+        discount=contract.discount(number),
+        scheduled=scheduled,
+        fallback_wallet=fallback_wallet,
+    )
+
+
+def _missing(
+    connection: Connection,
+    payer: str,
+    plan: Plan,
+    preview: Preview,
+    conditions: Conditions,
+    fallback_wallet: str | None,
+) -> DeclineReason:
+    """What payer and fallback wallet lack; the contract asks the second where the first lacks something."""
+    token, units = plan.terms.token, preview.amount_units
+    lack = _lack(connection, token, payer, units, by_permit2=conditions.by_permit2)
+    if lack is DeclineReason.NONE or fallback_wallet is None:
+        return lack
+    second = _lack(connection, token, fallback_wallet, units, by_permit2=False)
+    return DeclineReason.NONE if second is DeclineReason.NONE else lack
+
+
+def _lack(connection: Connection, token: str, account: str, units: int, *, by_permit2: bool) -> DeclineReason:
+    if allowance_of(connection, token, account, by_permit2=by_permit2) < units:
+        return DeclineReason.ALLOWANCE
+    return DeclineReason.BALANCE if connection.token(token).balance(account) < units else DeclineReason.NONE
