@@ -48,7 +48,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        PlanWords memory words = _agreedPlan(planId, expectedTerms);
+        PlanWords words = _agreedPlan(planId, expectedTerms);
         _tryPermit(words.token(), msg.sender, permit);
         return _open(msg.sender, planId, words, seats);
     }
@@ -68,14 +68,14 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        PlanWords memory words = _existingPlan(mandate.planId);
+        PlanWords words = _existingPlan(mandate.planId);
         _tryPermit(words.token(), mandate.payer, permit);
         return _accept(mandate, signature, words);
     }
 
     /// @dev Check, effect, interaction of every way to subscribe. Without a trial the first period is charged here, or
     /// all reverts.
-    function _open(address payer, uint256 planId, PlanWords memory words, uint256 seats)
+    function _open(address payer, uint256 planId, PlanWords words, uint256 seats)
         private
         returns (uint256 subscriptionId)
     {
@@ -104,7 +104,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         uint256 subscriptionId,
         address payer,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         uint256 seats,
         RegisterSlot register
     ) private returns (uint256) {
@@ -131,13 +131,13 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev The seconds of the plan's trial, the first time that a payer asks for one of its family.
-    function _takeTrial(address payer, PlanWords memory words) private returns (uint256 trial) {
+    function _takeTrial(address payer, PlanWords words) private returns (uint256 trial) {
         trial = words.trial();
         if (_isTrialUsed(payer, words)) return 0;
         if (trial != 0) _trialUsed[_familyOf(words)][payer] = true;
     }
 
-    function _accept(Mandate calldata mandate, bytes calldata signature, PlanWords memory words)
+    function _accept(Mandate calldata mandate, bytes calldata signature, PlanWords words)
         private
         returns (uint256 subscriptionId)
     {
@@ -210,7 +210,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         uint256 id = subscriptionIds[0];
         SubscriptionSlot slot = _slotOf(id);
         uint256 planId = slot.planId();
-        PlanWords memory words = PlanWordsOf.load(planId);
+        PlanWords words = PlanWordsOf.load(planId);
         Step step = words.step();
         reasons = new bytes(subscriptionIds.length);
         Others memory others;
@@ -252,7 +252,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev The slot moves on before the token is called, and goes back where the token refuses.
-    function _chargeRow(uint256 id, SubscriptionSlot slot, PlanWords memory words, Step step, Others memory others)
+    function _chargeRow(uint256 id, SubscriptionSlot slot, PlanWords words, Step step, Others memory others)
         private
         returns (DeclineReason)
     {
@@ -281,7 +281,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     function _chargeRowWithTerms(
         uint256 id,
         SubscriptionSlot slot,
-        PlanWords memory words,
+        PlanWords words,
         Step step,
         Others memory others
     ) private returns (DeclineReason reason) {
@@ -307,7 +307,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev The payee's part and the fee of one charge: both or none.
-    function _take(uint256 id, address payer, PlanWords memory words, uint256 amount, Others memory others)
+    function _take(uint256 id, address payer, PlanWords words, uint256 amount, Others memory others)
         private
         returns (DeclineReason reason)
     {
@@ -326,7 +326,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev The payee's part has moved: what moved without the fee must be undone.
-    function _takeFee(uint256 id, address payer, PlanWords memory words, uint256 fee) private {
+    function _takeFee(uint256 id, address payer, PlanWords words, uint256 fee) private {
         (address token, address receiver) = (words.token(), words.feeReceiver());
         uint256 balanceBefore = _balance(token, receiver, fee);
         if (TokenCall.tryTransferFrom(token, payer, receiver, fee)) {
@@ -363,7 +363,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     {
         SubscriptionSlot slot = _ofCaller(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = _agreedPlan(planId, expectedTerms);
+        PlanWords words = _agreedPlan(planId, expectedTerms);
         uint256 registerId = words.registerId();
         RegisterSlot register = _registers[registerId];
         Change memory change = _changeOf(subscriptionId, slot, extras, planId, words, seats, register);

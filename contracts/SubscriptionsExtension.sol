@@ -55,7 +55,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     /// @inheritdoc ISubscriptionsExtension
     function archivePlan(uint256 planId) external nonReentrant {
-        PlanWords memory words = _existingPlan(planId);
+        PlanWords words = _existingPlan(planId);
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
         if (_archived[planId]) revert PlanIsArchived(planId);
         _archived[planId] = true;
@@ -157,7 +157,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         bytes32 usageHash
     ) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         if (msg.sender != words.payee() && (msg.sender != words.biller() || msg.sender == address(0))) {
             revert NotAuthorized(msg.sender);
         }
@@ -186,7 +186,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     }
 
     /// @dev Something was served that can still be charged: after the trial, and until the subscription has ended.
-    function _requireUsable(uint256 subscriptionId, SubscriptionSlot slot, PlanWords memory words, uint256 charges)
+    function _requireUsable(uint256 subscriptionId, SubscriptionSlot slot, PlanWords words, uint256 charges)
         private
         view
     {
@@ -198,7 +198,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         if (isLate || charges >= MAX_USAGE_CHARGES) revert UsageEnded(subscriptionId);
     }
 
-    function _usageLeft(uint256 subscriptionId, PlanWords memory words, uint256 charges)
+    function _usageLeft(uint256 subscriptionId, PlanWords words, uint256 charges)
         private
         view
         returns (uint256)
@@ -217,7 +217,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         if (extras.history() != 0) revert HistoryMismatch(subscriptionId);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         _refund(subscriptionId, slot, words, chargeNumber, amount, words.rate(extras.seats()));
     }
 
@@ -230,7 +230,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     ) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         uint256 cost = words.rate(extras.seats());
         uint256 commitment;
         // From the newest to the oldest a charge belongs to the last segment that covers it.
@@ -253,7 +253,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     function _refund(
         uint256 subscriptionId,
         SubscriptionSlot slot,
-        PlanWords memory words,
+        PlanWords words,
         uint256 chargeNumber,
         uint256 amount,
         uint256 cost
@@ -299,7 +299,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = _existingPlan(planId);
+        PlanWords words = _existingPlan(planId);
         Change memory change =
             _changeOf(subscriptionId, slot, extras, planId, words, seats, _registers[words.registerId()]);
         return Quote(change.charged - change.creditUsed, change.credit, change.nextDue);
@@ -309,7 +309,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     function preview(uint256 subscriptionId) external view returns (Preview memory found) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         found.reason = _standing(slot, words);
         uint256 rate = words.rate(extras.seats());
         found.creditUsed = extras.credit() < rate ? extras.credit() : rate;

@@ -60,13 +60,13 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     // ---------------------------------------------------------------- lookups
 
-    function _existingPlan(uint256 planId) internal view returns (PlanWords memory words) {
+    function _existingPlan(uint256 planId) internal view returns (PlanWords words) {
         if (planId > type(uint32).max) revert UnknownPlan(planId);
         words = PlanWordsOf.load(planId);
         if (!words.exists()) revert UnknownPlan(planId);
     }
 
-    function _agreedPlan(uint256 planId, bytes32 expectedTerms) internal view returns (PlanWords memory words) {
+    function _agreedPlan(uint256 planId, bytes32 expectedTerms) internal view returns (PlanWords words) {
         words = _existingPlan(planId);
         bytes32 found = PlanWordsOf.hashOf(planId);
         if (found != expectedTerms) revert TermsChanged(found, expectedTerms);
@@ -94,7 +94,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     // ------------------------------------------------------------------- dues
 
     /// @dev Why a subscription cannot be charged now, money aside.
-    function _standing(SubscriptionSlot slot, PlanWords memory words) internal view returns (DeclineReason) {
+    function _standing(SubscriptionSlot slot, PlanWords words) internal view returns (DeclineReason) {
         if (slot.isActive()) {
             if (block.timestamp < slot.nextDue()) return DeclineReason.NotDue;
             if (slot.payer() == address(0)) return DeclineReason.Unknown;
@@ -107,7 +107,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev Whether the plan's own end has come.
-    function _term(SubscriptionSlot slot, PlanWords memory words) private view returns (DeclineReason) {
+    function _term(SubscriptionSlot slot, PlanWords words) private view returns (DeclineReason) {
         uint256 end = words.maxCharges();
         if (end != 0 && slot.charges() >= end) return DeclineReason.Ended;
         uint256 grace = words.grace();
@@ -116,7 +116,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev The period that a charge pays for now.
-    function _periodOf(SubscriptionSlot slot, PlanWords memory words, Step step)
+    function _periodOf(SubscriptionSlot slot, PlanWords words, Step step)
         internal
         view
         returns (uint256 periodStart, uint256 periodEnd)
@@ -135,7 +135,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev What a whole period costs with `seats`, which the plan must sell.
-    function _rate(PlanWords memory words, uint256 seats) internal pure returns (uint256 rate) {
+    function _rate(PlanWords words, uint256 seats) internal pure returns (uint256 rate) {
         uint256 seatPrice = words.seatPrice();
         if (seatPrice == 0) {
             if (seats != 0) revert SeatsOutOfRange(seats, 0);
@@ -176,13 +176,13 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         SubscriptionSlot slot,
         ExtrasSlot extras,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         uint256 seats,
         RegisterSlot register
     ) internal view returns (Change memory change) {
         _requireInPeriod(subscriptionId, slot);
         if (planId == slot.planId() && seats == extras.seats()) revert NothingToChange(subscriptionId);
-        PlanWords memory old = PlanWordsOf.load(slot.planId());
+        PlanWords old = PlanWordsOf.load(slot.planId());
         _requireChangeable(subscriptionId, slot, old, planId, words, register);
 
         uint256 newRate = _rate(words, seats);
@@ -221,9 +221,9 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     function _requireChangeable(
         uint256 subscriptionId,
         SubscriptionSlot slot,
-        PlanWords memory old,
+        PlanWords old,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         RegisterSlot register
     ) private view {
         if (old.registerId() != words.registerId()) revert AnotherRegister(words.registerId(), old.registerId());
@@ -254,11 +254,11 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         whole = slot.isShifted() ? step.longest() : due - step.earlier(due, slot.anchorDay());
     }
 
-    function _isTrialUsed(address payer, PlanWords memory words) internal view returns (bool) {
+    function _isTrialUsed(address payer, PlanWords words) internal view returns (bool) {
         return words.trial() != 0 && _trialUsed[_familyOf(words)][payer];
     }
 
-    function _familyOf(PlanWords memory words) internal pure returns (uint256) {
+    function _familyOf(PlanWords words) internal pure returns (uint256) {
         return words.registerId() << 16 | words.family();
     }
 
@@ -272,7 +272,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         revert InvalidSignature(signer);
     }
 
-    function _mandateDigest(Mandate calldata mandate, PlanWords memory words) internal view returns (bytes32) {
+    function _mandateDigest(Mandate calldata mandate, PlanWords words) internal view returns (bytes32) {
         bytes32[16] memory fields; // as abi.encode would lay them out, which has no room for so many on the stack
         fields[0] = MANDATE_TYPEHASH;
         fields[1] = bytes32(uint256(uint160(mandate.payer)));
@@ -319,7 +319,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev Collects a charge from a payer: the payee's part and the fee, or reverts with what was missing.
-    function _collect(PlanWords memory words, address payer, uint256 amount) internal {
+    function _collect(PlanWords words, address payer, uint256 amount) internal {
         uint256 fee = words.isPlain() ? 0 : words.feeOf(amount);
         _move(words.token(), payer, words.payee(), amount - fee);
         if (fee != 0) _move(words.token(), payer, words.feeReceiver(), fee);

@@ -14,17 +14,21 @@ import {Schedule, Step} from "./Schedule.sol";
 ///     usage  biller 160 | usagePrice 96
 ///
 /// The last three are zero, and not stored, where the `more` bit is off.
-struct PlanWords {
-    uint256 hot;
-    uint256 grid;
-    uint256 life;
-    uint256 fee;
-    uint256 usage;
-}
+///
+/// This is where they lie in memory. A struct would be zeroed by each function that returns one before it is filled,
+/// and cost a charge some 200 gas more.
+type PlanWords is uint256;
 
 using PlanWordsOf for PlanWords global;
 
 library PlanWordsOf {
+    uint256 private constant HOT = 0x00;
+    uint256 private constant GRID = 0x20;
+    uint256 private constant LIFE = 0x40;
+    uint256 private constant FEE = 0x60;
+    uint256 private constant USAGE = 0x80;
+    uint256 private constant SIZE = 0xa0;
+
     uint256 private constant REGISTER_AT = 208;
     uint256 private constant MORE = 1 << 240;
     uint256 private constant BASIS = 10_000;
@@ -51,10 +55,12 @@ library PlanWordsOf {
     }
 
     /// @dev Zeros where there is no such plan; see `exists`.
-    function load(uint256 planId) internal view returns (PlanWords memory words) {
+    function load(uint256 planId) internal view returns (PlanWords words) {
         address at = PlanCode.addressOf(planId);
         assembly ("memory-safe") {
-            extcodecopy(at, words, 1, 0xa0)
+            words := mload(0x40)
+            mstore(0x40, add(words, SIZE))
+            extcodecopy(at, words, 1, SIZE)
         }
     }
 
@@ -63,7 +69,7 @@ library PlanWordsOf {
         return PlanCode.addressOf(planId).codehash;
     }
 
-    function unpack(PlanWords memory words) internal pure returns (ISubscriptionsTypes.PlanTerms memory) {
+    function unpack(PlanWords words) internal pure returns (ISubscriptionsTypes.PlanTerms memory) {
         return ISubscriptionsTypes.PlanTerms({
             payee: words.payee(),
             price: uint96(words.price()),
@@ -80,113 +86,119 @@ library PlanWordsOf {
             family: uint16(words.family()),
             feeReceiver: words.feeReceiver(),
             usageCap: uint96(words.usageCap()),
-            usagePrice: uint96(words.usage >> 160),
+            usagePrice: uint96(_at(words, USAGE) >> 160),
             biller: words.biller()
         });
     }
 
     /// @dev Every plan has a token.
-    function exists(PlanWords memory words) internal pure returns (bool) {
-        return words.grid != 0;
+    function exists(PlanWords words) internal pure returns (bool) {
+        return _at(words, GRID) != 0;
     }
 
     /// @dev No more than a payee, a price and a period.
-    function isPlain(PlanWords memory words) internal pure returns (bool) {
-        return words.grid & MORE == 0;
+    function isPlain(PlanWords words) internal pure returns (bool) {
+        return _at(words, GRID) & MORE == 0;
     }
 
-    function payee(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.hot));
+    function payee(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, HOT)));
     }
 
-    function price(PlanWords memory words) internal pure returns (uint256) {
-        return words.hot >> 160;
+    function price(PlanWords words) internal pure returns (uint256) {
+        return _at(words, HOT) >> 160;
     }
 
-    function token(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.grid));
+    function token(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, GRID)));
     }
 
-    function every(PlanWords memory words) internal pure returns (uint256) {
-        return uint32(words.grid >> 160);
+    function every(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, GRID) >> 160);
     }
 
-    function unit(PlanWords memory words) internal pure returns (ISubscriptionsTypes.Unit) {
-        return ISubscriptionsTypes.Unit(uint8(words.grid >> 192));
+    function unit(PlanWords words) internal pure returns (ISubscriptionsTypes.Unit) {
+        return ISubscriptionsTypes.Unit(uint8(_at(words, GRID) >> 192));
     }
 
-    function catchUp(PlanWords memory words) internal pure returns (uint256) {
-        return uint8(words.grid >> 200);
+    function catchUp(PlanWords words) internal pure returns (uint256) {
+        return uint8(_at(words, GRID) >> 200);
     }
 
-    function registerId(PlanWords memory words) internal pure returns (uint256) {
-        return uint32(words.grid >> REGISTER_AT);
+    function registerId(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, GRID) >> REGISTER_AT);
     }
 
-    function seatPrice(PlanWords memory words) internal pure returns (uint256) {
-        return uint96(words.life);
+    function seatPrice(PlanWords words) internal pure returns (uint256) {
+        return uint96(_at(words, LIFE));
     }
 
-    function trial(PlanWords memory words) internal pure returns (uint256) {
-        return uint32(words.life >> 96);
+    function trial(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, LIFE) >> 96);
     }
 
-    function grace(PlanWords memory words) internal pure returns (uint256) {
-        return uint32(words.life >> 128);
+    function grace(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, LIFE) >> 128);
     }
 
-    function minCharges(PlanWords memory words) internal pure returns (uint256) {
-        return uint16(words.life >> 160);
+    function minCharges(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, LIFE) >> 160);
     }
 
-    function maxCharges(PlanWords memory words) internal pure returns (uint256) {
-        return uint16(words.life >> 176);
+    function maxCharges(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, LIFE) >> 176);
     }
 
-    function feeBps(PlanWords memory words) internal pure returns (uint256) {
-        return uint16(words.life >> 192);
+    function feeBps(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, LIFE) >> 192);
     }
 
-    function family(PlanWords memory words) internal pure returns (uint256) {
-        return uint16(words.life >> 208);
+    function family(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, LIFE) >> 208);
     }
 
-    function feeReceiver(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.fee));
+    function feeReceiver(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, FEE)));
     }
 
-    function usageCap(PlanWords memory words) internal pure returns (uint256) {
-        return words.fee >> 160;
+    function usageCap(PlanWords words) internal pure returns (uint256) {
+        return _at(words, FEE) >> 160;
     }
 
-    function biller(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.usage));
+    function biller(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, USAGE)));
     }
 
     /// @dev The most that so much usage may cost, rounded down. `quantity` is below 2^128.
-    function usageLimit(PlanWords memory words, uint256 quantity) internal pure returns (uint256) {
-        return quantity * (words.usage >> 160) / 1_000_000;
+    function usageLimit(PlanWords words, uint256 quantity) internal pure returns (uint256) {
+        return quantity * (_at(words, USAGE) >> 160) / 1_000_000;
     }
 
     /// @dev What a whole period costs with `seats`.
-    function rate(PlanWords memory words, uint256 seats) internal pure returns (uint256) {
+    function rate(PlanWords words, uint256 seats) internal pure returns (uint256) {
         return words.price() + words.seatPrice() * seats;
     }
 
     /// @dev The platform's part of a charge, rounded down.
-    function feeOf(PlanWords memory words, uint256 amount) internal pure returns (uint256) {
+    function feeOf(PlanWords words, uint256 amount) internal pure returns (uint256) {
         return amount * words.feeBps() / BASIS;
     }
 
     /// @dev One period. By table, because a chain of comparisons would cost each batch 400 gas.
-    function step(PlanWords memory words) internal pure returns (Step) {
+    function step(PlanWords words) internal pure returns (Step) {
         unchecked {
-            uint256 shift = uint8(words.grid >> 192) * 32;
+            uint256 shift = uint8(_at(words, GRID) >> 192) * 32;
             uint256 count = words.every();
             return Schedule.step(
                 count * (SECONDS_OF_UNITS >> shift & type(uint32).max),
                 count * (MONTHS_OF_UNITS >> shift & type(uint32).max)
             );
+        }
+    }
+
+    function _at(PlanWords words, uint256 place) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := mload(add(words, place))
         }
     }
 }
