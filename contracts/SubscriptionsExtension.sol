@@ -349,8 +349,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     /// @inheritdoc ISubscriptionsExtension
     function termsHash(uint256 planId) external view returns (bytes32) {
-        _existingPlan(planId);
-        return PlanWordsOf.hashOf(planId);
+        return _existingPlan(planId).hash();
     }
 
     /// @inheritdoc ISubscriptionsExtension

@@ -68,7 +68,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     function _agreedPlan(uint256 planId, bytes32 expectedTerms) internal view returns (PlanWords words) {
         words = _existingPlan(planId);
-        bytes32 found = PlanWordsOf.hashOf(planId);
+        bytes32 found = words.hash();
         if (found != expectedTerms) revert TermsChanged(found, expectedTerms);
     }
 
@@ -287,7 +287,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         fields[10] = _unitHash(words.unit());
         fields[11] = bytes32(words.catchUp());
         fields[12] = bytes32(_isTrialUsed(mandate.payer, words) ? 0 : words.trial());
-        fields[13] = PlanWordsOf.hashOf(mandate.planId);
+        fields[13] = words.hash();
         fields[14] = bytes32(mandate.salt);
         fields[15] = bytes32(mandate.validBefore);
         return _hashTypedDataV4(keccak256(abi.encode(fields)));

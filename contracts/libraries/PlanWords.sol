@@ -28,6 +28,7 @@ library PlanWordsOf {
     uint256 private constant FEE = 0x60;
     uint256 private constant USAGE = 0x80;
     uint256 private constant SIZE = 0xa0;
+    uint256 private constant PLAIN_SIZE = 0x40;
 
     uint256 private constant REGISTER_AT = 208;
     uint256 private constant MORE = 1 << 240;
@@ -58,15 +59,19 @@ library PlanWordsOf {
     function load(uint256 planId) internal view returns (PlanWords words) {
         address at = PlanCode.addressOf(planId);
         assembly ("memory-safe") {
-            words := mload(0x40)
+            words := add(mload(0x40), 0x20) // behind the zero byte that is hashed with them
             mstore(0x40, add(words, SIZE))
-            extcodecopy(at, words, 1, SIZE)
+            extcodecopy(at, sub(words, 1), 0, add(SIZE, 1))
         }
     }
 
-    /// @dev What a payer agrees to: keccak256 of the code in which the plan is kept, a zero byte and its words.
-    function hashOf(uint256 planId) internal view returns (bytes32) {
-        return PlanCode.addressOf(planId).codehash;
+    /// @dev What a payer agrees to: keccak256 of the code in which the plan is kept, a zero byte and its words. Their
+    /// account would tell the same for some 200 gas more.
+    function hash(PlanWords words) internal pure returns (bytes32 digest) {
+        uint256 size = words.isPlain() ? PLAIN_SIZE : SIZE;
+        assembly ("memory-safe") {
+            digest := keccak256(sub(words, 1), add(size, 1))
+        }
     }
 
     function unpack(PlanWords words) internal pure returns (ISubscriptionsTypes.PlanTerms memory) {
