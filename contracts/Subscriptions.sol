@@ -287,22 +287,21 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     ) private returns (DeclineReason reason) {
         ExtrasSlot extras = _extrasOf(id, slot);
         uint256 rate = words.rate(extras.seats());
-        uint256 creditUsed = extras.credit() < rate ? extras.credit() : rate;
-        uint256 amount = rate - creditUsed;
+        uint256 amount = extras.credit() < rate ? rate - extras.credit() : 0;
         (uint256 periodStart, uint256 periodEnd) = _periodOf(slot, words, step);
         uint256 chargeNumber = slot.charges() + 1;
         _subscriptions[id] = slot.advance(periodEnd, chargeNumber);
-        if (creditUsed != 0) _extras[id] = extras.withCreditUsed(chargeNumber, rate, amount);
+        if (amount != rate) _extras[id] = extras.withCreditUsed(chargeNumber, rate, amount);
 
         if (amount != 0) reason = _take(id, slot.payer(), words, amount, others);
         if (reason != DeclineReason.None) {
             _subscriptions[id] = slot;
-            if (creditUsed != 0) _extras[id] = extras;
+            if (amount != rate) _extras[id] = extras;
             return reason;
         }
         ++others.paid;
         others.sum += amount;
-        if (creditUsed != 0) emit CreditUsed(id, chargeNumber, creditUsed);
+        if (amount != rate) emit CreditUsed(id, chargeNumber, rate - amount);
         emit Charged(id, chargeNumber, periodStart, periodEnd, amount);
     }
 
@@ -366,30 +365,24 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         PlanWords words = _agreedPlan(planId, expectedTerms);
         uint256 registerId = words.registerId();
         RegisterSlot register = _registers[registerId];
-        Change memory change = _changeOf(subscriptionId, slot, extras, planId, words, seats, register);
-        uint256 toPay = change.charged - change.creditUsed;
+        (SubscriptionSlot changed, ExtrasSlot kept, uint256 charged, uint256 creditUsed) =
+            _changeOf(subscriptionId, slot, extras, planId, words, seats, register);
+        // Unchecked: credit pays no more than the charge.
+        uint256 toPay;
+        unchecked {
+            toPay = charged - creditUsed;
+        }
         if (toPay > maxToPay) revert ToPayTooHigh(toPay, maxToPay);
 
-        uint256 charges = slot.charges();
-        uint256 history = extras.history();
-        if (charges != 0) {
-            uint256 next = change.charged == 0 ? ExtrasSlots.NO_CHARGE : toPay;
-            history = ExtrasSlots.extend(history, charges, change.oldRate, next);
-        }
-        _extras[subscriptionId] = ExtrasSlots.pack(seats, change.credit, history);
-        if (change.charged != 0) {
-            ++charges;
+        _extras[subscriptionId] = kept;
+        _subscriptions[subscriptionId] = changed;
+        if (charged != 0) {
             _registers[registerId] = register.withCharges(1, toPay);
+            if (creditUsed != 0) emit CreditUsed(subscriptionId, changed.charges(), creditUsed);
+            emit Charged(subscriptionId, changed.charges(), block.timestamp, changed.nextDue(), toPay);
         }
-        _subscriptions[subscriptionId] =
-            slot.withChange(planId, charges, change.nextDue, change.anchorDay, change.restarts);
-
-        if (change.charged != 0) {
-            if (change.creditUsed != 0) emit CreditUsed(subscriptionId, charges, change.creditUsed);
-            emit Charged(subscriptionId, charges, block.timestamp, change.nextDue, toPay);
-        }
-        emit PlanChanged(subscriptionId, planId, seats, change.credit);
-        if (toPay != 0) _collect(words, slot.payer(), toPay);
+        emit PlanChanged(subscriptionId, planId, seats, kept.credit());
+        if (toPay != 0) _collect(words, msg.sender, toPay);
     }
 
     // ----------------------------------------------------------------- cancel

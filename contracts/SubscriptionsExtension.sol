@@ -300,9 +300,9 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         PlanWords words = _existingPlan(planId);
-        Change memory change =
+        (SubscriptionSlot changed, ExtrasSlot kept, uint256 charged, uint256 creditUsed) =
             _changeOf(subscriptionId, slot, extras, planId, words, seats, _registers[words.registerId()]);
-        return Quote(change.charged - change.creditUsed, change.credit, change.nextDue);
+        return Quote(charged - creditUsed, kept.credit(), changed.nextDue());
     }
 
     /// @inheritdoc ISubscriptionsExtension

@@ -28,17 +28,6 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         uint32 registers;
     }
 
-    /// @dev A change of plan or seats, worked out.
-    struct Change {
-        uint256 oldRate;
-        uint256 charged; // what it costs at once, credit included; 0 where it charges nothing
-        uint256 creditUsed;
-        uint256 credit; // what is left of it
-        uint256 nextDue;
-        uint256 anchorDay;
-        bool restarts; // a new period begins now
-    }
-
     Counters internal _counters;
     // Arrays of a fixed, unreachable length: the slot of an element is an addition, not a hash.
     RegisterSlot[2 ** 32] internal _registers;
@@ -168,9 +157,13 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     // ----------------------------------------------------------------- change
 
-    /// @dev What a change costs now. Within a period the difference of what is left of it moves; where the new plan has
-    /// other periods, or a calendar one was paused, a new one begins now and is charged, and what is left of the old
-    /// one is credited.
+    /// @dev What a change costs now, and the words after it. Within a period the difference of what is left of it moves;
+    /// where the new plan has other periods, or a calendar one was paused, a new one begins now and is charged, and what
+    /// is left of the old one is credited.
+    /// @return changed Where the subscription stands then.
+    /// @return kept Its seats, what is left of its credit, and its history.
+    /// @return charged What the change costs at once, credit included; 0 where it charges nothing.
+    /// @return creditUsed The part of it that credit pays.
     function _changeOf(
         uint256 subscriptionId,
         SubscriptionSlot slot,
@@ -179,42 +172,47 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         PlanWords words,
         uint256 seats,
         RegisterSlot register
-    ) internal view returns (Change memory change) {
+    )
+        internal
+        view
+        returns (SubscriptionSlot changed, ExtrasSlot kept, uint256 charged, uint256 creditUsed)
+    {
         _requireInPeriod(subscriptionId, slot);
         if (planId == slot.planId() && seats == extras.seats()) revert NothingToChange(subscriptionId);
         PlanWords old = PlanWordsOf.load(slot.planId());
         _requireChangeable(subscriptionId, slot, old, planId, words, register);
 
         uint256 newRate = _rate(words, seats);
-        uint256 oldRate = old.rate(extras.seats());
-        Step step = old.step();
-        Step newStep = words.step();
+        uint256 charges = slot.charges();
         uint256 credit = extras.credit();
-        uint256 charged;
-        change.oldRate = oldRate;
-        (change.nextDue, change.anchorDay) = (slot.nextDue(), slot.anchorDay());
-        // Unchecked: rates have 96 bits, times 40.
+        uint256 history = extras.history();
+        changed = slot.withPlan(planId);
+        // Unchecked: rates have 96 bits, times 40. `_requireChangeable` refused the last charge number.
         unchecked {
-            if (slot.charges() != 0) {
+            if (charges != 0) {
+                uint256 oldRate = old.rate(extras.seats());
+                Step step = old.step();
                 (uint256 left, uint256 whole) = _leftOf(slot, step);
                 uint256 oldValue = oldRate * left / whole;
                 bool unmeasured = slot.isShifted() && step.isCalendar();
-                if (Step.unwrap(step) == Step.unwrap(newStep) && !unmeasured) {
+                if (Step.unwrap(step) == Step.unwrap(words.step()) && !unmeasured) {
                     uint256 newValue = newRate * left / whole;
                     if (newValue > oldValue) charged = newValue - oldValue;
                     else credit += oldValue - newValue;
                 } else {
                     credit += oldValue;
                     charged = newRate;
-                    change.restarts = true;
-                    change.anchorDay = Calendar.dayOfMonth(block.timestamp);
-                    change.nextDue = newStep.later(block.timestamp, 1, change.anchorDay);
+                    uint256 anchorDay = Calendar.dayOfMonth(block.timestamp);
+                    changed = changed.withDue(words.step().later(block.timestamp, 1, anchorDay), anchorDay);
                 }
+                creditUsed = credit < charged ? credit : charged;
+                credit -= creditUsed;
+                if (credit > ExtrasSlots.MAX_CREDIT) revert CreditTooHigh(credit, ExtrasSlots.MAX_CREDIT);
+                uint256 next = charged == 0 ? ExtrasSlots.NO_CHARGE : charged - creditUsed;
+                history = ExtrasSlots.extend(history, charges, oldRate, next);
+                if (charged != 0) changed = changed.withCharges(charges + 1);
             } // else nothing was paid yet: the trial goes on
-            uint256 creditUsed = credit < charged ? credit : charged;
-            credit -= creditUsed;
-            if (credit > ExtrasSlots.MAX_CREDIT) revert CreditTooHigh(credit, ExtrasSlots.MAX_CREDIT);
-            (change.charged, change.creditUsed, change.credit) = (charged, creditUsed, credit);
+            kept = ExtrasSlots.pack(seats, credit, history);
         }
     }
 

@@ -179,9 +179,12 @@ library PlanWordsOf {
         return quantity * (_at(words, USAGE) >> 160) / 1_000_000;
     }
 
-    /// @dev What a whole period costs with `seats`.
+    /// @dev What a whole period costs with `seats`, of which there are fewer than 2^24.
     function rate(PlanWords words, uint256 seats) internal pure returns (uint256) {
-        return words.price() + words.seatPrice() * seats;
+        // Unchecked: prices have 96 bits, seats 24.
+        unchecked {
+            return words.price() + words.seatPrice() * seats;
+        }
     }
 
     /// @dev The platform's part of a charge, rounded down.
