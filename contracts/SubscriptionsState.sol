@@ -234,13 +234,15 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
             if (words.minCharges() != 0 && planId != slot.planId()) revert FixedTerm(planId, words.minCharges());
             if (words.feeReceiver() == slot.payer()) revert PayerIsPayee(slot.payer());
         }
-        if (slot.charges() == 0 && (words.trial() == 0 || words.family() != old.family())) {
-            revert TrialRunning(subscriptionId);
-        }
-        if (slot.charges() == SubscriptionSlots.MAX_CHARGES) {
+        uint256 charges = slot.charges();
+        if (charges == 0) {
+            if (words.trial() == 0 || words.family() != old.family()) revert TrialRunning(subscriptionId);
+        } else if (charges == SubscriptionSlots.MAX_CHARGES) {
             revert FixedTerm(slot.planId(), SubscriptionSlots.MAX_CHARGES);
         }
-        if (register.hasArchived() && _archived[planId] && planId != slot.planId()) revert PlanIsArchived(planId);
+        if (register.hasArchived()) {
+            if (_archived[planId] && planId != slot.planId()) revert PlanIsArchived(planId);
+        }
     }
 
     /// @dev The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on
@@ -248,8 +250,11 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     /// calendar one ends with a change, or an upgrade would be measured by another length than the downgrade before it.
     function _leftOf(SubscriptionSlot slot, Step step) private view returns (uint256 left, uint256 whole) {
         uint256 due = slot.nextDue();
-        left = due - block.timestamp;
-        whole = slot.isShifted() ? step.longest() : due - step.earlier(due, slot.anchorDay());
+        // Unchecked: the caller made sure that the period is not over, and it began before it ends.
+        unchecked {
+            left = due - block.timestamp;
+            whole = slot.isShifted() ? step.longest() : due - step.earlier(due, slot.anchorDay());
+        }
     }
 
     function _isTrialUsed(address payer, PlanWords words) internal view returns (bool) {
@@ -318,7 +323,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     /// @dev Collects a charge from a payer: the payee's part and the fee, or reverts with what was missing.
     function _collect(PlanWords words, address payer, uint256 amount) internal {
-        uint256 fee = words.isPlain() ? 0 : words.feeOf(amount);
+        if (words.isPlain()) return _move(words.token(), payer, words.payee(), amount);
+        uint256 fee = words.feeOf(amount);
         _move(words.token(), payer, words.payee(), amount - fee);
         if (fee != 0) _move(words.token(), payer, words.feeReceiver(), fee);
     }
@@ -343,7 +349,10 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     function _requireReceived(uint256 balanceBefore, uint256 balanceAfter, uint256 expected) internal pure {
-        uint256 received = balanceAfter > balanceBefore ? balanceAfter - balanceBefore : 0;
-        if (received < expected) revert AmountMismatch(received, expected);
+        // Unchecked: subtracts the smaller from the greater.
+        unchecked {
+            uint256 received = balanceAfter > balanceBefore ? balanceAfter - balanceBefore : 0;
+            if (received < expected) revert AmountMismatch(received, expected);
+        }
     }
 }
