@@ -72,8 +72,11 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     function _ofCaller(uint256 subscriptionId) internal view returns (SubscriptionSlot slot) {
-        slot = _existingSubscription(subscriptionId);
-        if (msg.sender != slot.payer()) revert NotAuthorized(msg.sender);
+        slot = _slotOf(subscriptionId);
+        if (msg.sender != slot.payer()) {
+            if (slot.payer() == address(0)) revert UnknownSubscription(subscriptionId);
+            revert NotAuthorized(msg.sender);
+        }
     }
 
     function _extrasOf(uint256 id, SubscriptionSlot slot) internal view returns (ExtrasSlot) {

@@ -47,32 +47,29 @@ library TokenCall {
     function tryBalanceOf(address token, address account, uint256 gasLimit)
         internal
         view
-        returns (bool ok, uint256 balance)
+        returns (bool ok, uint256 found)
     {
-        return _tryRead(token, 0x24, 0x70a08231, account, address(0), gasLimit); // balanceOf(address)
+        assembly ("memory-safe") {
+            mstore(0x00, shl(224, 0x70a08231)) // balanceOf(address)
+            mstore(0x04, shr(96, shl(96, account)))
+            ok := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, 0x00, 0x24, 0x00, 0x20))
+            if ok { found := mload(0x00) }
+        }
     }
 
     /// @notice What `owner` lets `spender` move, or (false, 0) where the token does not say within `gasLimit`.
     function tryAllowance(address token, address owner, address spender, uint256 gasLimit)
         internal
         view
-        returns (bool ok, uint256 allowance)
-    {
-        return _tryRead(token, 0x44, 0xdd62ed3e, owner, spender, gasLimit); // allowance(address,address)
-    }
-
-    function _tryRead(address token, uint256 size, uint256 selector, address first, address second, uint256 gasLimit)
-        private
-        view
-        returns (bool ok, uint256 answer)
+        returns (bool ok, uint256 found)
     {
         assembly ("memory-safe") {
             let data := mload(0x40)
-            mstore(data, shl(224, selector))
-            mstore(add(data, 0x04), shr(96, shl(96, first)))
-            mstore(add(data, 0x24), shr(96, shl(96, second)))
-            ok := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, data, size, 0x00, 0x20))
-            if ok { answer := mload(0x00) }
+            mstore(data, shl(224, 0xdd62ed3e)) // allowance(address,address)
+            mstore(add(data, 0x04), shr(96, shl(96, owner)))
+            mstore(add(data, 0x24), shr(96, shl(96, spender)))
+            ok := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, data, 0x44, 0x00, 0x20))
+            if ok { found := mload(0x00) }
         }
     }
 
