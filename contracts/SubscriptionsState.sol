@@ -181,7 +181,9 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         returns (SubscriptionSlot changed, ExtrasSlot kept, uint256 charged, uint256 creditUsed)
     {
         _requireInPeriod(subscriptionId, slot);
-        if (planId == slot.planId() && seats == extras.seats()) revert NothingToChange(subscriptionId);
+        if (planId == slot.planId()) {
+            if (seats == extras.seats()) revert NothingToChange(subscriptionId);
+        }
         PlanWords old = PlanWordsOf.load(slot.planId());
         _requireChangeable(subscriptionId, slot, old, planId, words, register);
 
@@ -197,8 +199,9 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
                 Step step = old.step();
                 (uint256 left, uint256 whole) = _leftOf(slot, step);
                 uint256 oldValue = oldRate * left / whole;
-                bool unmeasured = slot.isShifted() && step.isCalendar();
-                if (Step.unwrap(step) == Step.unwrap(words.step()) && !unmeasured) {
+                bool goesOn = words.hasPeriodOf(old) || Step.unwrap(step) == Step.unwrap(words.step());
+                if (slot.isShifted()) goesOn = goesOn && !step.isCalendar();
+                if (goesOn) {
                     uint256 newValue = newRate * left / whole;
                     if (newValue > oldValue) charged = newValue - oldValue;
                     else credit += oldValue - newValue;
@@ -213,7 +216,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
                 if (credit > ExtrasSlots.MAX_CREDIT) revert CreditTooHigh(credit, ExtrasSlots.MAX_CREDIT);
                 uint256 next = charged == 0 ? ExtrasSlots.NO_CHARGE : charged - creditUsed;
                 history = ExtrasSlots.extend(history, charges, oldRate, next);
-                if (charged != 0) changed = changed.withCharges(charges + 1);
+                if (charged != 0) changed = changed.withOneMoreCharge();
             } // else nothing was paid yet: the trial goes on
             kept = ExtrasSlots.pack(seats, credit, history);
         }

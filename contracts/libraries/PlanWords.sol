@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {ISubscriptionsTypes} from "../interfaces/ISubscriptionsTypes.sol";
 import {PlanCode} from "./PlanCode.sol";
-import {Schedule, Step} from "./Schedule.sol";
+import {Step} from "./Schedule.sol";
 
 /// @dev The terms of a plan as they are stored. From the low bits:
 ///
@@ -192,15 +192,17 @@ library PlanWordsOf {
         return amount * words.feeBps() / BASIS;
     }
 
+    /// @dev Whether a period of both is as many of the same unit.
+    function hasPeriodOf(PlanWords words, PlanWords other) internal pure returns (bool) {
+        return uint40((_at(words, GRID) ^ _at(other, GRID)) >> 160) == 0;
+    }
+
     /// @dev One period. By table, because a chain of comparisons would cost each batch 400 gas.
     function step(PlanWords words) internal pure returns (Step) {
         unchecked {
             uint256 shift = uint8(_at(words, GRID) >> 192) * 32;
-            uint256 count = words.every();
-            return Schedule.step(
-                count * (SECONDS_OF_UNITS >> shift & type(uint32).max),
-                count * (MONTHS_OF_UNITS >> shift & type(uint32).max)
-            );
+            uint256 ofUnit = uint32(SECONDS_OF_UNITS >> shift) | uint256(uint32(MONTHS_OF_UNITS >> shift)) << 128;
+            return Step.wrap(words.every() * ofUnit);
         }
     }
 

@@ -89,6 +89,13 @@ library SubscriptionSlots {
         );
     }
 
+    /// @dev The caller holds the bound: fewer charges than MAX_CHARGES.
+    function withOneMoreCharge(SubscriptionSlot slot) internal pure returns (SubscriptionSlot) {
+        unchecked {
+            return SubscriptionSlot.wrap(SubscriptionSlot.unwrap(slot) + (1 << CHARGES_AT));
+        }
+    }
+
     /// @dev On another plan, with extras. The caller holds the bound: planId_ below 2^32.
     function withPlan(SubscriptionSlot slot, uint256 planId_) internal pure returns (SubscriptionSlot) {
         return SubscriptionSlot.wrap(
