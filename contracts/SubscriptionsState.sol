@@ -211,12 +211,17 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
                     uint256 anchorDay = Calendar.dayOfMonth(block.timestamp);
                     changed = changed.withDue(words.step().later(block.timestamp, 1, anchorDay), anchorDay);
                 }
-                creditUsed = credit < charged ? credit : charged;
-                credit -= creditUsed;
-                if (credit > ExtrasSlots.MAX_CREDIT) revert CreditTooHigh(credit, ExtrasSlots.MAX_CREDIT);
-                uint256 next = charged == 0 ? ExtrasSlots.NO_CHARGE : charged - creditUsed;
+                if (credit != 0) {
+                    creditUsed = credit < charged ? credit : charged;
+                    credit -= creditUsed;
+                    if (credit > ExtrasSlots.MAX_CREDIT) revert CreditTooHigh(credit, ExtrasSlots.MAX_CREDIT);
+                }
+                uint256 next = ExtrasSlots.NO_CHARGE;
+                if (charged != 0) {
+                    next = charged - creditUsed;
+                    changed = changed.withOneMoreCharge();
+                }
                 history = ExtrasSlots.extend(history, charges, oldRate, next);
-                if (charged != 0) changed = changed.withOneMoreCharge();
             } // else nothing was paid yet: the trial goes on
             kept = ExtrasSlots.pack(seats, credit, history);
         }
