@@ -365,18 +365,13 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         PlanWords words = _agreedPlan(planId, expectedTerms);
         uint256 registerId = words.registerId();
         RegisterSlot register = _registers[registerId];
-        (SubscriptionSlot changed, ExtrasSlot kept, uint256 charged, uint256 creditUsed) =
+        (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay, uint256 creditUsed) =
             _changeOf(subscriptionId, slot, extras, planId, words, seats, register);
-        // Unchecked: credit pays no more than the charge.
-        uint256 toPay;
-        unchecked {
-            toPay = charged - creditUsed;
-        }
         if (toPay > maxToPay) revert ToPayTooHigh(toPay, maxToPay);
 
         _extras[subscriptionId] = kept;
         _subscriptions[subscriptionId] = changed;
-        if (charged != 0) {
+        if (toPay | creditUsed != 0) {
             _registers[registerId] = register.withCharges(1, toPay);
             if (creditUsed != 0) emit CreditUsed(subscriptionId, changed.charges(), creditUsed);
             emit Charged(subscriptionId, changed.charges(), block.timestamp, changed.nextDue(), toPay);

@@ -300,9 +300,9 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         PlanWords words = _existingPlan(planId);
-        (SubscriptionSlot changed, ExtrasSlot kept, uint256 charged, uint256 creditUsed) =
+        (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay,) =
             _changeOf(subscriptionId, slot, extras, planId, words, seats, _registers[words.registerId()]);
-        return Quote(charged - creditUsed, kept.credit(), changed.nextDue());
+        return Quote(toPay, kept.credit(), changed.nextDue());
     }
 
     /// @inheritdoc ISubscriptionsExtension

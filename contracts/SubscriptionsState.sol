@@ -165,8 +165,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     /// is left of the old one is credited.
     /// @return changed Where the subscription stands then.
     /// @return kept Its seats, what is left of its credit, and its history.
-    /// @return charged What the change costs at once, credit included; 0 where it charges nothing.
-    /// @return creditUsed The part of it that credit pays.
+    /// @return toPay What is paid at once of what the change costs.
+    /// @return creditUsed What credit pays of it. Where both are zero, nothing is charged.
     function _changeOf(
         uint256 subscriptionId,
         SubscriptionSlot slot,
@@ -178,7 +178,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     )
         internal
         view
-        returns (SubscriptionSlot changed, ExtrasSlot kept, uint256 charged, uint256 creditUsed)
+        returns (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay, uint256 creditUsed)
     {
         _requireInPeriod(subscriptionId, slot);
         if (planId == slot.planId()) {
@@ -191,6 +191,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         uint256 charges = slot.charges();
         uint256 credit = extras.credit();
         uint256 history = extras.history();
+        uint256 charged;
         changed = slot.withPlan(planId);
         // Unchecked: rates have 96 bits, times 40. `_requireChangeable` refused the last charge number.
         unchecked {
@@ -218,7 +219,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
                 }
                 uint256 next = ExtrasSlots.NO_CHARGE;
                 if (charged != 0) {
-                    next = charged - creditUsed;
+                    next = toPay = charged - creditUsed;
                     changed = changed.withOneMoreCharge();
                 }
                 history = ExtrasSlots.extend(history, charges, oldRate, next);
