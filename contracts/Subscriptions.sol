@@ -278,13 +278,10 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev A row with seats or credit, or of a plan with a fee.
-    function _chargeRowWithTerms(
-        uint256 id,
-        SubscriptionSlot slot,
-        PlanWords words,
-        Step step,
-        Others memory others
-    ) private returns (DeclineReason reason) {
+    function _chargeRowWithTerms(uint256 id, SubscriptionSlot slot, PlanWords words, Step step, Others memory others)
+        private
+        returns (DeclineReason reason)
+    {
         ExtrasSlot extras = _extrasOf(id, slot);
         uint256 rate = words.rate(extras.seats());
         uint256 amount = extras.credit() < rate ? rate - extras.credit() : 0;

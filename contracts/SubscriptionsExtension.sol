@@ -198,11 +198,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         if (isLate || charges >= MAX_USAGE_CHARGES) revert UsageEnded(subscriptionId);
     }
 
-    function _usageLeft(uint256 subscriptionId, PlanWords words, uint256 charges)
-        private
-        view
-        returns (uint256)
-    {
+    function _usageLeft(uint256 subscriptionId, PlanWords words, uint256 charges) private view returns (uint256) {
         uint256 counted = _usage[subscriptionId];
         uint256 cap = words.usageCap();
         if (counted >> 96 != charges) return cap;

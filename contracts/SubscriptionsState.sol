@@ -175,11 +175,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         PlanWords words,
         uint256 seats,
         RegisterSlot register
-    )
-        internal
-        view
-        returns (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay, uint256 creditUsed)
-    {
+    ) internal view returns (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay, uint256 creditUsed) {
         _requireInPeriod(subscriptionId, slot);
         if (planId == slot.planId()) {
             if (seats == extras.seats()) revert NothingToChange(subscriptionId);

@@ -98,9 +98,7 @@ library SubscriptionSlots {
 
     /// @dev On another plan, with extras. The caller holds the bound: planId_ below 2^32.
     function withPlan(SubscriptionSlot slot, uint256 planId_) internal pure returns (SubscriptionSlot) {
-        return SubscriptionSlot.wrap(
-            (SubscriptionSlot.unwrap(slot) & ~PLAN_MASK) | planId_ << PLAN_AT | HAS_EXTRAS
-        );
+        return SubscriptionSlot.wrap((SubscriptionSlot.unwrap(slot) & ~PLAN_MASK) | planId_ << PLAN_AT | HAS_EXTRAS);
     }
 
     function withExtras(SubscriptionSlot slot) internal pure returns (SubscriptionSlot) {
