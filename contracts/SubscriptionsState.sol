@@ -160,9 +160,9 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     // ----------------------------------------------------------------- change
 
-    /// @dev What a change costs now, and the words after it. Within a period the difference of what is left of it moves;
-    /// where the new plan has other periods, or a calendar one was paused, a new one begins now and is charged, and what
-    /// is left of the old one is credited.
+    /// @dev What a change costs now, and the words after it. Within a period the difference of what is left of it
+    /// moves; where the new plan has other periods, or a calendar one was paused, a new one begins now and is charged,
+    /// and what is left of the old one is credited.
     /// @return changed Where the subscription stands then.
     /// @return kept Its seats, what is left of its credit, and its history.
     /// @return toPay What is paid at once of what the change costs.

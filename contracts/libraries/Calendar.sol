@@ -45,8 +45,8 @@ library Calendar {
     }
 
     /// @dev The year is four times the days, plus 3, over 1461; 2,939,745 / 2^32 is 1 / 1461 as exactly as is needed
-    /// within a century, and what the shift leaves behind tells the day of the year. In the same way 2141 / 2^16 divides
-    /// by the length of a month, 30.6 days on average over the five that repeat.
+    /// within a century, and what the shift leaves behind tells the day of the year. In the same way 2141 / 2^16
+    /// divides by the length of a month, 30.6 days on average over the five that repeat.
     function _monthAndDay(uint256 timestamp) private pure returns (uint256 month, uint256 day) {
         unchecked {
             uint256 quarters = (timestamp / DAY + EPOCH_OFFSET) * 4 + 3;
