@@ -46,7 +46,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         Coupon calldata coupon,
         bytes calldata couponSignature
     ) external nonReentrant returns (uint256 subscriptionId) {
-        PlanWords memory words = _agreedPlan(planId, expectedTerms);
+        PlanWords words = _agreedPlan(planId, expectedTerms);
         bytes32 couponHash;
         if (coupon.periods != 0) couponHash = _redeem(msg.sender, planId, words, coupon, couponSignature);
         return _open(msg.sender, planId, words, seats, conditions, coupon, couponHash);
@@ -61,7 +61,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         bytes calldata couponSignature
     ) external nonReentrant returns (uint256 subscriptionId) {
         if (block.timestamp >= mandate.validBefore) revert MandateExpired(mandate.validBefore, block.timestamp);
-        PlanWords memory words = _existingPlan(planId);
+        PlanWords words = _existingPlan(planId);
         _requireAgreed(mandate, planId, words);
         bytes32 digest = _conditionalMandateDigest(mandate, words);
         if (!WalletSignature.isValid(mandate.payer, digest, signature, _DEPLOYER)) {
@@ -76,13 +76,10 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         emit MandateAccepted(subscriptionId, mandate.payer, mandate.salt, digest);
     }
 
-    function _requireAgreed(MandateWithConditions calldata mandate, uint256 planId, PlanWords memory words)
-        private
-        view
-    {
+    function _requireAgreed(MandateWithConditions calldata mandate, uint256 planId, PlanWords words) private pure {
         uint256 shortest = words.step().shortest();
         if (shortest < mandate.minSecondsPerPeriod) revert PeriodTooShort(shortest, mandate.minSecondsPerPeriod);
-        bytes32 terms = PlanWordsOf.hashOf(planId);
+        bytes32 terms = words.hash();
         for (uint256 i = 0; i < mandate.plans.length; ++i) {
             if (mandate.plans[i] == terms) return;
         }
@@ -93,7 +90,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
     function _open(
         address payer,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         uint256 seats,
         Conditions calldata conditions,
         Coupon calldata coupon,
@@ -122,7 +119,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
     }
 
     /// @dev The end of the trial, which is used up here, or the start that the payer asked for: the later of both.
-    function _firstDue(address payer, PlanWords memory words, Conditions calldata conditions)
+    function _firstDue(address payer, PlanWords words, Conditions calldata conditions)
         private
         returns (uint256 firstDue)
     {
@@ -147,7 +144,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
 
     function _setConditions(
         uint256 subscriptionId,
-        PlanWords memory words,
+        PlanWords words,
         uint256 planId,
         Conditions calldata conditions
     ) private {
@@ -191,7 +188,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
     function _redeem(
         address payer,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         Coupon calldata coupon,
         bytes calldata signature
     ) private returns (bytes32 couponHash) {
@@ -237,14 +234,14 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         private
         returns (Due memory due, uint256 received)
     {
-        PlanWords memory words;
+        PlanWords words;
         (due, words) = _dueOf(id, slot, extras);
         if (due.reason == DeclineReason.None && due.amount != 0) _choose(id, extras, words.token(), due, source);
         if (due.reason != DeclineReason.None) return (due, 0);
 
         uint256 chargeNumber = slot.charges() + 1;
         _subscriptions[id] =
-            slot.withChange(due.planId, chargeNumber, due.periodEnd, due.anchorDay, true);
+            slot.withPlan(due.planId).withDue(due.periodEnd, due.anchorDay).withOneMoreCharge();
         _extras[id] = _extrasAfter(id, slot, extras, due);
         _spend(id, extras, due.amount);
         if (due.quoted != 0) emit Quoted(id, chargeNumber, due.quoted, due.price);
@@ -283,7 +280,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
     }
 
     /// @dev The payee's part and the fee: both or none.
-    function _pay(uint256 id, PlanWords memory words, uint256 amount, Source memory source)
+    function _pay(uint256 id, PlanWords words, uint256 amount, Source memory source)
         private
         returns (uint256 received)
     {

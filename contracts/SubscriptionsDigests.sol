@@ -15,7 +15,7 @@ abstract contract SubscriptionsDigests is SubscriptionsState {
         "Coupon(address payee,address token,uint256 planId,uint256 basisPointsOff,uint256 amountOff,uint256 periods,address payer,uint256 code,uint256 validBefore)"
     );
 
-    function _conditionalMandateDigest(MandateWithConditions calldata mandate, PlanWords memory words)
+    function _conditionalMandateDigest(MandateWithConditions calldata mandate, PlanWords words)
         internal
         view
         returns (bytes32)
@@ -42,7 +42,7 @@ abstract contract SubscriptionsDigests is SubscriptionsState {
         return _hashTypedDataV4(keccak256(abi.encode(fields)));
     }
 
-    function _couponDigest(Coupon calldata coupon, PlanWords memory words) internal view returns (bytes32) {
+    function _couponDigest(Coupon calldata coupon, PlanWords words) internal view returns (bytes32) {
         return _hashTypedDataV4(
             keccak256(
                 abi.encode(

@@ -47,7 +47,7 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     function _dueOf(uint256 id, SubscriptionSlot slot, ExtrasSlot extras)
         internal
         view
-        returns (Due memory due, PlanWords memory words)
+        returns (Due memory due, PlanWords words)
     {
         bool isStub;
         (words, isStub) = _termsOf(id, slot, extras, due);
@@ -71,13 +71,13 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     function _termsOf(uint256 id, SubscriptionSlot slot, ExtrasSlot extras, Due memory due)
         private
         view
-        returns (PlanWords memory words, bool isStub)
+        returns (PlanWords words, bool isStub)
     {
         (due.planId, due.seats, due.anchorDay) = (slot.planId(), extras.seats(), slot.anchorDay());
         words = PlanWordsOf.load(due.planId);
         isStub = slot.charges() == 0 || slot.isShifted();
         if (extras.isScheduled()) {
-            PlanWords memory old = words;
+            PlanWords old = words;
             (due.planId, due.seats) = _unpackScheduled(_scheduled[id]);
             words = PlanWordsOf.load(due.planId);
             bool sameStep = Step.unwrap(old.step()) == Step.unwrap(words.step());
@@ -90,7 +90,7 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     }
 
     /// @dev What is left of a period on the plan's grid comes first. One that has passed is not collected.
-    function _setPeriod(SubscriptionSlot slot, PlanWords memory words, bool isStub, Due memory due) private view {
+    function _setPeriod(SubscriptionSlot slot, PlanWords words, bool isStub, Due memory due) private view {
         uint256 start = slot.nextDue();
         if (isStub) {
             due.anchorDay = words.alignedDay();
@@ -105,7 +105,7 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     }
 
     /// @dev The payer's limits. `due.amount` is what the period costs, credit included.
-    function _limit(LimitsSlot limits, PlanWords memory words, Due memory due) private view {
+    function _limit(LimitsSlot limits, PlanWords words, Due memory due) private view {
         uint256 maximum = limits.maxPerPeriod();
         uint256 cost = due.amount + words.usageCap();
         uint256 toPay = due.amount - due.creditUsed;

@@ -77,7 +77,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     /// @inheritdoc ISubscriptionsExtension
     function archivePlan(uint256 planId) external nonReentrant {
-        PlanWords memory words = _existingPlan(planId);
+        PlanWords words = _existingPlan(planId);
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
         if (_archived[planId]) revert PlanIsArchived(planId);
         _archived[planId] = true;
@@ -178,14 +178,14 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         SubscriptionSlot slot = _ofCaller(subscriptionId);
         _requireInPeriod(subscriptionId, slot);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = _agreedPlan(planId, expectedTerms);
+        PlanWords words = _agreedPlan(planId, expectedTerms);
         if (planId == slot.planId() && seats == extras.seats()) {
             if (!extras.isScheduled()) revert NothingToChange(subscriptionId);
             _extras[subscriptionId] = extras.withScheduled(false);
             emit ChangeScheduled(subscriptionId, planId, seats);
             return;
         }
-        PlanWords memory old = PlanWordsOf.load(slot.planId());
+        PlanWords old = PlanWordsOf.load(slot.planId());
         _requireChangeable(subscriptionId, slot, old, planId, words, _registers[words.registerId()]);
         _rate(words, seats);
         bool hasMaximum = extras.isLimited() && _limits[subscriptionId].maxPerPeriod() != 0;
@@ -195,7 +195,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     /// @inheritdoc ISubscriptionsExtension
     function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external nonReentrant {
-        PlanWords memory words = _existingPlan(planId);
+        PlanWords words = _existingPlan(planId);
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
         for (uint256 i = 0; i < subscriptionIds.length; ++i) {
             uint256 id = subscriptionIds[i];
@@ -230,7 +230,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
         address payer = slot.payer();
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         if (newPayer == address(0)) revert ZeroAddress();
         if (newPayer == payer) revert NothingToChange(subscriptionId);
         if (newPayer == words.payee() || newPayer == words.feeReceiver()) revert PayerIsPayee(newPayer);
@@ -267,7 +267,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
                     subscriptionId,
                     slot.payer(),
                     newPayer,
-                    PlanWordsOf.hashOf(slot.planId()),
+                    PlanWordsOf.load(slot.planId()).hash(),
                     seats,
                     salt,
                     validBefore
@@ -289,7 +289,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         if (block.timestamp >= validBefore) revert SignatureExpired(validBefore, block.timestamp);
         SubscriptionSlot slot = _ofCaller(subscriptionId);
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         if (wallet == address(0)) revert ZeroAddress();
         if (wallet == words.payee() || wallet == words.feeReceiver()) revert PayerIsPayee(wallet);
         bytes32 digest = _hashTypedDataV4(
@@ -299,7 +299,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
                     subscriptionId,
                     msg.sender,
                     wallet,
-                    PlanWordsOf.hashOf(slot.planId()),
+                    PlanWordsOf.load(slot.planId()).hash(),
                     salt,
                     validBefore
                 )
@@ -335,7 +335,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         bytes32 usageHash
     ) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         if (msg.sender != words.payee() && (msg.sender != words.biller() || msg.sender == address(0))) {
             revert NotAuthorized(msg.sender);
         }
@@ -365,7 +365,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     }
 
     /// @dev Something was served that can still be charged: after the trial, and until the subscription has ended.
-    function _requireUsable(uint256 subscriptionId, SubscriptionSlot slot, PlanWords memory words, uint256 charges)
+    function _requireUsable(uint256 subscriptionId, SubscriptionSlot slot, PlanWords words, uint256 charges)
         private
         view
     {
@@ -384,7 +384,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         if (extras.history() != 0) revert HistoryMismatch(subscriptionId);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         _refund(subscriptionId, slot, words, chargeNumber, amount, words.rate(extras.seats()));
     }
 
@@ -397,7 +397,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     ) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         _requireHistory(subscriptionId, extras, history);
         uint256 cost = _costOf(chargeNumber, history, words.rate(extras.seats()));
         _refund(subscriptionId, slot, words, chargeNumber, amount, cost);
@@ -433,7 +433,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     function _refund(
         uint256 subscriptionId,
         SubscriptionSlot slot,
-        PlanWords memory words,
+        PlanWords words,
         uint256 chargeNumber,
         uint256 amount,
         uint256 cost
@@ -474,7 +474,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         nonReentrant
     {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
         if (words.quoter() != address(0)) revert PlanIsQuoted(slot.planId());
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);

@@ -19,10 +19,10 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
     function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = _existingPlan(planId);
-        Change memory change =
+        PlanWords words = _existingPlan(planId);
+        (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay,) =
             _changeOf(subscriptionId, slot, extras, planId, words, seats, _registers[words.registerId()]);
-        return Quote(change.charged - change.creditUsed, change.credit, change.nextDue);
+        return Quote(toPay, kept.credit(), changed.nextDue());
     }
 
     /// @inheritdoc ISubscriptionsViews
@@ -35,7 +35,7 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
             uint256 due_ = block.timestamp + slot.nextDue();
             slot = slot.withShiftedDue(due_, Calendar.dayOfMonth(due_));
         }
-        (Due memory due, PlanWords memory words) = _dueOf(subscriptionId, slot, extras);
+        (Due memory due, PlanWords words) = _dueOf(subscriptionId, slot, extras);
         (found.amount, found.creditUsed) = (due.amount, due.creditUsed);
         if (!isPaused) (found.periodStart, found.periodEnd) = (due.periodStart, due.periodEnd);
         if (standing != DeclineReason.None) {
@@ -74,8 +74,7 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
 
     /// @inheritdoc ISubscriptionsViews
     function termsHash(uint256 planId) external view returns (bytes32) {
-        _existingPlan(planId);
-        return PlanWordsOf.hashOf(planId);
+        return _existingPlan(planId).hash();
     }
 
     /// @inheritdoc ISubscriptionsViews
