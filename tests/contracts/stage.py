@@ -28,8 +28,12 @@ NOBODY = "0x" + "0" * 40
 DAY = 86_400
 REGISTER = 1_000_000_000
 """Subscriptions are numbered from the register's number times this, plus 1."""
-BESIDES = ("Claimable", "CreditUsed")
-"""Events of a row that come before its `Charged`."""
+BESIDES = ("PlanChanged", "Quoted", "Discounted", "CreditUsed", "PaidByFallback", "Claimable")
+"""Events of a row that come before its `Charged`, in the order in which they do."""
+NO_CHARGE = UNLIMITED
+"""In a history, in place of what a change charged: it charged nothing."""
+Segment = tuple[int, int, int]
+"""The last charge that cost a rate, the rate, and what the charge after it cost."""
 
 
 def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
@@ -194,6 +198,33 @@ class Stage:
         if at is not None:
             self.at(at)
         return self.outcomes(self.subscriptions.charge(list(subscription_ids), sender=self.anyone))
+
+    def schedule_change(
+        self, payer: Account, subscription_id: int, plan_id: int, *, seats: int = 0, at: int | None = None
+    ) -> Receipt:
+        """The payer changes plan or seats when the paid period ends."""
+        if at is not None:
+            self.at(at)
+        terms = self.subscriptions.termsHash(plan_id)
+        return self.subscriptions.scheduleChange(subscription_id, plan_id, terms, seats, sender=payer)
+
+    def charge_as_previewed(self, subscription_id: int, *, at: int) -> list[tuple[str, dict[str, Any]]]:
+        """Anyone charges; the events of it, after `preview` said the same in the same second."""
+        self.at(at)
+        self.rpc("evm_mine")
+        told = self.subscriptions.preview(subscription_id)
+        self.at(at)
+        events = self.events(self.subscriptions.charge([subscription_id], sender=self.anyone))
+        assert self.now == at
+        used = sum(values["amount"] for name, values in events if name == "CreditUsed")
+        name, last = events[-1]
+        if name == "Declined":
+            assert told.reason == last["reason"] != DeclineReason.NONE
+        else:
+            found = (last["periodStart"], last["periodEnd"], last["amount"], used)
+            assert (told.periodStart, told.periodEnd, told.amount, told.creditUsed) == found
+            assert told.reason == DeclineReason.NONE
+        return events
 
     def outcomes(self, receipt: Receipt) -> list[DeclineReason]:
         """One for each row of a batch: NONE where it paid."""

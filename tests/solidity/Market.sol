@@ -181,6 +181,11 @@ abstract contract Market is Forge, ISubscriptionsTypes {
         return token == tokens[USDC] && !_usdc.isBlacklisted(payer) && !_usdc.isBlacklisted(address(subscriptions));
     }
 
+    /// @dev Of the tokens here USDC alone tells.
+    function _isBlocked(address token, address account) internal view returns (bool) {
+        return token == tokens[USDC] && _usdc.isBlacklisted(account);
+    }
+
     /// @dev An event of the contract says that money moved: nothing else may move it.
     function _moved(address token, address from, address to, uint256 amount) internal {
         owned[token][from] -= amount;

@@ -124,9 +124,13 @@ abstract contract Money is Periods {
     function _judgeLack(uint256 id, DeclineReason reason) internal view {
         bool allowance = reason == DeclineReason.Allowance;
         bool balance = reason == DeclineReason.Balance;
-        vm.assertTrue(allowance || balance || reason == DeclineReason.TokenRefused, "Inv-7: what was lacking");
         Subscription storage row = rows[id];
         PlanTerms storage terms = _termsOf(row.planId);
+        if (reason == DeclineReason.Blocked) {
+            vm.assertTrue(_isBlocked(terms.token, row.payer), "Inv-7: whom the token says that it blocks");
+            return;
+        }
+        vm.assertTrue(allowance || balance || reason == DeclineReason.TokenRefused, "Inv-7: what was lacking");
         if (!_isHonest(terms.token, row.payer)) return;
         vm.assertTrue(reason != DeclineReason.TokenRefused, "Inv-7: nothing to refuse");
         uint256 amount = _dueOf(id);

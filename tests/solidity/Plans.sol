@@ -128,7 +128,7 @@ abstract contract Plans is Market {
     /// @dev keccak256 of a zero byte and the words in which the terms are kept.
     function _hashOf(PlanTerms memory terms, uint256 registerId) private pure returns (bytes32) {
         bytes memory life = abi.encodePacked(
-            uint32(0),
+            terms.alignTo,
             terms.family,
             terms.feeBps,
             terms.maxCharges,
@@ -139,12 +139,18 @@ abstract contract Plans is Market {
         );
         bytes memory fee = abi.encodePacked(terms.usageCap, terms.feeReceiver);
         bytes memory usage = abi.encodePacked(terms.usagePrice, terms.biller);
-        bool more = bytes32(life) != 0 || bytes32(fee) != 0 || bytes32(usage) != 0;
+        bytes memory quote = abi.encodePacked(uint96(0), terms.quoter);
+        bool more = bytes32(life) | bytes32(fee) | bytes32(usage) | bytes32(quote) != 0;
         bytes memory grid = abi.encodePacked(
-            uint16(more ? 1 : 0), uint32(registerId), terms.catchUp, uint8(terms.unit), terms.every, terms.token
+            uint16((more ? 1 : 0) | (terms.refundsUnused ? 2 : 0)),
+            uint32(registerId),
+            terms.catchUp,
+            uint8(terms.unit),
+            terms.every,
+            terms.token
         );
         bytes memory words = abi.encodePacked(bytes1(0), terms.price, terms.payee, grid);
-        return keccak256(more ? bytes.concat(words, life, fee, usage) : words);
+        return keccak256(more ? bytes.concat(words, life, fee, usage, quote) : words);
     }
 
     function _account(bytes32 topic) internal pure returns (address) {

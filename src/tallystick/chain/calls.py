@@ -41,12 +41,13 @@ def call_data(name: str, *values: object) -> bytes:
 
 
 def decoded(name: str, answer: bytes) -> Any:
-    """The one value that a function returns. Raises NodeInvalid for bytes that cannot be its answer."""
+    """The value that a function returns, a tuple where it returns several. Raises NodeInvalid for bytes that cannot be
+    its answer."""
     try:
-        (value,) = codec.decode(_functions()[name].outputs, answer)
+        values = codec.decode(_functions()[name].outputs, answer)
     except DecodingError as error:
         raise NodeInvalid(
             f"{name} was answered by {len(answer)} bytes that it cannot answer ({error}): check the contract's address "
             "and the chain, and ask another node"
         ) from error
-    return value
+    return values[0] if len(values) == 1 else values

@@ -8,26 +8,21 @@ seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from eth_utils.address import to_checksum_address
 
 from tallystick.chain.calls import call_data, decoded
-from tallystick.chain.decode import decode_event, event_names
-from tallystick.chain.node import Node, hex_bytes
+from tallystick.chain.consent import ConsentCalls, Discount
+from tallystick.chain.contract import Sent
 from tallystick.chain.plans import read_plans, terms_values
-from tallystick.chain.sender import Call, Receipt, Sender
-from tallystick.chain.signer import NO_KEY
+from tallystick.chain.sender import Call
 from tallystick.core.change import Segment
-from tallystick.core.events import Charged, Declined, Event
-from tallystick.core.mandate import Mandate
-from tallystick.core.permit import SignedPermit
 from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import DeclineReason, Status, Subscription
-from tallystick.errors import InputError, KeyMissing, NodeInvalid
+from tallystick.errors import InputError, UnusedNotRefunded
 
-E = TypeVar("E", bound=Event)
+__all__ = ["ControlTotals", "Discount", "Preview", "Quote", "ScheduledChange", "Sent", "Subscriptions"]
 
 
 class ControlTotals(NamedTuple):
@@ -49,6 +44,13 @@ class Quote(NamedTuple):
     next_due: int
 
 
+class ScheduledChange(NamedTuple):
+    """The plan and the number of seats from the next period on."""
+
+    plan_id: int
+    seats: int
+
+
 class Preview(NamedTuple):
     """What a charge would do now: why it would decline (NONE: it would pay), the period [start, end) that it pays for
     (0, 0 while paused), what the payer pays, and the credit that is used before."""
@@ -60,47 +62,8 @@ class Preview(NamedTuple):
     credit_used_units: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A transaction that had its effect, and the contract's events in it, in their order."""
-
-    receipt: Receipt
-    events: tuple[Event, ...]
-
-    def one(self, kind: type[E]) -> E:
-        """The first event of a kind that the call always has. Raises NodeInvalid when the node left it out."""
-        for event in self.events:
-            if isinstance(event, kind):
-                return event
-        raise NodeInvalid(
-            f"the receipt of {self.receipt.transaction} has no {kind.__name__} event, which it must have: ask another "
-            "node"
-        )
-
-    @property
-    def reasons(self) -> list[DeclineReason]:
-        """Of a `charge`: for each row why it was not paid, NONE where it was."""
-        return [
-            event.reason if isinstance(event, Declined) else DeclineReason.NONE
-            for event in self.events
-            if isinstance(event, Charged | Declined)
-        ]
-
-
-class Subscriptions:
+class Subscriptions(ConsentCalls):
     """The contract at one address on one chain."""
-
-    def __init__(self, node: Node, address: str, sender: Sender | None = None) -> None:
-        self.node = node
-        self.address = address
-        self._sender = sender
-
-    @property
-    def sender(self) -> Sender:
-        """Who sends. Raises KeyMissing where there is no key."""
-        if self._sender is None:
-            raise KeyMissing(NO_KEY)
-        return self._sender
 
     # --- Reads ---
 
@@ -151,6 +114,11 @@ class Subscriptions:
         reason, start, end, amount, credit = self._read("preview", subscription_id)
         return Preview(DeclineReason(reason), start, end, amount, credit)
 
+    def scheduled_change(self, subscription_id: int) -> ScheduledChange | None:
+        """What is scheduled for the end of the paid period; None where nothing is. Raises UnknownSubscription."""
+        found = ScheduledChange(*self._read("scheduledChange", subscription_id))
+        return found if found.plan_id else None
+
     def usage_left(self, subscription_id: int) -> int:
         """Units that usage may still cost in the period being served; 0 where the plan charges none.
 
@@ -171,15 +139,7 @@ class Subscriptions:
         subscriptions, charges, refunds = self._read("controlTotals", payee, token)
         return ControlTotals(subscriptions, *charges, *refunds)
 
-    def is_salt_used(self, payer: str, salt: int) -> bool:
-        """Whether the payer's mandate with this salt was submitted or revoked."""
-        return bool(self._read("isSaltUsed", payer, salt))
-
-    def mandate_hash(self, mandate: Mandate) -> bytes:
-        """The EIP-712 digest that the contract expects to be signed. Raises UnknownPlan."""
-        return bytes(self._read("mandateHash", _tuple(mandate)))
-
-    # --- Plans and consent ---
+    # --- Plans ---
 
     def create_plan(self, terms: PlanTerms) -> Sent:
         """The sender, who is the payee, creates a plan. Events: RegisterOpened for its first in the token, PlanCreated.
@@ -196,36 +156,6 @@ class Subscriptions:
         Raises UnknownPlan, NotAuthorized or PlanIsArchived.
         """
         return self._send("archivePlan", plan_id)
-
-    def subscribe(self, plan: Plan, seats: int = 0, permit: SignedPermit | None = None) -> Sent:
-        """The sender subscribes on exactly these terms, and pays the first period unless it begins with a trial.
-
-        Events: Subscribed, SeatsSet where there are seats, Charged. Raises UnknownPlan, TermsChanged, PlanIsArchived,
-        SeatsOutOfRange, PayerIsPayee, RegisterFull, AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
-        """
-        if permit is None:
-            return self._send("subscribe", plan.plan_id, plan.terms_hash(), seats)
-        return self._send("subscribeWithPermit", plan.plan_id, plan.terms_hash(), seats, _permit(permit))
-
-    def submit_mandate(self, mandate: Mandate, signature: bytes, permit: SignedPermit | None = None) -> Sent:
-        """Subscribes the mandate's payer. Events: those of `subscribe`, then MandateAccepted.
-
-        Raises what `subscribe` does, and MandateExpired, InvalidSignature or SaltUsed.
-        """
-        if permit is None:
-            return self._send("submitMandate", _tuple(mandate), signature)
-        return self._send("submitMandateWithPermit", _tuple(mandate), signature, _permit(permit))
-
-    def revoke_mandate(self, salt: int) -> Sent:
-        """Makes the sender's mandate with this salt worthless. Event: MandateRevoked. Raises SaltUsed."""
-        return self._send("revokeMandate", salt)
-
-    def revoke_mandate_by_signature(self, payer: str, salt: int, signature: bytes) -> Sent:
-        """The same, signed by the payer and sent by anyone. Event: MandateRevoked.
-
-        Raises InvalidSignature or SaltUsed.
-        """
-        return self._send("revokeMandateBySignature", payer, salt, signature)
 
     # --- Charges, cancellations, refunds ---
 
@@ -271,10 +201,33 @@ class Subscriptions:
         values = (subscription_id, plan.plan_id, plan.terms_hash(), seats, max_to_pay_units)
         return self._send("changePlan", *values)
 
+    def schedule_change(self, subscription_id: int, plan: Plan, seats: int) -> Sent:
+        """The payer changes plan, seats or both when the paid period ends; the present ones take back what was
+        scheduled.
+
+        Event: ChangeScheduled. Raises UnknownSubscription, NotAuthorized, NotActive, ChargeDue, UnknownPlan,
+        TermsChanged, NothingToChange, AnotherRegister, FixedTerm, MinimumTerm, TrialRunning, PayerIsPayee,
+        PlanIsArchived, SeatsOutOfRange or MaximumMissing.
+        """
+        return self._send("scheduleChange", subscription_id, plan.plan_id, plan.terms_hash(), seats)
+
+    def try_schedule(self, subscription_id: int, plan: Plan, seats: int, payer: str) -> None:
+        """Raises what `schedule_change` would raise for that payer now. Sends nothing."""
+        self._try("scheduleChange", subscription_id, plan.plan_id, plan.terms_hash(), seats, sender=payer)
+
+    def lower_price(self, subscription_ids: Sequence[int], plan_id: int) -> Sent:
+        """The payee moves subscriptions, from the next charge on, to a plan that differs by lower prices alone.
+
+        Event: ChangeScheduled for each. Raises UnknownPlan, NotAuthorized, UnknownSubscription, NotActive, TermsWorse,
+        PayerIsPayee, or NothingToChange where a payer has scheduled a change.
+        """
+        return self._send("lowerPrice", list(subscription_ids), plan_id)
+
     def cancel(self, subscription_id: int) -> Sent:
         """Payer or payee end a subscription now; the payer only once the plan's minimum is charged. Event: Cancelled.
 
-        Raises UnknownSubscription, NotAuthorized, MinimumTerm or NotActive.
+        Raises UnknownSubscription, NotAuthorized, MinimumTerm, NotActive, or UnusedNotRefunded where the plan promises
+        the payer a refund: `cancel_with_refund`.
         """
         return self._send("cancel", subscription_id)
 
@@ -318,30 +271,35 @@ class Subscriptions:
             return self._send("refund", subscription_id, charge_number, amount_units)
         return self._send("refundChanged", subscription_id, charge_number, amount_units, list(history))
 
+    def unused(self, subscription_id: int, payee: str, history: Sequence[Segment] = ()) -> int:
+        """Units that `cancel_with_refund` would give back now: what is left of the paid period, and the credit.
+
+        Raises what it would, for that payee.
+        """
+        try:
+            self._try("cancelWithRefund", subscription_id, [], list(history), sender=payee)
+        except UnusedNotRefunded as error:
+            return error.needed
+        return 0
+
+    def cancel_with_refund(
+        self, subscription_id: int, charge_numbers: Sequence[int], history: Sequence[Segment] = ()
+    ) -> Sent:
+        """The sender, who is the payee, ends a subscription now and gives back what is unused out of these charges,
+        from the first on, by its allowance. Events: Cancelled, Refunded for each charge of which something is given
+        back.
+
+        Raises UnknownSubscription, NotAuthorized, PlanIsQuoted, NotActive, HistoryMismatch, UnknownCharge,
+        UnusedNotRefunded, AllowanceTooLow, BalanceTooLow or TokenRefused.
+        """
+        return self._send("cancelWithRefund", subscription_id, list(charge_numbers), list(history))
+
     def claim(self, account: str, token: str) -> Sent:
         """Anyone has paid out what the contract keeps for an account. Event: Claimed.
 
         Raises NothingToClaim, or TokenRefused where the account still cannot receive it.
         """
         return self._send("claim", account, token)
-
-    # --- Parts ---
-
-    def _read(self, name: str, *values: object) -> Any:
-        return decoded(name, self.node.call(self.address, call_data(name, *values)))
-
-    def _send(self, name: str, *values: object) -> Sent:
-        receipt = self.sender.send(Call(self.address, call_data(name, *values)))
-        return Sent(receipt, self._events(receipt))
-
-    def _events(self, receipt: Receipt) -> tuple[Event, ...]:
-        names = event_names()
-        events = []
-        for log in receipt.logs:
-            if log["address"].lower() == self.address.lower() and (name := names.get(log["topics"][0])):
-                topics = b"".join(hex_bytes(topic) for topic in log["topics"][1:])
-                events.append(decode_event(name, topics, hex_bytes(log["data"])))
-        return tuple(events)
 
 
 def _require_rows(subscription_ids: Sequence[int]) -> None:
@@ -355,11 +313,3 @@ def _subscription(subscription_id: int, values: Any) -> Subscription:
     return Subscription(
         subscription_id, address, plan_id, next_due, charges, Status(status), anchor_day, seats, credit_units
     )
-
-
-def _tuple(mandate: Mandate) -> tuple[str, int, int, int, int]:
-    return mandate.payer, mandate.plan_id, mandate.seats, mandate.salt, mandate.valid_before
-
-
-def _permit(permit: SignedPermit) -> tuple[int, int, int, bytes, bytes]:
-    return permit.value_units, permit.deadline, permit.v, permit.r, permit.s

@@ -21,6 +21,7 @@ UNLIMITED_UNITS = 2**256 - 1
 """An allowance that most tokens do not use up."""
 USUAL_VERSIONS = ("1", "2")
 _EIP5267_TYPES = ["bytes1", "string", "string", "uint256", "address", "bytes32", "uint256[]"]
+_PERMIT = "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)"
 _PLAIN_DOMAIN = 0x0F
 """EIP-5267: name, version, chain id and verifying contract, and nothing else."""
 
@@ -122,11 +123,15 @@ class TokenContract:
         self._try_permit(permit, signed)
         return signed
 
+    def permit(self, sender: Sender, owner: str, spender: str, signed: SignedPermit) -> Receipt:
+        """Anyone submits a permit that the owner signed. Raises a RevertError where the token refuses it."""
+        values = (owner, spender, signed.value_units, signed.deadline, signed.v, signed.r, signed.s)
+        return sender.send(Call(self.address, _data(_PERMIT, *values)))
+
     def _try_permit(self, permit: Permit, signed: SignedPermit) -> None:
-        signature = "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)"
         values = (permit.owner, permit.spender, permit.value_units, permit.deadline, signed.v, signed.r, signed.s)
         try:
-            self.node.call(self.address, _data(signature, *values), block="pending")
+            self.node.call(self.address, _data(_PERMIT, *values), block="pending")
         except RevertError as error:
             raise self._unsupported(f"does not take a right permit ({error})") from error
 

@@ -148,6 +148,6 @@ class UnusedNotRefunded(ContractError):
     def __str__(self) -> str:
         return (
             f"{self.found} units of the token would be given back, {self.needed} are unused, which the plan promises "
-            "to refund or the payee asked for: cancel with `tallystick subscriptions cancel --refund`, or at the period's "
-            "end; where the charges have less left to refund, it can only end at the period's end"
+            "to refund or the payee asked for: cancel with `tallystick subscriptions cancel --refund`, or at the "
+            "period's end; where the charges have less left to refund, it can only end then"
         )

@@ -1,0 +1,80 @@
+"""What every contract of ours at one address has: calls that read, calls that are tried, calls that are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tallystick.chain.calls import call_data, decoded
+from tallystick.chain.decode import decode_event, event_names
+from tallystick.chain.node import Node, hex_bytes
+from tallystick.chain.sender import Call, Receipt, Sender
+from tallystick.chain.signer import NO_KEY
+from tallystick.core.events import Charged, Declined, Event
+from tallystick.core.subscription import DeclineReason
+from tallystick.errors import KeyMissing, NodeInvalid
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A transaction that had its effect, and the contract's events in it, in their order."""
+
+    receipt: Receipt
+    events: tuple[Event, ...]
+
+    def one(self, kind: type[E]) -> E:
+        """The first event of a kind that the call always has. Raises NodeInvalid when the node left it out."""
+        for event in self.events:
+            if isinstance(event, kind):
+                return event
+        raise NodeInvalid(
+            f"the receipt of {self.receipt.transaction} has no {kind.__name__} event, which it must have: ask another "
+            "node"
+        )
+
+    @property
+    def reasons(self) -> list[DeclineReason]:
+        """Of a `charge`: for each row why it was not paid, NONE where it was."""
+        return [
+            event.reason if isinstance(event, Declined) else DeclineReason.NONE
+            for event in self.events
+            if isinstance(event, Charged | Declined)
+        ]
+
+
+class Contract:
+    """A contract of ours at one address on one chain. `sender` is who signs and sends."""
+
+    def __init__(self, node: Node, address: str, sender: Sender | None = None) -> None:
+        self.node = node
+        self.address = address
+        self._sender = sender
+
+    @property
+    def sender(self) -> Sender:
+        """Who sends. Raises KeyMissing where there is no key."""
+        if self._sender is None:
+            raise KeyMissing(NO_KEY)
+        return self._sender
+
+    def _read(self, name: str, *values: object) -> Any:
+        return decoded(name, self.node.call(self.address, call_data(name, *values)))
+
+    def _try(self, name: str, *values: object, sender: str) -> None:
+        """Raises what the call would raise as that account's next transaction; sends nothing, and needs no key."""
+        self.node.call(self.address, call_data(name, *values), sender=sender, block="pending")
+
+    def _send(self, name: str, *values: object) -> Sent:
+        receipt = self.sender.send(Call(self.address, call_data(name, *values)))
+        return Sent(receipt, self._events(receipt))
+
+    def _events(self, receipt: Receipt) -> tuple[Event, ...]:
+        names = event_names()
+        events = []
+        for log in receipt.logs:
+            if log["address"].lower() == self.address.lower() and (name := names.get(log["topics"][0])):
+                topics = b"".join(hex_bytes(topic) for topic in log["topics"][1:])
+                events.append(decode_event(name, topics, hex_bytes(log["data"])))
+        return tuple(events)
