@@ -14,7 +14,8 @@ import {TokenCall} from "./libraries/TokenCall.sol";
 
 /// @title Subscriptions
 /// @notice See {ISubscriptions}. Here are consent and charge, where gas counts; everything else is in
-/// {SubscriptionsExtension}, which works on this contract's storage. Its address is part of the code: it cannot change.
+/// {SubscriptionsPayee} and the parts behind it, which work on this contract's storage. Its address is part of the code:
+/// it cannot change.
 contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     /// @dev What rows of a run came to that did not simply move the plan's price to the payee.
     struct Others {
@@ -26,9 +27,9 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
 
     address private immutable _NEXT;
 
-    constructor(address extension) {
-        if (extension.code.length == 0) revert NotAContract(extension);
-        _NEXT = extension;
+    constructor(address next) {
+        if (next.code.length == 0) revert NotAContract(next);
+        _NEXT = next;
     }
 
     // ---------------------------------------------------------------- consent
@@ -215,6 +216,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         SubscriptionSlot slot = _slotOf(id);
         uint256 planId = slot.planId();
         PlanWords words = PlanWordsOf.load(planId);
+        RegisterSlot register = _registers[words.registerId()];
+        _follow(words, register);
         Step step = words.step();
         reasons = new bytes(subscriptionIds.length);
         Others memory others;
@@ -244,9 +247,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
             _truncate(reasons, row);
             if (paid + others.paid == 0) return reasons;
 
-            uint256 registerId = words.registerId();
             uint256 sum = paid * words.price();
-            _registers[registerId] = _registers[registerId].withCharges(paid + others.paid, sum + others.sum);
+            _registers[words.registerId()] = register.withCharges(paid + others.paid, sum + others.sum);
             _requireReceived(
                 balanceBefore,
                 _balance(words.token(), words.payee(), words.price()),
@@ -433,7 +435,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         if (msg.sender == slot.payer()) {
             // A plan with a minimum has marked the slot: nobody else pays for reading the plan.
             if (slot.hasExtras()) _requireMinimum(slot);
-        } else if (msg.sender != PlanWordsOf.load(slot.planId()).payee()) {
+        } else if (msg.sender != _planOf(slot.planId()).payee()) {
             revert NotAuthorized(msg.sender);
         }
     }
@@ -448,7 +450,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
 
     // ------------------------------------------------------------------ parts
 
-    /// @dev Everything else: the extension's code on this contract's storage.
+    /// @dev Everything else: the code of the other parts on this contract's storage.
     fallback() external {
         _delegate(_NEXT);
     }

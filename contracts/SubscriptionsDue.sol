@@ -7,7 +7,7 @@ import {DiscountSlot} from "./libraries/DiscountSlot.sol";
 import {ExtrasSlot} from "./libraries/ExtrasSlot.sol";
 import {LimitsSlot} from "./libraries/LimitsSlot.sol";
 import {Permit2Call} from "./libraries/Permit2Call.sol";
-import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
+import {PlanWords} from "./libraries/PlanWords.sol";
 import {QuoterCall} from "./libraries/QuoterCall.sol";
 import {Step} from "./libraries/Schedule.sol";
 import {SubscriptionSlot} from "./libraries/SubscriptionSlot.sol";
@@ -59,7 +59,7 @@ abstract contract SubscriptionsDue is SubscriptionsState {
             (due.reason, due.price) = QuoterCall.tryQuote(words.quoter(), words.token(), due.quoted);
             if (due.reason != DeclineReason.None) return (due, words);
         }
-        if (extras.isDiscounted()) due.discount = _discounts[id].takenOff(due.price);
+        if (extras.isDiscounted()) due.discount = _discounts[id].takenOff(due.planId, due.price);
         due.amount = due.price - due.discount;
         due.creditUsed = extras.credit() < due.amount ? extras.credit() : due.amount;
         LimitsSlot limits = extras.isLimited() ? _limits[id] : LimitsSlot.wrap(0);
@@ -74,12 +74,12 @@ abstract contract SubscriptionsDue is SubscriptionsState {
         returns (PlanWords words, bool isStub)
     {
         (due.planId, due.seats, due.anchorDay) = (slot.planId(), extras.seats(), slot.anchorDay());
-        words = PlanWordsOf.load(due.planId);
+        words = _planOf(due.planId);
         isStub = slot.charges() == 0 || slot.isShifted();
         if (extras.isScheduled()) {
             PlanWords old = words;
             (due.planId, due.seats) = _unpackScheduled(_scheduled[id]);
-            words = PlanWordsOf.load(due.planId);
+            words = _planOf(due.planId);
             bool sameStep = Step.unwrap(old.step()) == Step.unwrap(words.step());
             if (!sameStep || words.alignTo() != old.alignTo()) {
                 isStub = true;
@@ -94,12 +94,12 @@ abstract contract SubscriptionsDue is SubscriptionsState {
         uint256 start = slot.nextDue();
         if (isStub) {
             due.anchorDay = words.alignedDay();
-            (uint256 end, uint256 price) = words.stubOf(start, due.rate);
-            if (end > block.timestamp) {
+            (bool isWhole, uint256 end, uint256 price) = words.stubOf(start, due.rate);
+            if (!isWhole && end > block.timestamp) {
                 (due.periodStart, due.periodEnd, due.price) = (start, end, price);
                 return;
             }
-            start = end;
+            if (!isWhole) start = end;
         }
         (due.periodStart, due.periodEnd) = _periodOf(slot.withDue(start, due.anchorDay), words, words.step());
     }
@@ -126,7 +126,9 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     {
         due.reason = _lack(token, source, due);
         if (due.reason == DeclineReason.None || !extras.hasFallback()) return;
-        Source memory second = Source(_fallbacks[id], false, source.mayKeep);
+        (address wallet, uint256 planId, uint256 seats) = _unpackFallback(_fallbacks[id]);
+        if (planId != due.planId || seats != due.seats) return; // it agreed to something else
+        Source memory second = Source(wallet, false, source.mayKeep);
         if (_lack(token, second, due) != DeclineReason.None) return;
         due.reason = DeclineReason.None;
         (source.wallet, source.byPermit2) = (second.wallet, false);

@@ -11,7 +11,7 @@ import {ISubscriptionsTypes} from "./interfaces/ISubscriptionsTypes.sol";
 import {Calendar} from "./libraries/Calendar.sol";
 import {DiscountSlot} from "./libraries/DiscountSlot.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
-import {LimitsSlot} from "./libraries/LimitsSlot.sol";
+import {LimitsSlot, LimitsSlots} from "./libraries/LimitsSlot.sol";
 import {Permit2Call} from "./libraries/Permit2Call.sol";
 import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
 import {RegisterSlot, RegisterSlots} from "./libraries/RegisterSlot.sol";
@@ -20,7 +20,7 @@ import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.
 import {TokenCall} from "./libraries/TokenCall.sol";
 
 /// @title SubscriptionsState
-/// @notice What {Subscriptions} stores, and the parts that it and {SubscriptionsExtension} share.
+/// @notice What {Subscriptions} stores, and what all its parts share.
 abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyGuardTransient {
     bytes32 private constant MANDATE_TYPEHASH = keccak256(
         "Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,uint256 seats,uint256 maxUsagePerPeriod,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,uint256 salt,uint256 validBefore)"
@@ -44,6 +44,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) internal _refunded;
     mapping(address payer => mapping(uint256 saltWord => uint256)) internal _usedSalts;
     mapping(address account => mapping(address token => uint256)) internal _claimable;
+    /// @dev Of registers that were moved to another payee: who that is.
+    mapping(uint256 registerId => address) internal _payees;
     /// @dev What usage cost in a period, 96 bits, above the number of its last charge: a period's own charge, which
     /// nobody counts here, ends what was counted.
     mapping(uint256 subscriptionId => uint256) internal _usage;
@@ -52,7 +54,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     mapping(uint256 subscriptionId => LimitsSlot) internal _limits;
     mapping(uint256 subscriptionId => DiscountSlot) internal _discounts;
     mapping(bytes32 couponHash => mapping(address payer => bool)) internal _couponUsed;
-    mapping(uint256 subscriptionId => address) internal _fallbacks;
+    /// @dev Who pays where the payer cannot, and what it agreed to: wallet 160 | plan 32 | seats 24.
+    mapping(uint256 subscriptionId => uint256) internal _fallbacks;
     /// @dev Zero: the payer.
     mapping(uint256 subscriptionId => address) internal _beneficiaries;
 
@@ -62,8 +65,18 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     function _existingPlan(uint256 planId) internal view returns (PlanWords words) {
         if (planId > type(uint32).max) revert UnknownPlan(planId);
-        words = PlanWordsOf.load(planId);
+        words = _planOf(planId);
         if (!words.exists()) revert UnknownPlan(planId);
+    }
+
+    /// @dev A plan with the payee that its register has now. Where the payee does not matter, `PlanWordsOf.load` does.
+    function _planOf(uint256 planId) internal view returns (PlanWords words) {
+        words = PlanWordsOf.load(planId);
+        _follow(words, _registers[words.registerId()]);
+    }
+
+    function _follow(PlanWords words, RegisterSlot register) internal view {
+        if (register.isMoved()) words.setPayee(_payees[words.registerId()]);
     }
 
     function _agreedPlan(uint256 planId, bytes32 expectedTerms) internal view returns (PlanWords words) {
@@ -140,9 +153,52 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         subscriptionId = registerId * RegisterSlots.PER_REGISTER + number;
     }
 
-    function _dropFallback(uint256 subscriptionId, ExtrasSlot extras) internal {
-        _extras[subscriptionId] = extras.withFallback(false);
+    function _schedule(uint256 id, SubscriptionSlot slot, ExtrasSlot extras, uint256 planId, uint256 seats) internal {
+        _subscriptions[id] = slot.withExtras();
+        _extras[id] = extras.withScheduled(true);
+        _scheduled[id] = _packScheduled(planId, seats);
+    }
+
+    function _dropFallback(uint256 subscriptionId) internal {
+        _extras[subscriptionId] = _extras[subscriptionId].withFallback(false);
         emit FallbackSet(subscriptionId, address(0));
+    }
+
+    function _packFallback(address wallet, uint256 planId, uint256 seats) internal pure returns (uint256) {
+        return uint160(wallet) | planId << 160 | seats << 192;
+    }
+
+    function _unpackFallback(uint256 packed) internal pure returns (address wallet, uint256 planId, uint256 seats) {
+        return (address(uint160(packed)), uint32(packed >> 160), packed >> 192);
+    }
+
+    // ------------------------------------------------------------- conditions
+
+    function _setConditions(
+        uint256 subscriptionId,
+        PlanWords words,
+        uint256 planId,
+        Conditions calldata conditions
+    ) internal {
+        if (words.quoter() != address(0) && conditions.maxPerPeriod == 0) revert MaximumMissing(planId);
+        bool isLimited = conditions.maxPerPeriod | conditions.maxTotal | conditions.endsAt != 0;
+        _extras[subscriptionId] =
+            _extras[subscriptionId].withLimited(isLimited).withPermit2(conditions.byPermit2);
+        if (isLimited) {
+            _limits[subscriptionId] =
+                LimitsSlots.pack(conditions.maxPerPeriod, conditions.maxTotal, conditions.endsAt);
+        }
+        if (_beneficiaries[subscriptionId] != conditions.beneficiary) {
+            _beneficiaries[subscriptionId] = conditions.beneficiary;
+        }
+        emit ConditionsSet(
+            subscriptionId,
+            conditions.maxPerPeriod,
+            conditions.maxTotal,
+            conditions.endsAt,
+            conditions.beneficiary,
+            conditions.byPermit2
+        );
     }
 
     // ------------------------------------------------------------------- dues
@@ -291,7 +347,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         }
     }
 
-    function _requireWithin(LimitsSlot limits, uint256 costPerPeriod) private pure {
+    function _requireWithin(LimitsSlot limits, uint256 costPerPeriod) internal pure {
         uint256 maximum = limits.maxPerPeriod();
         if (maximum != 0 && costPerPeriod > maximum) revert OverMandate(costPerPeriod, maximum);
     }
@@ -306,7 +362,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
             anchorDay = Calendar.dayOfMonth(block.timestamp);
             return (words.step().later(block.timestamp, 1, anchorDay), anchorDay, rate);
         }
-        (end, price) = words.stubOf(block.timestamp, rate);
+        (, end, price) = words.stubOf(block.timestamp, rate);
         anchorDay = words.alignedDay();
     }
 
@@ -365,9 +421,13 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         if (slot.status() == Status.Paused) (left, whole) = (slot.nextDue(), step.longest());
         else if (slot.nextDue() > block.timestamp) (left, whole) = _leftOf(slot, step);
         else return extras.credit();
-        uint256 paid = words.rate(extras.seats());
-        if (extras.isDiscounted()) paid -= _discounts[subscriptionId].last();
-        return paid * left / whole + extras.credit();
+        return _paidRate(subscriptionId, extras, words) * left / whole + extras.credit();
+    }
+
+    /// @dev What a whole period costs, less the discount of the one that is served.
+    function _paidRate(uint256 subscriptionId, ExtrasSlot extras, PlanWords words) internal view returns (uint256 rate) {
+        rate = words.rate(extras.seats());
+        if (extras.isDiscounted()) rate -= _discounts[subscriptionId].last();
     }
 
     function _isTrialUsed(address payer, PlanWords words) internal view returns (bool) {
@@ -421,7 +481,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         return _hashTypedDataV4(keccak256(abi.encode(fields)));
     }
 
-    function _unitHash(Unit unit) private pure returns (bytes32) {
+    function _unitHash(Unit unit) internal pure returns (bytes32) {
         if (unit == Unit.Month) return keccak256("month");
         if (unit == Unit.Year) return keccak256("year");
         if (unit == Unit.Week) return keccak256("week");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {SubscriptionsCoupons} from "./SubscriptionsCoupons.sol";
 import {SubscriptionsDigests} from "./SubscriptionsDigests.sol";
 import {SubscriptionsDue} from "./SubscriptionsDue.sol";
 import {ISubscriptionsViews} from "./interfaces/ISubscriptions.sol";
@@ -13,8 +14,8 @@ import {RegisterSlot} from "./libraries/RegisterSlot.sol";
 import {SubscriptionSlot} from "./libraries/SubscriptionSlot.sol";
 
 /// @title SubscriptionsViews
-/// @notice The part of {Subscriptions} that only reads. It works on that contract's storage, as {SubscriptionsExtension}.
-contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, SubscriptionsDue {
+/// @notice The part of {Subscriptions} that only reads. It works on that contract's storage, as {SubscriptionsPayee}.
+contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, SubscriptionsCoupons, SubscriptionsDue {
     /// @inheritdoc ISubscriptionsViews
     function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
@@ -65,6 +66,11 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
     /// @inheritdoc ISubscriptionsViews
     function planCount() external view returns (uint256) {
         return _counters.plans;
+    }
+
+    /// @inheritdoc ISubscriptionsViews
+    function payeeOf(uint256 registerId) external view returns (address) {
+        return registerId < _counters.registers ? _payees[registerId] : address(0);
     }
 
     /// @inheritdoc ISubscriptionsViews
@@ -136,15 +142,16 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
     }
 
     /// @inheritdoc ISubscriptionsViews
-    function conditions(uint256 subscriptionId) external view returns (Conditions memory found) {
+    function conditions(uint256 subscriptionId) external view returns (Conditions memory found, bool isSpent) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         found.byPermit2 = extras.isByPermit2();
         found.beneficiary = _beneficiaries[subscriptionId];
-        if (!extras.isLimited()) return found;
+        if (!extras.isLimited()) return (found, false);
         LimitsSlot limits = _limits[subscriptionId];
         found.maxPerPeriod = uint96(limits.maxPerPeriod());
         found.maxTotal = uint96(limits.left());
+        isSpent = limits.hasTotal() && found.maxTotal == 0;
         found.endsAt = uint40(limits.endsAt());
     }
 
@@ -168,9 +175,9 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
     }
 
     /// @inheritdoc ISubscriptionsViews
-    function fallbackWallet(uint256 subscriptionId) external view returns (address) {
+    function fallbackWallet(uint256 subscriptionId) external view returns (address wallet) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        return _extrasOf(subscriptionId, slot).hasFallback() ? _fallbacks[subscriptionId] : address(0);
+        if (_extrasOf(subscriptionId, slot).hasFallback()) (wallet,,) = _unpackFallback(_fallbacks[subscriptionId]);
     }
 
     /// @inheritdoc ISubscriptionsViews

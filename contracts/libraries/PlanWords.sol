@@ -17,7 +17,8 @@ import {Step} from "./Schedule.sol";
 ///
 /// The last four are zero, and not stored, where the `more` bit is off.
 ///
-/// This is where they lie in memory. A struct would be zeroed by each function that returns one before it is filled,
+/// This is where they lie in memory, with the payee's address behind them: one who was paid before may have handed it
+/// over to another, and what a payer agreed to stays as it is. A struct would be zeroed by each function that returns one before it is filled,
 /// and cost a charge some 200 gas more.
 type PlanWords is uint256;
 
@@ -31,6 +32,7 @@ library PlanWordsOf {
     uint256 private constant USAGE = 0x80;
     uint256 private constant QUOTE = 0xa0;
     uint256 private constant SIZE = 0xc0;
+    uint256 private constant PAYEE = 0xc0; // behind them
     uint256 private constant PLAIN_SIZE = 0x40;
 
     uint256 private constant REGISTER_AT = 208;
@@ -66,8 +68,9 @@ library PlanWordsOf {
         address at = PlanCode.addressOf(planId);
         assembly ("memory-safe") {
             words := add(mload(0x40), 0x20) // behind the zero byte that is hashed with them
-            mstore(0x40, add(words, SIZE))
+            mstore(0x40, add(words, add(SIZE, 0x20)))
             extcodecopy(at, sub(words, 1), 0, add(SIZE, 1))
+            mstore(add(words, PAYEE), shr(96, shl(96, mload(words))))
         }
     }
 
@@ -82,7 +85,7 @@ library PlanWordsOf {
 
     function unpack(PlanWords words) internal pure returns (ISubscriptionsTypes.PlanTerms memory) {
         return ISubscriptionsTypes.PlanTerms({
-            payee: words.payee(),
+            payee: address(uint160(_at(words, HOT))),
             price: uint96(words.price()),
             token: words.token(),
             every: uint32(words.every()),
@@ -116,7 +119,13 @@ library PlanWordsOf {
     }
 
     function payee(PlanWords words) internal pure returns (address) {
-        return address(uint160(_at(words, HOT)));
+        return address(uint160(_at(words, PAYEE)));
+    }
+
+    function setPayee(PlanWords words, address payee_) internal pure {
+        assembly ("memory-safe") {
+            mstore(add(words, PAYEE), shr(96, shl(96, payee_)))
+        }
     }
 
     function price(PlanWords words) internal pure returns (uint256) {
@@ -249,10 +258,11 @@ library PlanWordsOf {
     function stubOf(PlanWords words, uint256 start, uint256 rate_)
         internal
         pure
-        returns (uint256 end, uint256 price_)
+        returns (bool isWhole, uint256 end, uint256 price_)
     {
         uint256 before;
         (before, end) = words.gridAround(start);
+        isWhole = before == start;
         unchecked {
             price_ = (rate_ * (end - start) + (end - before) - 1) / (end - before); // 96 bits times 40
         }
