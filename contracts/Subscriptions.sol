@@ -14,7 +14,8 @@ import {TokenCall} from "./libraries/TokenCall.sol";
 
 /// @title Subscriptions
 /// @notice See {ISubscriptions}. Here are consent and charge, where gas counts; everything else is in
-/// {SubscriptionsExtension}, which works on this contract's storage. Its address is part of the code: it cannot change.
+/// {SubscriptionsPayee} and the parts behind it, which work on this contract's storage. Its address is part of the code:
+/// it cannot change.
 contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     /// @dev What rows of a run came to that did not simply move the plan's price to the payee.
     struct Others {
@@ -26,9 +27,9 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
 
     address private immutable _NEXT;
 
-    constructor(address extension) {
-        if (extension.code.length == 0) revert NotAContract(extension);
-        _NEXT = extension;
+    constructor(address next) {
+        if (next.code.length == 0) revert NotAContract(next);
+        _NEXT = next;
     }
 
     // ---------------------------------------------------------------- consent
@@ -48,7 +49,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        PlanWords memory words = _agreedPlan(planId, expectedTerms);
+        PlanWords words = _agreedPlan(planId, expectedTerms);
         _tryPermit(words.token(), msg.sender, permit);
         return _open(msg.sender, planId, words, seats);
     }
@@ -68,14 +69,14 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        PlanWords memory words = _existingPlan(mandate.planId);
+        PlanWords words = _existingPlan(mandate.planId);
         _tryPermit(words.token(), mandate.payer, permit);
         return _accept(mandate, signature, words);
     }
 
     /// @dev Check, effect, interaction of every way to subscribe. Without a trial the first period is charged here, or
     /// all reverts.
-    function _open(address payer, uint256 planId, PlanWords memory words, uint256 seats)
+    function _open(address payer, uint256 planId, PlanWords words, uint256 seats)
         private
         returns (uint256 subscriptionId)
     {
@@ -98,7 +99,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         uint256 subscriptionId,
         address payer,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         uint256 seats,
         RegisterSlot register
     ) private returns (uint256) {
@@ -135,13 +136,13 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev The seconds of the plan's trial, the first time that a payer asks for one of its family.
-    function _takeTrial(address payer, PlanWords memory words) private returns (uint256 trial) {
+    function _takeTrial(address payer, PlanWords words) private returns (uint256 trial) {
         trial = words.trial();
         if (_isTrialUsed(payer, words)) return 0;
         if (trial != 0) _trialUsed[_familyOf(words)][payer] = true;
     }
 
-    function _accept(Mandate calldata mandate, bytes calldata signature, PlanWords memory words)
+    function _accept(Mandate calldata mandate, bytes calldata signature, PlanWords words)
         private
         returns (uint256 subscriptionId)
     {
@@ -214,7 +215,9 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         uint256 id = subscriptionIds[0];
         SubscriptionSlot slot = _slotOf(id);
         uint256 planId = slot.planId();
-        PlanWords memory words = PlanWordsOf.load(planId);
+        PlanWords words = PlanWordsOf.load(planId);
+        RegisterSlot register = _registers[words.registerId()];
+        _follow(words, register);
         Step step = words.step();
         reasons = new bytes(subscriptionIds.length);
         Others memory others;
@@ -244,9 +247,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
             _truncate(reasons, row);
             if (paid + others.paid == 0) return reasons;
 
-            uint256 registerId = words.registerId();
             uint256 sum = paid * words.price();
-            _registers[registerId] = _registers[registerId].withCharges(paid + others.paid, sum + others.sum);
+            _registers[words.registerId()] = register.withCharges(paid + others.paid, sum + others.sum);
             _requireReceived(
                 balanceBefore,
                 _balance(words.token(), words.payee(), words.price()),
@@ -256,7 +258,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev The slot moves on before the token is called, and goes back where the token refuses.
-    function _chargeRow(uint256 id, SubscriptionSlot slot, PlanWords memory words, Step step, Others memory others)
+    function _chargeRow(uint256 id, SubscriptionSlot slot, PlanWords words, Step step, Others memory others)
         private
         returns (DeclineReason)
     {
@@ -282,32 +284,28 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev A row with seats or credit, or of a plan with a fee.
-    function _chargeRowWithTerms(
-        uint256 id,
-        SubscriptionSlot slot,
-        PlanWords memory words,
-        Step step,
-        Others memory others
-    ) private returns (DeclineReason reason) {
+    function _chargeRowWithTerms(uint256 id, SubscriptionSlot slot, PlanWords words, Step step, Others memory others)
+        private
+        returns (DeclineReason reason)
+    {
         ExtrasSlot extras = _extrasOf(id, slot);
         if (_isSpecial(slot, words, extras)) return _trySpecialRow(id, others);
         uint256 rate = words.rate(extras.seats());
-        uint256 creditUsed = extras.credit() < rate ? extras.credit() : rate;
-        uint256 amount = rate - creditUsed;
+        uint256 amount = extras.credit() < rate ? rate - extras.credit() : 0;
         (uint256 periodStart, uint256 periodEnd) = _periodOf(slot, words, step);
         uint256 chargeNumber = slot.charges() + 1;
         _subscriptions[id] = slot.advance(periodEnd, chargeNumber);
-        if (creditUsed != 0) _extras[id] = extras.withCreditUsed(chargeNumber, rate, amount);
+        if (amount != rate) _extras[id] = extras.withCreditUsed(chargeNumber, rate, amount);
 
         if (amount != 0) reason = _take(id, slot.payer(), words, amount, others);
         if (reason != DeclineReason.None) {
             _subscriptions[id] = slot;
-            if (creditUsed != 0) _extras[id] = extras;
+            if (amount != rate) _extras[id] = extras;
             return reason;
         }
         ++others.paid;
         others.sum += amount;
-        if (creditUsed != 0) emit CreditUsed(id, chargeNumber, creditUsed);
+        if (amount != rate) emit CreditUsed(id, chargeNumber, rate - amount);
         emit Charged(id, chargeNumber, periodStart, periodEnd, amount);
     }
 
@@ -332,7 +330,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev The payee's part and the fee of one charge: both or none.
-    function _take(uint256 id, address payer, PlanWords memory words, uint256 amount, Others memory others)
+    function _take(uint256 id, address payer, PlanWords words, uint256 amount, Others memory others)
         private
         returns (DeclineReason reason)
     {
@@ -351,7 +349,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     }
 
     /// @dev The payee's part has moved: what moved without the fee must be undone.
-    function _takeFee(uint256 id, address payer, PlanWords memory words, uint256 fee) private {
+    function _takeFee(uint256 id, address payer, PlanWords words, uint256 fee) private {
         (address token, address receiver) = (words.token(), words.feeReceiver());
         uint256 balanceBefore = _balance(token, receiver, fee);
         if (TokenCall.tryTransferFrom(token, payer, receiver, fee)) {
@@ -393,36 +391,24 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     {
         SubscriptionSlot slot = _ofCaller(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = _agreedPlan(planId, expectedTerms);
+        PlanWords words = _agreedPlan(planId, expectedTerms);
         uint256 registerId = words.registerId();
         RegisterSlot register = _registers[registerId];
-        Change memory change = _changeOf(subscriptionId, slot, extras, planId, words, seats, register);
-        uint256 toPay = change.charged - change.creditUsed;
+        (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay, uint256 creditUsed) =
+            _changeOf(subscriptionId, slot, extras, planId, words, seats, register);
         if (toPay > maxToPay) revert ToPayTooHigh(toPay, maxToPay);
 
-        uint256 charges = slot.charges();
-        uint256 history = extras.history();
-        if (charges != 0) {
-            uint256 next = change.charged == 0 ? ExtrasSlots.NO_CHARGE : toPay;
-            history = ExtrasSlots.extend(history, charges, change.oldRate, next);
-        }
-        // Where a change was scheduled, this one takes its place.
-        _extras[subscriptionId] = extras.with(seats, change.credit, history).withScheduled(false);
-        if (change.charged != 0) {
-            ++charges;
+        _extras[subscriptionId] = kept;
+        _subscriptions[subscriptionId] = changed;
+        if (toPay | creditUsed != 0) {
             _registers[registerId] = register.withCharges(1, toPay);
+            if (creditUsed != 0) emit CreditUsed(subscriptionId, changed.charges(), creditUsed);
+            emit Charged(subscriptionId, changed.charges(), block.timestamp, changed.nextDue(), toPay);
         }
-        _subscriptions[subscriptionId] =
-            slot.withChange(planId, charges, change.nextDue, change.anchorDay, change.restarts);
-
-        if (change.charged != 0) {
-            if (change.creditUsed != 0) emit CreditUsed(subscriptionId, charges, change.creditUsed);
-            emit Charged(subscriptionId, charges, block.timestamp, change.nextDue, toPay);
-        }
-        emit PlanChanged(subscriptionId, planId, seats, change.credit);
+        emit PlanChanged(subscriptionId, planId, seats, kept.credit());
         if (toPay == 0) return;
         _spend(subscriptionId, extras, toPay);
-        _collect(words, slot.payer(), toPay, extras.isByPermit2());
+        _collect(words, msg.sender, toPay, extras.isByPermit2());
     }
 
     // ----------------------------------------------------------------- cancel
@@ -449,14 +435,14 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         if (msg.sender == slot.payer()) {
             // A plan with a minimum has marked the slot: nobody else pays for reading the plan.
             if (slot.hasExtras()) _requireMinimum(slot);
-        } else if (msg.sender != PlanWordsOf.load(slot.planId()).payee()) {
+        } else if (msg.sender != _planOf(slot.planId()).payee()) {
             revert NotAuthorized(msg.sender);
         }
     }
 
     /// @dev What the plan promises to refund is refunded with the cancellation.
     function _requireNothingUnused(uint256 subscriptionId, SubscriptionSlot slot) private view {
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = PlanWordsOf.load(slot.planId());
         if (!words.refundsUnused()) return;
         uint256 unused = _unusedOf(subscriptionId, slot, _extrasOf(subscriptionId, slot), words);
         if (unused != 0) revert UnusedNotRefunded(0, unused);
@@ -464,7 +450,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
 
     // ------------------------------------------------------------------ parts
 
-    /// @dev Everything else: the extension's code on this contract's storage.
+    /// @dev Everything else: the code of the other parts on this contract's storage.
     fallback() external {
         _delegate(_NEXT);
     }

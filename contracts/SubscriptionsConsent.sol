@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {SubscriptionsCoupons} from "./SubscriptionsCoupons.sol";
 import {SubscriptionsDigests} from "./SubscriptionsDigests.sol";
 import {SubscriptionsDue} from "./SubscriptionsDue.sol";
 import {WalletDeployer} from "./WalletDeployer.sol";
 import {ISubscriptionsConsent, ISubscriptionsFrames} from "./interfaces/ISubscriptions.sol";
 import {Calendar} from "./libraries/Calendar.sol";
-import {DiscountSlot, DiscountSlots} from "./libraries/DiscountSlot.sol";
+import {DiscountSlot} from "./libraries/DiscountSlot.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
-import {LimitsSlots} from "./libraries/LimitsSlot.sol";
 import {Permit2Call} from "./libraries/Permit2Call.sol";
 import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
 import {RegisterSlot} from "./libraries/RegisterSlot.sol";
@@ -18,17 +18,23 @@ import {WalletSignature} from "./libraries/WalletSignature.sol";
 
 /// @title SubscriptionsConsent
 /// @notice The part of {Subscriptions} for consent with conditions, coupons, and for the charges of subscriptions that have
-/// more than seats and credit. It works on that contract's storage, as {SubscriptionsExtension}. What it does not have,
+/// more than seats and credit. It works on that contract's storage, as {SubscriptionsPayee}. What it does not have,
 /// {SubscriptionsViews} has.
-contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, SubscriptionsDigests, SubscriptionsDue {
+contract SubscriptionsConsent is
+    ISubscriptionsConsent,
+    ISubscriptionsFrames,
+    SubscriptionsDigests,
+    SubscriptionsCoupons,
+    SubscriptionsDue
+{
     uint256 private constant LATEST_START = 100 * 366 days;
 
     address private immutable _NEXT;
     WalletDeployer private immutable _DEPLOYER = new WalletDeployer();
 
-    constructor(address views) {
-        if (views.code.length == 0) revert NotAContract(views);
-        _NEXT = views;
+    constructor(address next) {
+        if (next.code.length == 0) revert NotAContract(next);
+        _NEXT = next;
     }
 
     fallback() external {
@@ -46,7 +52,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         Coupon calldata coupon,
         bytes calldata couponSignature
     ) external nonReentrant returns (uint256 subscriptionId) {
-        PlanWords memory words = _agreedPlan(planId, expectedTerms);
+        PlanWords words = _agreedPlan(planId, expectedTerms);
         bytes32 couponHash;
         if (coupon.periods != 0) couponHash = _redeem(msg.sender, planId, words, coupon, couponSignature);
         return _open(msg.sender, planId, words, seats, conditions, coupon, couponHash);
@@ -61,7 +67,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         bytes calldata couponSignature
     ) external nonReentrant returns (uint256 subscriptionId) {
         if (block.timestamp >= mandate.validBefore) revert MandateExpired(mandate.validBefore, block.timestamp);
-        PlanWords memory words = _existingPlan(planId);
+        PlanWords words = _existingPlan(planId);
         _requireAgreed(mandate, planId, words);
         bytes32 digest = _conditionalMandateDigest(mandate, words);
         if (!WalletSignature.isValid(mandate.payer, digest, signature, _DEPLOYER)) {
@@ -76,13 +82,10 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         emit MandateAccepted(subscriptionId, mandate.payer, mandate.salt, digest);
     }
 
-    function _requireAgreed(MandateWithConditions calldata mandate, uint256 planId, PlanWords memory words)
-        private
-        view
-    {
+    function _requireAgreed(MandateWithConditions calldata mandate, uint256 planId, PlanWords words) private pure {
         uint256 shortest = words.step().shortest();
         if (shortest < mandate.minSecondsPerPeriod) revert PeriodTooShort(shortest, mandate.minSecondsPerPeriod);
-        bytes32 terms = PlanWordsOf.hashOf(planId);
+        bytes32 terms = words.hash();
         for (uint256 i = 0; i < mandate.plans.length; ++i) {
             if (mandate.plans[i] == terms) return;
         }
@@ -93,7 +96,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
     function _open(
         address payer,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         uint256 seats,
         Conditions calldata conditions,
         Coupon calldata coupon,
@@ -122,7 +125,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
     }
 
     /// @dev The end of the trial, which is used up here, or the start that the payer asked for: the later of both.
-    function _firstDue(address payer, PlanWords memory words, Conditions calldata conditions)
+    function _firstDue(address payer, PlanWords words, Conditions calldata conditions)
         private
         returns (uint256 firstDue)
     {
@@ -135,86 +138,6 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         uint256 latest = block.timestamp + LATEST_START;
         if (conditions.endsAt != 0 && conditions.endsAt <= latest) latest = conditions.endsAt - 1;
         if (firstDue > latest) revert StartOutOfRange(firstDue, latest);
-    }
-
-    /// @inheritdoc ISubscriptionsConsent
-    function setConditions(uint256 subscriptionId, Conditions calldata conditions) external nonReentrant {
-        SubscriptionSlot slot = _ofCaller(subscriptionId);
-        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
-        _subscriptions[subscriptionId] = slot.withExtras();
-        _setConditions(subscriptionId, PlanWordsOf.load(slot.planId()), slot.planId(), conditions);
-    }
-
-    function _setConditions(
-        uint256 subscriptionId,
-        PlanWords memory words,
-        uint256 planId,
-        Conditions calldata conditions
-    ) private {
-        if (words.quoter() != address(0) && conditions.maxPerPeriod == 0) revert MaximumMissing(planId);
-        bool isLimited = conditions.maxPerPeriod | conditions.maxTotal | conditions.endsAt != 0;
-        _extras[subscriptionId] =
-            _extras[subscriptionId].withLimited(isLimited).withPermit2(conditions.byPermit2);
-        if (isLimited) {
-            _limits[subscriptionId] =
-                LimitsSlots.pack(conditions.maxPerPeriod, conditions.maxTotal, conditions.endsAt);
-        }
-        if (_beneficiaries[subscriptionId] != conditions.beneficiary) {
-            _beneficiaries[subscriptionId] = conditions.beneficiary;
-        }
-        emit ConditionsSet(
-            subscriptionId,
-            conditions.maxPerPeriod,
-            conditions.maxTotal,
-            conditions.endsAt,
-            conditions.beneficiary,
-            conditions.byPermit2
-        );
-    }
-
-    // ---------------------------------------------------------------- coupons
-
-    /// @inheritdoc ISubscriptionsConsent
-    function redeemCoupon(uint256 subscriptionId, Coupon calldata coupon, bytes calldata signature)
-        external
-        nonReentrant
-    {
-        SubscriptionSlot slot = _ofCaller(subscriptionId);
-        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
-        if (_extrasOf(subscriptionId, slot).isDiscounted()) revert DiscountRunning(subscriptionId);
-        uint256 planId = slot.planId();
-        bytes32 couponHash = _redeem(msg.sender, planId, PlanWordsOf.load(planId), coupon, signature);
-        _subscriptions[subscriptionId] = slot.withExtras();
-        _discount(subscriptionId, coupon, couponHash);
-    }
-
-    function _redeem(
-        address payer,
-        uint256 planId,
-        PlanWords memory words,
-        Coupon calldata coupon,
-        bytes calldata signature
-    ) private returns (bytes32 couponHash) {
-        if (block.timestamp >= coupon.validBefore) revert SignatureExpired(coupon.validBefore, block.timestamp);
-        bool isForPlan = coupon.planId == 0 || coupon.planId == planId;
-        bool isForPayer = coupon.payer == address(0) || coupon.payer == payer;
-        bool takesOff = coupon.basisPointsOff | coupon.amountOff != 0 && coupon.periods != 0;
-        if (!isForPlan || !isForPayer || !takesOff || coupon.basisPointsOff > DiscountSlots.BASIS) {
-            revert CouponNotFor(planId, payer);
-        }
-        couponHash = _couponDigest(coupon, words);
-        if (_couponUsed[couponHash][payer]) revert CouponUsed(couponHash, payer);
-        _requireSignature(words.payee(), couponHash, signature);
-        _couponUsed[couponHash][payer] = true;
-    }
-
-    function _discount(uint256 subscriptionId, Coupon calldata coupon, bytes32 couponHash) private {
-        _discounts[subscriptionId] =
-            DiscountSlots.pack(coupon.amountOff, coupon.basisPointsOff, coupon.periods);
-        _extras[subscriptionId] = _extras[subscriptionId].withDiscounted(true);
-        emit CouponRedeemed(
-            subscriptionId, couponHash, coupon.basisPointsOff, coupon.amountOff, coupon.periods
-        );
     }
 
     // ----------------------------------------------------------------- charge
@@ -237,14 +160,14 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         private
         returns (Due memory due, uint256 received)
     {
-        PlanWords memory words;
+        PlanWords words;
         (due, words) = _dueOf(id, slot, extras);
         if (due.reason == DeclineReason.None && due.amount != 0) _choose(id, extras, words.token(), due, source);
         if (due.reason != DeclineReason.None) return (due, 0);
 
         uint256 chargeNumber = slot.charges() + 1;
         _subscriptions[id] =
-            slot.withChange(due.planId, chargeNumber, due.periodEnd, due.anchorDay, true);
+            slot.withPlan(due.planId).withDue(due.periodEnd, due.anchorDay).withOneMoreCharge();
         _extras[id] = _extrasAfter(id, slot, extras, due);
         _spend(id, extras, due.amount);
         if (due.quoted != 0) emit Quoted(id, chargeNumber, due.quoted, due.price);
@@ -276,14 +199,20 @@ contract SubscriptionsConsent is ISubscriptionsConsent, ISubscriptionsFrames, Su
         }
         if (extras.isDiscounted()) {
             DiscountSlot discount = _discounts[id];
-            if (discount.periods() == 0) extras = extras.withDiscounted(false);
-            else _discounts[id] = discount.withTaken(due.discount);
+            if (discount.isOver(due.planId)) extras = extras.withDiscounted(false);
+            else _discounts[id] = discount.withTaken(_ofWhole(due));
         }
         return extras.with(due.seats, credit, history);
     }
 
+    /// @dev The discount as it would be on a whole period, rounded up: at most all of it.
+    function _ofWhole(Due memory due) private pure returns (uint256) {
+        if (due.quoted != 0 || due.price == due.rate) return due.discount;
+        return (due.discount * due.rate + due.price - 1) / due.price;
+    }
+
     /// @dev The payee's part and the fee: both or none.
-    function _pay(uint256 id, PlanWords memory words, uint256 amount, Source memory source)
+    function _pay(uint256 id, PlanWords words, uint256 amount, Source memory source)
         private
         returns (uint256 received)
     {

@@ -5,17 +5,14 @@ import {SubscriptionsState} from "./SubscriptionsState.sol";
 import {PlanWords} from "./libraries/PlanWords.sol";
 
 /// @title SubscriptionsDigests
-/// @notice The EIP-712 digests of mandates with conditions and of coupons: what {SubscriptionsConsent} checks and
-/// {SubscriptionsViews} shows.
+/// @notice The EIP-712 digest of mandates with conditions: what {SubscriptionsConsent} checks and {SubscriptionsViews}
+/// shows.
 abstract contract SubscriptionsDigests is SubscriptionsState {
     bytes32 private constant CONDITIONAL_MANDATE_TYPEHASH = keccak256(
         "MandateWithConditions(address payer,address payee,address token,bytes32[] plans,uint256 seats,uint256 trialSeconds,uint256 maxPerPeriod,uint256 minSecondsPerPeriod,uint256 maxTotal,uint256 startsAt,uint256 endsAt,address beneficiary,bool byPermit2,bytes32 coupon,uint256 salt,uint256 validBefore)"
     );
-    bytes32 private constant COUPON_TYPEHASH = keccak256(
-        "Coupon(address payee,address token,uint256 planId,uint256 basisPointsOff,uint256 amountOff,uint256 periods,address payer,uint256 code,uint256 validBefore)"
-    );
 
-    function _conditionalMandateDigest(MandateWithConditions calldata mandate, PlanWords memory words)
+    function _conditionalMandateDigest(MandateWithConditions calldata mandate, PlanWords words)
         internal
         view
         returns (bytes32)
@@ -40,24 +37,5 @@ abstract contract SubscriptionsDigests is SubscriptionsState {
         fields[15] = bytes32(mandate.salt);
         fields[16] = bytes32(mandate.validBefore);
         return _hashTypedDataV4(keccak256(abi.encode(fields)));
-    }
-
-    function _couponDigest(Coupon calldata coupon, PlanWords memory words) internal view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    COUPON_TYPEHASH,
-                    words.payee(),
-                    words.token(),
-                    coupon.planId,
-                    coupon.basisPointsOff,
-                    coupon.amountOff,
-                    coupon.periods,
-                    coupon.payer,
-                    coupon.code,
-                    coupon.validBefore
-                )
-            )
-        );
     }
 }

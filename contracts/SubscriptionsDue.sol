@@ -7,7 +7,7 @@ import {DiscountSlot} from "./libraries/DiscountSlot.sol";
 import {ExtrasSlot} from "./libraries/ExtrasSlot.sol";
 import {LimitsSlot} from "./libraries/LimitsSlot.sol";
 import {Permit2Call} from "./libraries/Permit2Call.sol";
-import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
+import {PlanWords} from "./libraries/PlanWords.sol";
 import {QuoterCall} from "./libraries/QuoterCall.sol";
 import {Step} from "./libraries/Schedule.sol";
 import {SubscriptionSlot} from "./libraries/SubscriptionSlot.sol";
@@ -47,7 +47,7 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     function _dueOf(uint256 id, SubscriptionSlot slot, ExtrasSlot extras)
         internal
         view
-        returns (Due memory due, PlanWords memory words)
+        returns (Due memory due, PlanWords words)
     {
         bool isStub;
         (words, isStub) = _termsOf(id, slot, extras, due);
@@ -59,7 +59,7 @@ abstract contract SubscriptionsDue is SubscriptionsState {
             (due.reason, due.price) = QuoterCall.tryQuote(words.quoter(), words.token(), due.quoted);
             if (due.reason != DeclineReason.None) return (due, words);
         }
-        if (extras.isDiscounted()) due.discount = _discounts[id].takenOff(due.price);
+        if (extras.isDiscounted()) due.discount = _discounts[id].takenOff(due.planId, due.price);
         due.amount = due.price - due.discount;
         due.creditUsed = extras.credit() < due.amount ? extras.credit() : due.amount;
         LimitsSlot limits = extras.isLimited() ? _limits[id] : LimitsSlot.wrap(0);
@@ -71,15 +71,15 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     function _termsOf(uint256 id, SubscriptionSlot slot, ExtrasSlot extras, Due memory due)
         private
         view
-        returns (PlanWords memory words, bool isStub)
+        returns (PlanWords words, bool isStub)
     {
         (due.planId, due.seats, due.anchorDay) = (slot.planId(), extras.seats(), slot.anchorDay());
-        words = PlanWordsOf.load(due.planId);
+        words = _planOf(due.planId);
         isStub = slot.charges() == 0 || slot.isShifted();
         if (extras.isScheduled()) {
-            PlanWords memory old = words;
+            PlanWords old = words;
             (due.planId, due.seats) = _unpackScheduled(_scheduled[id]);
-            words = PlanWordsOf.load(due.planId);
+            words = _planOf(due.planId);
             bool sameStep = Step.unwrap(old.step()) == Step.unwrap(words.step());
             if (!sameStep || words.alignTo() != old.alignTo()) {
                 isStub = true;
@@ -90,22 +90,22 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     }
 
     /// @dev What is left of a period on the plan's grid comes first. One that has passed is not collected.
-    function _setPeriod(SubscriptionSlot slot, PlanWords memory words, bool isStub, Due memory due) private view {
+    function _setPeriod(SubscriptionSlot slot, PlanWords words, bool isStub, Due memory due) private view {
         uint256 start = slot.nextDue();
         if (isStub) {
             due.anchorDay = words.alignedDay();
-            (uint256 end, uint256 price) = words.stubOf(start, due.rate);
-            if (end > block.timestamp) {
+            (bool isWhole, uint256 end, uint256 price) = words.stubOf(start, due.rate);
+            if (!isWhole && end > block.timestamp) {
                 (due.periodStart, due.periodEnd, due.price) = (start, end, price);
                 return;
             }
-            start = end;
+            if (!isWhole) start = end;
         }
         (due.periodStart, due.periodEnd) = _periodOf(slot.withDue(start, due.anchorDay), words, words.step());
     }
 
     /// @dev The payer's limits. `due.amount` is what the period costs, credit included.
-    function _limit(LimitsSlot limits, PlanWords memory words, Due memory due) private view {
+    function _limit(LimitsSlot limits, PlanWords words, Due memory due) private view {
         uint256 maximum = limits.maxPerPeriod();
         uint256 cost = due.amount + words.usageCap();
         uint256 toPay = due.amount - due.creditUsed;
@@ -126,7 +126,9 @@ abstract contract SubscriptionsDue is SubscriptionsState {
     {
         due.reason = _lack(token, source, due);
         if (due.reason == DeclineReason.None || !extras.hasFallback()) return;
-        Source memory second = Source(_fallbacks[id], false, source.mayKeep);
+        (address wallet, uint256 planId, uint256 seats) = _unpackFallback(_fallbacks[id]);
+        if (planId != due.planId || seats != due.seats) return; // it agreed to something else
+        Source memory second = Source(wallet, false, source.mayKeep);
         if (_lack(token, second, due) != DeclineReason.None) return;
         due.reason = DeclineReason.None;
         (source.wallet, source.byPermit2) = (second.wallet, false);

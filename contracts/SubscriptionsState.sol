@@ -11,7 +11,7 @@ import {ISubscriptionsTypes} from "./interfaces/ISubscriptionsTypes.sol";
 import {Calendar} from "./libraries/Calendar.sol";
 import {DiscountSlot} from "./libraries/DiscountSlot.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
-import {LimitsSlot} from "./libraries/LimitsSlot.sol";
+import {LimitsSlot, LimitsSlots} from "./libraries/LimitsSlot.sol";
 import {Permit2Call} from "./libraries/Permit2Call.sol";
 import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
 import {RegisterSlot, RegisterSlots} from "./libraries/RegisterSlot.sol";
@@ -20,7 +20,7 @@ import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.
 import {TokenCall} from "./libraries/TokenCall.sol";
 
 /// @title SubscriptionsState
-/// @notice What {Subscriptions} stores, and the parts that it and {SubscriptionsExtension} share.
+/// @notice What {Subscriptions} stores, and what all its parts share.
 abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyGuardTransient {
     bytes32 private constant MANDATE_TYPEHASH = keccak256(
         "Mandate(address payer,uint256 planId,address payee,address token,uint256 pricePerPeriod,uint256 pricePerSeat,uint256 seats,uint256 maxUsagePerPeriod,uint256 periodCount,string periodUnit,uint256 missedPeriods,uint256 trialSeconds,bytes32 terms,uint256 salt,uint256 validBefore)"
@@ -29,17 +29,6 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     struct Counters {
         uint32 plans;
         uint32 registers;
-    }
-
-    /// @dev A change of plan or seats, worked out.
-    struct Change {
-        uint256 oldRate;
-        uint256 charged; // what it costs at once, credit included; 0 where it charges nothing
-        uint256 creditUsed;
-        uint256 credit; // what is left of it
-        uint256 nextDue;
-        uint256 anchorDay;
-        bool restarts; // a new period begins now
     }
 
     Counters internal _counters;
@@ -55,6 +44,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     mapping(uint256 subscriptionId => mapping(uint256 chargeNumber => uint256)) internal _refunded;
     mapping(address payer => mapping(uint256 saltWord => uint256)) internal _usedSalts;
     mapping(address account => mapping(address token => uint256)) internal _claimable;
+    /// @dev Of registers that were moved to another payee: who that is.
+    mapping(uint256 registerId => address) internal _payees;
     /// @dev What usage cost in a period, 96 bits, above the number of its last charge: a period's own charge, which
     /// nobody counts here, ends what was counted.
     mapping(uint256 subscriptionId => uint256) internal _usage;
@@ -63,7 +54,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     mapping(uint256 subscriptionId => LimitsSlot) internal _limits;
     mapping(uint256 subscriptionId => DiscountSlot) internal _discounts;
     mapping(bytes32 couponHash => mapping(address payer => bool)) internal _couponUsed;
-    mapping(uint256 subscriptionId => address) internal _fallbacks;
+    /// @dev Who pays where the payer cannot, and what it agreed to: wallet 160 | plan 32 | seats 24.
+    mapping(uint256 subscriptionId => uint256) internal _fallbacks;
     /// @dev Zero: the payer.
     mapping(uint256 subscriptionId => address) internal _beneficiaries;
 
@@ -71,15 +63,25 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     // ---------------------------------------------------------------- lookups
 
-    function _existingPlan(uint256 planId) internal view returns (PlanWords memory words) {
+    function _existingPlan(uint256 planId) internal view returns (PlanWords words) {
         if (planId > type(uint32).max) revert UnknownPlan(planId);
-        words = PlanWordsOf.load(planId);
+        words = _planOf(planId);
         if (!words.exists()) revert UnknownPlan(planId);
     }
 
-    function _agreedPlan(uint256 planId, bytes32 expectedTerms) internal view returns (PlanWords memory words) {
+    /// @dev A plan with the payee that its register has now. Where the payee does not matter, `PlanWordsOf.load` does.
+    function _planOf(uint256 planId) internal view returns (PlanWords words) {
+        words = PlanWordsOf.load(planId);
+        _follow(words, _registers[words.registerId()]);
+    }
+
+    function _follow(PlanWords words, RegisterSlot register) internal view {
+        if (register.isMoved()) words.setPayee(_payees[words.registerId()]);
+    }
+
+    function _agreedPlan(uint256 planId, bytes32 expectedTerms) internal view returns (PlanWords words) {
         words = _existingPlan(planId);
-        bytes32 found = PlanWordsOf.hashOf(planId);
+        bytes32 found = words.hash();
         if (found != expectedTerms) revert TermsChanged(found, expectedTerms);
     }
 
@@ -94,13 +96,16 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     function _ofCaller(uint256 subscriptionId) internal view returns (SubscriptionSlot slot) {
-        slot = _existingSubscription(subscriptionId);
-        if (msg.sender != slot.payer()) revert NotAuthorized(msg.sender);
+        slot = _slotOf(subscriptionId);
+        if (msg.sender != slot.payer()) {
+            if (slot.payer() == address(0)) revert UnknownSubscription(subscriptionId);
+            revert NotAuthorized(msg.sender);
+        }
     }
 
     /// @dev Whether charging it asks for more than a plan, seats and credit: {SubscriptionsConsent} does it, in a frame of
     /// its own.
-    function _isSpecial(SubscriptionSlot slot, PlanWords memory words, ExtrasSlot extras)
+    function _isSpecial(SubscriptionSlot slot, PlanWords words, ExtrasSlot extras)
         internal
         pure
         returns (bool)
@@ -134,7 +139,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev The number of the next subscription of a plan's register, if the payer may have it.
-    function _nextSubscription(address payer, uint256 planId, PlanWords memory words)
+    function _nextSubscription(address payer, uint256 planId, PlanWords words)
         internal
         view
         returns (uint256 subscriptionId, RegisterSlot register)
@@ -148,15 +153,58 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         subscriptionId = registerId * RegisterSlots.PER_REGISTER + number;
     }
 
-    function _dropFallback(uint256 subscriptionId, ExtrasSlot extras) internal {
-        _extras[subscriptionId] = extras.withFallback(false);
+    function _schedule(uint256 id, SubscriptionSlot slot, ExtrasSlot extras, uint256 planId, uint256 seats) internal {
+        _subscriptions[id] = slot.withExtras();
+        _extras[id] = extras.withScheduled(true);
+        _scheduled[id] = _packScheduled(planId, seats);
+    }
+
+    function _dropFallback(uint256 subscriptionId) internal {
+        _extras[subscriptionId] = _extras[subscriptionId].withFallback(false);
         emit FallbackSet(subscriptionId, address(0));
+    }
+
+    function _packFallback(address wallet, uint256 planId, uint256 seats) internal pure returns (uint256) {
+        return uint160(wallet) | planId << 160 | seats << 192;
+    }
+
+    function _unpackFallback(uint256 packed) internal pure returns (address wallet, uint256 planId, uint256 seats) {
+        return (address(uint160(packed)), uint32(packed >> 160), packed >> 192);
+    }
+
+    // ------------------------------------------------------------- conditions
+
+    function _setConditions(
+        uint256 subscriptionId,
+        PlanWords words,
+        uint256 planId,
+        Conditions calldata conditions
+    ) internal {
+        if (words.quoter() != address(0) && conditions.maxPerPeriod == 0) revert MaximumMissing(planId);
+        bool isLimited = conditions.maxPerPeriod | conditions.maxTotal | conditions.endsAt != 0;
+        _extras[subscriptionId] =
+            _extras[subscriptionId].withLimited(isLimited).withPermit2(conditions.byPermit2);
+        if (isLimited) {
+            _limits[subscriptionId] =
+                LimitsSlots.pack(conditions.maxPerPeriod, conditions.maxTotal, conditions.endsAt);
+        }
+        if (_beneficiaries[subscriptionId] != conditions.beneficiary) {
+            _beneficiaries[subscriptionId] = conditions.beneficiary;
+        }
+        emit ConditionsSet(
+            subscriptionId,
+            conditions.maxPerPeriod,
+            conditions.maxTotal,
+            conditions.endsAt,
+            conditions.beneficiary,
+            conditions.byPermit2
+        );
     }
 
     // ------------------------------------------------------------------- dues
 
     /// @dev Why a subscription cannot be charged now, money aside.
-    function _standing(SubscriptionSlot slot, PlanWords memory words) internal view returns (DeclineReason) {
+    function _standing(SubscriptionSlot slot, PlanWords words) internal view returns (DeclineReason) {
         if (slot.isActive()) {
             if (block.timestamp < slot.nextDue()) return DeclineReason.NotDue;
             if (slot.payer() == address(0)) return DeclineReason.Unknown;
@@ -169,7 +217,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev Whether the plan's own end has come.
-    function _term(SubscriptionSlot slot, PlanWords memory words) private view returns (DeclineReason) {
+    function _term(SubscriptionSlot slot, PlanWords words) private view returns (DeclineReason) {
         uint256 end = words.maxCharges();
         if (end != 0 && slot.charges() >= end) return DeclineReason.Ended;
         uint256 grace = words.grace();
@@ -178,7 +226,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev The period that a charge pays for now.
-    function _periodOf(SubscriptionSlot slot, PlanWords memory words, Step step)
+    function _periodOf(SubscriptionSlot slot, PlanWords words, Step step)
         internal
         view
         returns (uint256 periodStart, uint256 periodEnd)
@@ -197,7 +245,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev What a whole period costs with `seats`, which the plan must sell.
-    function _rate(PlanWords memory words, uint256 seats) internal pure returns (uint256 rate) {
+    function _rate(PlanWords words, uint256 seats) internal pure returns (uint256 rate) {
         uint256 seatPrice = words.seatPrice();
         if (seatPrice == 0) {
             if (seats != 0) revert SeatsOutOfRange(seats, 0);
@@ -230,65 +278,82 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     // ----------------------------------------------------------------- change
 
-    /// @dev What a change costs now. Within a period the difference of what is left of it moves; where the new plan has
-    /// other periods, or a calendar one was paused, a new one begins now and is charged, and what is left of the old
-    /// one is credited.
+    /// @dev What a change costs now, and the words after it. Within a period the difference of what is left of it
+    /// moves; where the new plan has other periods, or a calendar one was paused, a new one begins now and is charged,
+    /// and what is left of the old one is credited.
+    /// @return changed Where the subscription stands then.
+    /// @return kept Its seats, what is left of its credit, and its history.
+    /// @return toPay What is paid at once of what the change costs.
+    /// @return creditUsed What credit pays of it. Where both are zero, nothing is charged.
     function _changeOf(
         uint256 subscriptionId,
         SubscriptionSlot slot,
         ExtrasSlot extras,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         uint256 seats,
         RegisterSlot register
-    ) internal view returns (Change memory change) {
+    ) internal view returns (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay, uint256 creditUsed) {
         _requireInPeriod(subscriptionId, slot);
-        if (planId == slot.planId() && seats == extras.seats()) revert NothingToChange(subscriptionId);
-        PlanWords memory old = PlanWordsOf.load(slot.planId());
+        if (planId == slot.planId()) {
+            if (seats == extras.seats()) revert NothingToChange(subscriptionId);
+        }
+        PlanWords old = PlanWordsOf.load(slot.planId());
         _requireChangeable(subscriptionId, slot, old, planId, words, register);
         if (old.quoter() != address(0) || words.quoter() != address(0)) revert PlanIsQuoted(planId);
         if (extras.isDiscounted()) revert DiscountRunning(subscriptionId);
 
         uint256 newRate = _rate(words, seats);
         if (extras.isLimited()) _requireWithin(_limits[subscriptionId], newRate + words.usageCap());
-        uint256 oldRate = old.rate(extras.seats());
-        Step step = old.step();
-        Step newStep = words.step();
+        uint256 charges = slot.charges();
         uint256 credit = extras.credit();
+        uint256 history = extras.history();
         uint256 charged;
-        change.oldRate = oldRate;
-        (change.nextDue, change.anchorDay) = (slot.nextDue(), slot.anchorDay());
-        // Unchecked: rates have 96 bits, times 40.
+        changed = slot.withPlan(planId);
+        // Unchecked: rates have 96 bits, times 40. `_requireChangeable` refused the last charge number.
         unchecked {
-            if (slot.charges() != 0) {
+            if (charges != 0) {
+                uint256 oldRate = old.rate(extras.seats());
+                Step step = old.step();
                 (uint256 left, uint256 whole) = _leftOf(slot, step);
                 uint256 oldValue = oldRate * left / whole;
-                bool unmeasured = slot.isShifted() && step.isCalendar();
-                bool sameGrid = Step.unwrap(step) == Step.unwrap(newStep) && old.alignTo() == words.alignTo();
-                if (sameGrid && !unmeasured) {
+                bool goesOn = words.hasGridOf(old);
+                if (slot.isShifted()) goesOn = goesOn && !step.isCalendar();
+                if (goesOn) {
                     uint256 newValue = newRate * left / whole;
                     if (newValue > oldValue) charged = newValue - oldValue;
                     else credit += oldValue - newValue;
                 } else {
                     credit += oldValue;
-                    change.restarts = true;
-                    (change.nextDue, change.anchorDay, charged) = _firstPeriod(words, newRate);
+                    uint256 end;
+                    uint256 anchorDay;
+                    (end, anchorDay, charged) = _firstPeriod(words, newRate);
+                    changed = changed.withDue(end, anchorDay);
                 }
+                if (credit != 0) {
+                    creditUsed = credit < charged ? credit : charged;
+                    credit -= creditUsed;
+                    if (credit > ExtrasSlots.MAX_CREDIT) revert CreditTooHigh(credit, ExtrasSlots.MAX_CREDIT);
+                }
+                uint256 next = ExtrasSlots.NO_CHARGE;
+                if (charged != 0) {
+                    next = toPay = charged - creditUsed;
+                    changed = changed.withOneMoreCharge();
+                }
+                history = ExtrasSlots.extend(history, charges, oldRate, next);
             } // else nothing was paid yet: the trial goes on
-            uint256 creditUsed = credit < charged ? credit : charged;
-            credit -= creditUsed;
-            if (credit > ExtrasSlots.MAX_CREDIT) revert CreditTooHigh(credit, ExtrasSlots.MAX_CREDIT);
-            (change.charged, change.creditUsed, change.credit) = (charged, creditUsed, credit);
+            // Where a change was scheduled, this one takes its place.
+            kept = extras.with(seats, credit, history).withScheduled(false);
         }
     }
 
-    function _requireWithin(LimitsSlot limits, uint256 costPerPeriod) private pure {
+    function _requireWithin(LimitsSlot limits, uint256 costPerPeriod) internal pure {
         uint256 maximum = limits.maxPerPeriod();
         if (maximum != 0 && costPerPeriod > maximum) revert OverMandate(costPerPeriod, maximum);
     }
 
     /// @dev The period that begins now, and its price. On a grid that the plan has fixed, it is what is left of one.
-    function _firstPeriod(PlanWords memory words, uint256 rate)
+    function _firstPeriod(PlanWords words, uint256 rate)
         internal
         view
         returns (uint256 end, uint256 anchorDay, uint256 price)
@@ -297,7 +362,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
             anchorDay = Calendar.dayOfMonth(block.timestamp);
             return (words.step().later(block.timestamp, 1, anchorDay), anchorDay, rate);
         }
-        (end, price) = words.stubOf(block.timestamp, rate);
+        (, end, price) = words.stubOf(block.timestamp, rate);
         anchorDay = words.alignedDay();
     }
 
@@ -305,9 +370,9 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     function _requireChangeable(
         uint256 subscriptionId,
         SubscriptionSlot slot,
-        PlanWords memory old,
+        PlanWords old,
         uint256 planId,
-        PlanWords memory words,
+        PlanWords words,
         RegisterSlot register
     ) internal view {
         if (old.registerId() != words.registerId()) revert AnotherRegister(words.registerId(), old.registerId());
@@ -320,13 +385,15 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
             if (words.minCharges() != 0 && planId != slot.planId()) revert FixedTerm(planId, words.minCharges());
             if (words.feeReceiver() == slot.payer()) revert PayerIsPayee(slot.payer());
         }
-        if (slot.charges() == 0 && (words.trial() == 0 || words.family() != old.family())) {
-            revert TrialRunning(subscriptionId);
-        }
-        if (slot.charges() == SubscriptionSlots.MAX_CHARGES) {
+        uint256 charges = slot.charges();
+        if (charges == 0) {
+            if (words.trial() == 0 || words.family() != old.family()) revert TrialRunning(subscriptionId);
+        } else if (charges == SubscriptionSlots.MAX_CHARGES) {
             revert FixedTerm(slot.planId(), SubscriptionSlots.MAX_CHARGES);
         }
-        if (register.hasArchived() && _archived[planId] && planId != slot.planId()) revert PlanIsArchived(planId);
+        if (register.hasArchived()) {
+            if (_archived[planId] && planId != slot.planId()) revert PlanIsArchived(planId);
+        }
     }
 
     /// @dev The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on
@@ -334,12 +401,15 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     /// calendar one ends with a change, or an upgrade would be measured by another length than the downgrade before it.
     function _leftOf(SubscriptionSlot slot, Step step) internal view returns (uint256 left, uint256 whole) {
         uint256 due = slot.nextDue();
-        left = due - block.timestamp;
-        whole = slot.isShifted() ? step.longest() : due - step.earlier(due, slot.anchorDay());
+        // Unchecked: the caller made sure that the period is not over, and it began before it ends.
+        unchecked {
+            left = due - block.timestamp;
+            whole = slot.isShifted() ? step.longest() : due - step.earlier(due, slot.anchorDay());
+        }
     }
 
     /// @dev What the payer has paid for and not had yet: what is left of the period, rounded down, and the credit.
-    function _unusedOf(uint256 subscriptionId, SubscriptionSlot slot, ExtrasSlot extras, PlanWords memory words)
+    function _unusedOf(uint256 subscriptionId, SubscriptionSlot slot, ExtrasSlot extras, PlanWords words)
         internal
         view
         returns (uint256)
@@ -351,20 +421,24 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         if (slot.status() == Status.Paused) (left, whole) = (slot.nextDue(), step.longest());
         else if (slot.nextDue() > block.timestamp) (left, whole) = _leftOf(slot, step);
         else return extras.credit();
-        uint256 paid = words.rate(extras.seats());
-        if (extras.isDiscounted()) paid -= _discounts[subscriptionId].last();
-        return paid * left / whole + extras.credit();
+        return _paidRate(subscriptionId, extras, words) * left / whole + extras.credit();
     }
 
-    function _isTrialUsed(address payer, PlanWords memory words) internal view returns (bool) {
+    /// @dev What a whole period costs, less the discount of the one that is served.
+    function _paidRate(uint256 subscriptionId, ExtrasSlot extras, PlanWords words) internal view returns (uint256 rate) {
+        rate = words.rate(extras.seats());
+        if (extras.isDiscounted()) rate -= _discounts[subscriptionId].last();
+    }
+
+    function _isTrialUsed(address payer, PlanWords words) internal view returns (bool) {
         return words.trial() != 0 && _trialUsed[_familyOf(words)][payer];
     }
 
-    function _familyOf(PlanWords memory words) internal pure returns (uint256) {
+    function _familyOf(PlanWords words) internal pure returns (uint256) {
         return words.registerId() << 16 | words.family();
     }
 
-    function _usageLeft(uint256 subscriptionId, PlanWords memory words, uint256 charges)
+    function _usageLeft(uint256 subscriptionId, PlanWords words, uint256 charges)
         internal
         view
         returns (uint256)
@@ -386,7 +460,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         revert InvalidSignature(signer);
     }
 
-    function _mandateDigest(Mandate calldata mandate, PlanWords memory words) internal view returns (bytes32) {
+    function _mandateDigest(Mandate calldata mandate, PlanWords words) internal view returns (bytes32) {
         bytes32[16] memory fields; // as abi.encode would lay them out, which has no room for so many on the stack
         fields[0] = MANDATE_TYPEHASH;
         fields[1] = bytes32(uint256(uint160(mandate.payer)));
@@ -401,13 +475,13 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         fields[10] = _unitHash(words.unit());
         fields[11] = bytes32(words.catchUp());
         fields[12] = bytes32(_isTrialUsed(mandate.payer, words) ? 0 : words.trial());
-        fields[13] = PlanWordsOf.hashOf(mandate.planId);
+        fields[13] = words.hash();
         fields[14] = bytes32(mandate.salt);
         fields[15] = bytes32(mandate.validBefore);
         return _hashTypedDataV4(keccak256(abi.encode(fields)));
     }
 
-    function _unitHash(Unit unit) private pure returns (bytes32) {
+    function _unitHash(Unit unit) internal pure returns (bytes32) {
         if (unit == Unit.Month) return keccak256("month");
         if (unit == Unit.Year) return keccak256("year");
         if (unit == Unit.Week) return keccak256("week");
@@ -447,8 +521,9 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev Collects a charge from a payer: the payee's part and the fee, or reverts with what was missing.
-    function _collect(PlanWords memory words, address payer, uint256 amount, bool byPermit2) internal {
-        uint256 fee = words.isPlain() ? 0 : words.feeOf(amount);
+    function _collect(PlanWords words, address payer, uint256 amount, bool byPermit2) internal {
+        if (words.isPlain()) return _move(words.token(), payer, words.payee(), amount, byPermit2);
+        uint256 fee = words.feeOf(amount);
         _move(words.token(), payer, words.payee(), amount - fee, byPermit2);
         if (fee != 0) _move(words.token(), payer, words.feeReceiver(), fee, byPermit2);
     }
@@ -491,7 +566,10 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     function _requireReceived(uint256 balanceBefore, uint256 balanceAfter, uint256 expected) internal pure {
-        uint256 received = balanceAfter > balanceBefore ? balanceAfter - balanceBefore : 0;
-        if (received < expected) revert AmountMismatch(received, expected);
+        // Unchecked: subtracts the smaller from the greater.
+        unchecked {
+            uint256 received = balanceAfter > balanceBefore ? balanceAfter - balanceBefore : 0;
+            if (received < expected) revert AmountMismatch(received, expected);
+        }
     }
 }

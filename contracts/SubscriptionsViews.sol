@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {SubscriptionsCoupons} from "./SubscriptionsCoupons.sol";
 import {SubscriptionsDigests} from "./SubscriptionsDigests.sol";
 import {SubscriptionsDue} from "./SubscriptionsDue.sol";
 import {ISubscriptionsViews} from "./interfaces/ISubscriptions.sol";
@@ -13,16 +14,16 @@ import {RegisterSlot} from "./libraries/RegisterSlot.sol";
 import {SubscriptionSlot} from "./libraries/SubscriptionSlot.sol";
 
 /// @title SubscriptionsViews
-/// @notice The part of {Subscriptions} that only reads. It works on that contract's storage, as {SubscriptionsExtension}.
-contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, SubscriptionsDue {
+/// @notice The part of {Subscriptions} that only reads. It works on that contract's storage, as {SubscriptionsPayee}.
+contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, SubscriptionsCoupons, SubscriptionsDue {
     /// @inheritdoc ISubscriptionsViews
     function quote(uint256 subscriptionId, uint256 planId, uint256 seats) external view returns (Quote memory) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = _existingPlan(planId);
-        Change memory change =
+        PlanWords words = _existingPlan(planId);
+        (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay,) =
             _changeOf(subscriptionId, slot, extras, planId, words, seats, _registers[words.registerId()]);
-        return Quote(change.charged - change.creditUsed, change.credit, change.nextDue);
+        return Quote(toPay, kept.credit(), changed.nextDue());
     }
 
     /// @inheritdoc ISubscriptionsViews
@@ -35,7 +36,7 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
             uint256 due_ = block.timestamp + slot.nextDue();
             slot = slot.withShiftedDue(due_, Calendar.dayOfMonth(due_));
         }
-        (Due memory due, PlanWords memory words) = _dueOf(subscriptionId, slot, extras);
+        (Due memory due, PlanWords words) = _dueOf(subscriptionId, slot, extras);
         (found.amount, found.creditUsed) = (due.amount, due.creditUsed);
         if (!isPaused) (found.periodStart, found.periodEnd) = (due.periodStart, due.periodEnd);
         if (standing != DeclineReason.None) {
@@ -68,14 +69,18 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
     }
 
     /// @inheritdoc ISubscriptionsViews
+    function payeeOf(uint256 registerId) external view returns (address) {
+        return registerId < _counters.registers ? _payees[registerId] : address(0);
+    }
+
+    /// @inheritdoc ISubscriptionsViews
     function plan(uint256 planId) external view returns (PlanTerms memory) {
         return _existingPlan(planId).unpack();
     }
 
     /// @inheritdoc ISubscriptionsViews
     function termsHash(uint256 planId) external view returns (bytes32) {
-        _existingPlan(planId);
-        return PlanWordsOf.hashOf(planId);
+        return _existingPlan(planId).hash();
     }
 
     /// @inheritdoc ISubscriptionsViews
@@ -137,15 +142,16 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
     }
 
     /// @inheritdoc ISubscriptionsViews
-    function conditions(uint256 subscriptionId) external view returns (Conditions memory found) {
+    function conditions(uint256 subscriptionId) external view returns (Conditions memory found, bool isSpent) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         found.byPermit2 = extras.isByPermit2();
         found.beneficiary = _beneficiaries[subscriptionId];
-        if (!extras.isLimited()) return found;
+        if (!extras.isLimited()) return (found, false);
         LimitsSlot limits = _limits[subscriptionId];
         found.maxPerPeriod = uint96(limits.maxPerPeriod());
         found.maxTotal = uint96(limits.left());
+        isSpent = limits.hasTotal() && found.maxTotal == 0;
         found.endsAt = uint40(limits.endsAt());
     }
 
@@ -169,9 +175,9 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
     }
 
     /// @inheritdoc ISubscriptionsViews
-    function fallbackWallet(uint256 subscriptionId) external view returns (address) {
+    function fallbackWallet(uint256 subscriptionId) external view returns (address wallet) {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        return _extrasOf(subscriptionId, slot).hasFallback() ? _fallbacks[subscriptionId] : address(0);
+        if (_extrasOf(subscriptionId, slot).hasFallback()) (wallet,,) = _unpackFallback(_fallbacks[subscriptionId]);
     }
 
     /// @inheritdoc ISubscriptionsViews

@@ -33,14 +33,16 @@ SCRATCH = ROOT / ".cache" / "tmp"
 CONTRACTS = {
     "SubscriptionsViews": "contracts/SubscriptionsViews.sol",
     "SubscriptionsConsent": "contracts/SubscriptionsConsent.sol",
-    "SubscriptionsExtension": "contracts/SubscriptionsExtension.sol",
+    "SubscriptionsPayer": "contracts/SubscriptionsPayer.sol",
+    "SubscriptionsPayee": "contracts/SubscriptionsPayee.sol",
     "Subscriptions": "contracts/Subscriptions.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
 }
 """Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
 EXTENSIONS = {
-    "Subscriptions": "SubscriptionsExtension",
-    "SubscriptionsExtension": "SubscriptionsConsent",
+    "Subscriptions": "SubscriptionsPayee",
+    "SubscriptionsPayee": "SubscriptionsPayer",
+    "SubscriptionsPayer": "SubscriptionsConsent",
     "SubscriptionsConsent": "SubscriptionsViews",
 }
 """A contract's next part: its address is the constructor's one argument and an immutable, its functions are called at

@@ -55,9 +55,9 @@ interface ISubscriptionsCore is ISubscriptionsTypes {
     function cancelAtPeriodEnd(uint256 subscriptionId) external;
 }
 
-/// @title ISubscriptionsExtension
-/// @notice Plans, changes of mind, refunds.
-interface ISubscriptionsExtension is ISubscriptionsTypes {
+/// @title ISubscriptionsPayee
+/// @notice Plans, usage, refunds: what payees do.
+interface ISubscriptionsPayee is ISubscriptionsTypes {
     /// @notice Creates a plan, by its payee.
     /// @return planId Plans are numbered from 1.
     function createPlan(PlanTerms calldata terms) external returns (uint256 planId);
@@ -65,28 +65,26 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
     /// @notice Lets a plan take no more subscriptions; those that it has go on. By its payee.
     function archivePlan(uint256 planId) external;
 
-    /// @notice The caller makes its mandate with this salt worthless, whether it was submitted or not.
-    function revokeMandate(uint256 salt) external;
+    /// @notice The payee moves subscriptions to a plan of the same payee and token that differs by lower prices alone: no
+    /// price is higher and one is lower than those that would be charged next. It is scheduled, and so counts from the
+    /// next charge on. Increases need the payer: `scheduleChange`. Subscriptions for which it is not cheaper, or that
+    /// have ended, are passed over; all of them may not be.
+    function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external;
 
-    /// @notice As `revokeMandate`, signed by the payer and sent by anyone:
-    /// `Revocation(address payer,uint256 salt)`.
-    function revokeMandateBySignature(address payer, uint256 salt, bytes calldata signature) external;
-
-    /// @notice Ends a subscription now, signed by its payer and sent by anyone:
-    /// `Cancellation(address payer,uint256 subscriptionId,uint256 validBefore)`.
-    function cancelBySignature(uint256 subscriptionId, uint256 validBefore, bytes calldata signature) external;
-
-    /// @notice The caller's emergency stop: ends those of its subscriptions that have not ended yet, whatever their
-    /// minimum, and makes mandates with these salts worthless. What is not the caller's, has ended or is used already
-    /// is passed over.
-    function stop(uint256[] calldata subscriptionIds, uint256[] calldata salts) external;
-
-    /// @notice Stops the clock of an active subscription within its paid period: nothing is charged, and what is left
-    /// of the period is kept. By its payer.
-    function pause(uint256 subscriptionId) external;
-
-    /// @notice Goes on where `pause` stopped: the next charge is due when what was left has passed. By its payer.
-    function resume(uint256 subscriptionId) external;
+    /// @notice Hands a register over to a new payee, who has none in the token yet: its plans, its subscriptions and its
+    /// totals. Both sign, anyone sends it; who sends it needs no signature:
+    /// `PayeeChange(address payee,address token,address newPayee,uint256 salt,uint256 validBefore)`. What the contract keeps
+    /// for the old payee stays theirs.
+    /// @param salt Of the old payee: good for one consent, ever.
+    function changePayee(
+        address payee,
+        address token,
+        address newPayee,
+        uint256 salt,
+        uint256 validBefore,
+        bytes calldata payeeSignature,
+        bytes calldata newPayeeSignature
+    ) external;
 
     /// @notice Charges usage of the period being served, by the plan's payee or biller, within the plan's cap and
     /// price. Not paid with credit.
@@ -117,24 +115,68 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
         Segment[] calldata history
     ) external;
 
+    /// @notice The payee ends a subscription now and refunds what is left of the paid period, credit included, out of
+    /// these charges, from the first named on, as much as each still allows. What was refunded of the last charge before
+    /// counts.
+    /// @param history As for `refundChanged`; empty where there is none.
+    function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
+        external;
+
     /// @notice Pays out what the contract keeps for an account that could not receive it. Anyone may send it.
     function claim(address account, address token) external;
+}
+
+/// @title ISubscriptionsPayer
+/// @notice Changes of mind: what payers do.
+interface ISubscriptionsPayer is ISubscriptionsTypes {
+    /// @notice The caller makes its mandate with this salt worthless, whether it was submitted or not.
+    function revokeMandate(uint256 salt) external;
+
+    /// @notice As `revokeMandate`, signed by the payer and sent by anyone:
+    /// `Revocation(address payer,uint256 salt)`.
+    function revokeMandateBySignature(address payer, uint256 salt, bytes calldata signature) external;
+
+    /// @notice Ends a subscription now, signed by its payer and sent by anyone:
+    /// `Cancellation(address payer,uint256 subscriptionId,uint256 validBefore)`.
+    function cancelBySignature(uint256 subscriptionId, uint256 validBefore, bytes calldata signature) external;
+
+    /// @notice The caller's emergency stop: ends those of its subscriptions that have not ended yet, whatever their
+    /// minimum, and makes mandates with these salts worthless. What is not the caller's, has ended or is used already
+    /// is passed over.
+    function stop(uint256[] calldata subscriptionIds, uint256[] calldata salts) external;
+
+    /// @notice Stops the clock of an active subscription within its paid period: nothing is charged, and what is left
+    /// of the period is kept. By its payer.
+    function pause(uint256 subscriptionId) external;
+
+    /// @notice Goes on where `pause` stopped: the next charge is due when what was left has passed. By its payer.
+    function resume(uint256 subscriptionId) external;
 
     /// @notice The payer changes plan, seats or both when the paid period ends; nothing moves before. The present plan
     /// and seats take back what was scheduled.
     /// @param expectedTerms `termsHash(planId)` as the payer saw it.
     function scheduleChange(uint256 subscriptionId, uint256 planId, bytes32 expectedTerms, uint256 seats) external;
 
-    /// @notice The payee moves subscriptions to a plan of the same payee and token that differs by lower prices alone: no
-    /// price is higher and one is lower. It is scheduled, and so counts from the next charge on. Increases need the payer:
-    /// `scheduleChange`.
-    function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external;
+    /// @notice As `scheduleChange`, signed by the payer and sent by anyone:
+    /// `PlanChange(uint256 subscriptionId,address payer,uint256 planId,uint256 pricePerPeriod,uint256 pricePerSeat,
+    /// uint256 seats,uint256 periodCount,string periodUnit,bytes32 terms,uint256 salt,uint256 validBefore)`, with what the
+    /// plan says.
+    /// @param salt Of the payer: good for one consent, ever.
+    function scheduleChangeBySignature(
+        uint256 subscriptionId,
+        uint256 planId,
+        uint256 seats,
+        uint256 salt,
+        uint256 validBefore,
+        bytes calldata signature
+    ) external;
 
     /// @notice Another wallet pays from now on; both wallets sign, anyone sends it:
-    /// `PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,uint256 salt,
-    /// uint256 validBefore)`, with terms and seats of the present plan. Who sends it needs no signature. Refunds go to the
+    /// `PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,
+    /// uint256 maxPerPeriod,uint256 endsAt,uint256 salt,uint256 validBefore)`, with what holds at present. Who sends it needs no signature. Refunds go to the
     /// new one; a fallback wallet and what was scheduled are dropped.
-    /// @param salt Of the old payer: good for one change or mandate, ever.
+    /// Not while a charge is due. A running discount goes along.
+    /// @param salt Of the old payer: good for one consent, ever. The new one can revoke it, too.
     function changePayer(
         uint256 subscriptionId,
         address newPayer,
@@ -144,9 +186,16 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
         bytes calldata newPayerSignature
     ) external;
 
+    /// @notice The payer states the conditions anew; `maxTotal` counts from now, and `startsAt` is not asked.
+    function setConditions(uint256 subscriptionId, Conditions calldata conditions) external;
+
+    /// @notice The payer redeems a coupon of the payee: the next charges of periods cost less.
+    function redeemCoupon(uint256 subscriptionId, Coupon calldata coupon, bytes calldata signature) external;
+
     /// @notice The payer names a wallet that pays where the payer's allowance or balance is too low, and which signs:
-    /// `Fallback(uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 salt,uint256 validBefore)`, with
-    /// terms of the present plan. It pays for periods alone, not for changes or usage.
+    /// `Fallback(uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 seats,uint256 salt,
+    /// uint256 validBefore)`, with the present plan and seats. It pays for periods of just these, not for others, for
+    /// changes or for usage.
     /// @param salt Of the wallet: good for one consent, ever.
     function setFallback(
         uint256 subscriptionId,
@@ -158,16 +207,10 @@ interface ISubscriptionsExtension is ISubscriptionsTypes {
 
     /// @notice The wallet pays no more in the payer's place. By the payer or the wallet.
     function dropFallback(uint256 subscriptionId) external;
-
-    /// @notice The payee ends a subscription now and refunds what is left of the paid period, credit included, out of
-    /// these charges, from the first named on, as much as each still allows.
-    /// @param history As for `refundChanged`; empty where there is none.
-    function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
-        external;
 }
 
 /// @title ISubscriptionsConsent
-/// @notice Consent with conditions, and coupons.
+/// @notice Consent with conditions.
 interface ISubscriptionsConsent is ISubscriptionsTypes {
     /// @notice As `subscribe`, with conditions and perhaps a coupon.
     /// @param coupon With `periods` 0: none.
@@ -192,12 +235,6 @@ interface ISubscriptionsConsent is ISubscriptionsTypes {
         Coupon calldata coupon,
         bytes calldata couponSignature
     ) external returns (uint256 subscriptionId);
-
-    /// @notice The payer states the conditions anew; `maxTotal` counts from now, and `startsAt` is not asked.
-    function setConditions(uint256 subscriptionId, Conditions calldata conditions) external;
-
-    /// @notice The payer redeems a coupon of the payee: the next charges of periods cost less.
-    function redeemCoupon(uint256 subscriptionId, Coupon calldata coupon, bytes calldata signature) external;
 }
 
 /// @title ISubscriptionsViews
@@ -220,6 +257,9 @@ interface ISubscriptionsViews is ISubscriptionsTypes {
 
     /// @notice How many plans there are.
     function planCount() external view returns (uint256);
+
+    /// @notice Who is paid now in a register; its plans name who was when they were created.
+    function payeeOf(uint256 registerId) external view returns (address);
 
     /// @notice The terms of a plan.
     function plan(uint256 planId) external view returns (PlanTerms memory);
@@ -252,7 +292,9 @@ interface ISubscriptionsViews is ISubscriptionsTypes {
     function scheduledChange(uint256 subscriptionId) external view returns (uint256 planId, uint256 seats);
 
     /// @notice What the payer added to the plan's terms; `maxTotal` is what is left of it, and `startsAt` is 0.
-    function conditions(uint256 subscriptionId) external view returns (Conditions memory);
+    /// @return found The conditions.
+    /// @return isSpent Whether nothing is left of it.
+    function conditions(uint256 subscriptionId) external view returns (Conditions memory found, bool isSpent);
 
     /// @notice Whom a subscription serves: the payer, where no one else was named.
     function beneficiary(uint256 subscriptionId) external view returns (address);
@@ -302,7 +344,8 @@ interface ISubscriptionsFrames {
 /// that spends what it received cannot be made to refund; a token that its issuer can freeze can be frozen.
 interface ISubscriptions is
     ISubscriptionsCore,
-    ISubscriptionsExtension,
+    ISubscriptionsPayee,
+    ISubscriptionsPayer,
     ISubscriptionsConsent,
     ISubscriptionsViews
 {}

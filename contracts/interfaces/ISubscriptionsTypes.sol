@@ -117,8 +117,8 @@ interface ISubscriptionsTypes {
     }
 
     /// @notice What a payer adds to the terms of a plan. Zeros add nothing.
-    /// @param maxPerPeriod The most that a period may cost, its usage included, in units of the token. A plan whose price
-    /// is quoted needs one.
+    /// @param maxPerPeriod The most that a period may cost, all usage that the plan allows included, in units of the token.
+    /// A plan whose price is quoted needs one.
     /// @param maxTotal The most that all charges together may cost from now on.
     /// @param startsAt When the first period begins, where that is later than the plan would have it.
     /// @param endsAt The first second at which nothing is charged any more.
@@ -160,7 +160,7 @@ interface ISubscriptionsTypes {
     /// @param amountOff Units of the token for each period, at most its price.
     /// @param periods How many charges of periods it lowers.
     /// @param payer Whom it is for. Zero: everybody.
-    /// @param code The payee's own numbering.
+    /// @param code The payee's own numbering; `revokeMandate` with it as the salt makes the coupon worthless.
     /// @param validBefore The first second at which it can no longer be redeemed.
     struct Coupon {
         uint32 planId;
@@ -249,6 +249,8 @@ interface ISubscriptionsTypes {
 
     /// @notice A payee's first plan in a token. Its subscriptions are numbered from `registerId` x 1,000,000,000 + 1.
     event RegisterOpened(uint256 indexed registerId, address indexed payee, address indexed token);
+    /// @notice The register, with its plans, subscriptions and totals, belongs to another payee from now on.
+    event PayeeChanged(uint256 indexed registerId, address indexed payee, address indexed newPayee);
     event PlanCreated(uint256 indexed planId, uint256 indexed registerId, PlanTerms terms);
     /// @notice The plan takes no new subscriptions.
     event PlanArchived(uint256 indexed planId);
@@ -290,6 +292,9 @@ interface ISubscriptionsTypes {
     /// @notice The plan and the number of seats from the next period on. Where they are the present ones, nothing is
     /// scheduled any more. The `PlanChanged` comes before the first `Charged` of that period.
     event ChangeScheduled(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats);
+    /// @notice The payee scheduled a plan that differs by lower prices alone, with as many seats as would be charged
+    /// next. A coupon or fallback wallet for the plan before is for this one now.
+    event PriceLowered(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats);
     /// @notice What the payer adds to the plan's terms, from now on.
     event ConditionsSet(
         uint256 indexed subscriptionId,
@@ -299,10 +304,11 @@ interface ISubscriptionsTypes {
         address beneficiary,
         bool byPermit2
     );
-    /// @notice The next `periods` charges of periods cost less.
+    /// @notice The next `periods` charges of periods cost less, while they are of the plan, or of any where it is 0.
     event CouponRedeemed(
         uint256 indexed subscriptionId,
         bytes32 indexed couponHash,
+        uint256 planId,
         uint256 basisPointsOff,
         uint256 amountOff,
         uint256 periods
@@ -315,6 +321,7 @@ interface ISubscriptionsTypes {
     event FallbackSet(uint256 indexed subscriptionId, address indexed wallet);
     /// @notice Who paid in the payer's place, told before its `Charged`.
     event PaidByFallback(uint256 indexed subscriptionId, uint256 chargeNumber, address wallet);
+    /// @notice Its charges take no money through Permit2 any more, unless the new payer says so.
     event PayerChanged(uint256 indexed subscriptionId, address indexed payer, address indexed newPayer);
     /// @param due The start of the next period to be charged, as `Subscription.nextDue`.
     event Declined(uint256 indexed subscriptionId, uint256 due, DeclineReason reason);
@@ -367,6 +374,9 @@ interface ISubscriptionsTypes {
     error SeatsOutOfRange(uint256 found, uint256 allowed);
     /// @notice The payer agreed to more charges. Within the trial they may cancel all the same.
     error MinimumTerm(uint256 charges, uint256 agreed);
+    error UnknownRegister(address payee, address token);
+    /// @notice The account is paid in that token already: its totals are its own.
+    error RegisterExists(address payee, address token);
     error RegisterFull(uint256 registerId);
     /// @notice Plans with a maximum are not changed, nor changed to, nor are those with a minimum changed to: a change
     /// may charge on its own, and charges are what such terms count.
@@ -380,7 +390,7 @@ interface ISubscriptionsTypes {
     error MaximumMissing(uint256 planId);
     /// @notice A grid begins in the past.
     error AlignedToFuture(uint256 found, uint256 time);
-    /// @notice The plan is worse for the payer than the present one, or not cheaper: that needs the payer's consent.
+    /// @notice To none of the subscriptions is the plan cheaper and otherwise the same: that needs the payer's consent.
     error TermsWorse(uint256 planId);
     /// @notice More than the payer agreed to, per period or in all.
     error OverMandate(uint256 found, uint256 allowed);

@@ -3,8 +3,9 @@ pragma solidity ^0.8.28;
 
 /// @title Calendar
 /// @notice Proleptic Gregorian calendar in UTC on Unix timestamps (seconds): just what a billing schedule needs.
-/// @dev Algorithms: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". Months are counted from March of
-/// year 0, so that the leap day is the last day of its year and no month needs a branch.
+/// @dev Algorithms: Cassio Neri and Lorenz Schneider, "Euclidean affine functions and their application to calendar
+/// algorithms" (2022). Months are counted from March of year 0, so that the leap day is the last day of its year and no
+/// month needs a branch.
 ///
 /// Every function is exact for timestamps below 2^40 (year 36812) and months below 2^20; callers hold these bounds,
 /// which is why the arithmetic is unchecked.
@@ -43,15 +44,17 @@ library Calendar {
         }
     }
 
+    /// @dev The year is four times the days, plus 3, over 1461; 2,939,745 / 2^32 is 1 / 1461 as exactly as is needed
+    /// within a century, and what the shift leaves behind tells the day of the year. In the same way 2141 / 2^16
+    /// divides by the length of a month, 30.6 days on average over the five that repeat.
     function _monthAndDay(uint256 timestamp) private pure returns (uint256 month, uint256 day) {
         unchecked {
-            uint256 shifted = timestamp / DAY + EPOCH_OFFSET;
-            uint256 dayOfEra = shifted % 146_097;
-            uint256 yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365;
-            uint256 dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100);
-            uint256 monthOfYear = (5 * dayOfYear + 2) / 153;
-            month = (shifted / 146_097 * 400 + yearOfEra) * 12 + monthOfYear;
-            day = dayOfYear - (153 * monthOfYear + 2) / 5 + 1;
+            uint256 quarters = (timestamp / DAY + EPOCH_OFFSET) * 4 + 3;
+            uint256 yearAndRest = 2_939_745 * (quarters % 146_097 | 3);
+            uint256 dayOfYear = uint32(yearAndRest) / 11_758_980;
+            uint256 monthAndRest = 2141 * dayOfYear + 197_913;
+            month = (quarters / 146_097 * 100 + (yearAndRest >> 32)) * 12 + (monthAndRest >> 16) - 3;
+            day = uint16(monthAndRest) / 2141 + 1;
         }
     }
 
@@ -59,7 +62,8 @@ library Calendar {
     function _firstDay(uint256 month) private pure returns (uint256) {
         unchecked {
             uint256 year = month / 12;
-            return 365 * year + year / 4 - year / 100 + year / 400 + (153 * (month % 12) + 2) / 5 - EPOCH_OFFSET;
+            uint256 century = year / 100;
+            return 1461 * year / 4 - century + century / 4 + (979 * (month % 12) + 18) / 32 - EPOCH_OFFSET;
         }
     }
 }

@@ -36,11 +36,11 @@ library PlanCode {
                 if (planId > 0xff) digits = planId > 0xffff ? planId > 0xffffff ? 4 : 3 : 2;
                 planId |= 0x80 + digits << 8 * digits;
             }
-            uint256 preimage = (0xd694 + (digits << 8)) << 160 | uint160(address(this));
-            uint256 size = 23 + digits;
+            uint256 preimage = 0xd694 + (digits << 8) << 240 | uint256(uint160(address(this))) << 80
+                | planId << 72 - 8 * digits;
             assembly ("memory-safe") {
-                mstore(0, shl(sub(256, mul(8, size)), or(shl(mul(8, add(digits, 1)), preimage), planId)))
-                at := and(keccak256(0, size), 0xffffffffffffffffffffffffffffffffffffffff)
+                mstore(0, preimage)
+                at := and(keccak256(0, add(23, digits)), 0xffffffffffffffffffffffffffffffffffffffff)
             }
         }
     }

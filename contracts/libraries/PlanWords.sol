@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ISubscriptionsTypes} from "../interfaces/ISubscriptionsTypes.sol";
 import {Calendar} from "./Calendar.sol";
 import {PlanCode} from "./PlanCode.sol";
-import {Schedule, Step} from "./Schedule.sol";
+import {Step} from "./Schedule.sol";
 
 /// @dev The terms of a plan as they are stored. From the low bits:
 ///
@@ -16,18 +16,25 @@ import {Schedule, Step} from "./Schedule.sol";
 ///     quote  quoter 160 | (96 free)
 ///
 /// The last four are zero, and not stored, where the `more` bit is off.
-struct PlanWords {
-    uint256 hot;
-    uint256 grid;
-    uint256 life;
-    uint256 fee;
-    uint256 usage;
-    uint256 quote;
-}
+///
+/// This is where they lie in memory, with the payee's address behind them: one who was paid before may have handed it
+/// over to another, and what a payer agreed to stays as it is. A struct would be zeroed by each function that returns one before it is filled,
+/// and cost a charge some 200 gas more.
+type PlanWords is uint256;
 
 using PlanWordsOf for PlanWords global;
 
 library PlanWordsOf {
+    uint256 private constant HOT = 0x00;
+    uint256 private constant GRID = 0x20;
+    uint256 private constant LIFE = 0x40;
+    uint256 private constant FEE = 0x60;
+    uint256 private constant USAGE = 0x80;
+    uint256 private constant QUOTE = 0xa0;
+    uint256 private constant SIZE = 0xc0;
+    uint256 private constant PAYEE = 0xc0; // behind them
+    uint256 private constant PLAIN_SIZE = 0x40;
+
     uint256 private constant REGISTER_AT = 208;
     uint256 private constant MORE = 1 << 240;
     uint256 private constant REFUNDS_UNUSED = 1 << 241;
@@ -57,21 +64,28 @@ library PlanWordsOf {
     }
 
     /// @dev Zeros where there is no such plan; see `exists`.
-    function load(uint256 planId) internal view returns (PlanWords memory words) {
+    function load(uint256 planId) internal view returns (PlanWords words) {
         address at = PlanCode.addressOf(planId);
         assembly ("memory-safe") {
-            extcodecopy(at, words, 1, 0xc0)
+            words := add(mload(0x40), 0x20) // behind the zero byte that is hashed with them
+            mstore(0x40, add(words, add(SIZE, 0x20)))
+            extcodecopy(at, sub(words, 1), 0, add(SIZE, 1))
+            mstore(add(words, PAYEE), shr(96, shl(96, mload(words))))
         }
     }
 
-    /// @dev What a payer agrees to: keccak256 of the code in which the plan is kept, a zero byte and its words.
-    function hashOf(uint256 planId) internal view returns (bytes32) {
-        return PlanCode.addressOf(planId).codehash;
+    /// @dev What a payer agrees to: keccak256 of the code in which the plan is kept, a zero byte and its words. Their
+    /// account would tell the same for some 200 gas more.
+    function hash(PlanWords words) internal pure returns (bytes32 digest) {
+        uint256 size = words.isPlain() ? PLAIN_SIZE : SIZE;
+        assembly ("memory-safe") {
+            digest := keccak256(sub(words, 1), add(size, 1))
+        }
     }
 
-    function unpack(PlanWords memory words) internal pure returns (ISubscriptionsTypes.PlanTerms memory) {
+    function unpack(PlanWords words) internal pure returns (ISubscriptionsTypes.PlanTerms memory) {
         return ISubscriptionsTypes.PlanTerms({
-            payee: words.payee(),
+            payee: address(uint160(_at(words, HOT))),
             price: uint96(words.price()),
             token: words.token(),
             every: uint32(words.every()),
@@ -86,7 +100,7 @@ library PlanWordsOf {
             family: uint16(words.family()),
             feeReceiver: words.feeReceiver(),
             usageCap: uint96(words.usageCap()),
-            usagePrice: uint96(words.usage >> 160),
+            usagePrice: uint96(_at(words, USAGE) >> 160),
             biller: words.biller(),
             alignTo: uint32(words.alignTo()),
             quoter: words.quoter(),
@@ -95,131 +109,143 @@ library PlanWordsOf {
     }
 
     /// @dev Every plan has a token.
-    function exists(PlanWords memory words) internal pure returns (bool) {
-        return words.grid != 0;
+    function exists(PlanWords words) internal pure returns (bool) {
+        return _at(words, GRID) != 0;
     }
 
     /// @dev No more than a payee, a price and a period.
-    function isPlain(PlanWords memory words) internal pure returns (bool) {
-        return words.grid & MORE == 0;
+    function isPlain(PlanWords words) internal pure returns (bool) {
+        return _at(words, GRID) & MORE == 0;
     }
 
-    function payee(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.hot));
+    function payee(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, PAYEE)));
     }
 
-    function price(PlanWords memory words) internal pure returns (uint256) {
-        return words.hot >> 160;
+    function setPayee(PlanWords words, address payee_) internal pure {
+        assembly ("memory-safe") {
+            mstore(add(words, PAYEE), shr(96, shl(96, payee_)))
+        }
     }
 
-    function token(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.grid));
+    function price(PlanWords words) internal pure returns (uint256) {
+        return _at(words, HOT) >> 160;
     }
 
-    function every(PlanWords memory words) internal pure returns (uint256) {
-        return uint32(words.grid >> 160);
+    function token(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, GRID)));
     }
 
-    function unit(PlanWords memory words) internal pure returns (ISubscriptionsTypes.Unit) {
-        return ISubscriptionsTypes.Unit(uint8(words.grid >> 192));
+    function every(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, GRID) >> 160);
     }
 
-    function catchUp(PlanWords memory words) internal pure returns (uint256) {
-        return uint8(words.grid >> 200);
+    function unit(PlanWords words) internal pure returns (ISubscriptionsTypes.Unit) {
+        return ISubscriptionsTypes.Unit(uint8(_at(words, GRID) >> 192));
     }
 
-    function registerId(PlanWords memory words) internal pure returns (uint256) {
-        return uint32(words.grid >> REGISTER_AT);
+    function catchUp(PlanWords words) internal pure returns (uint256) {
+        return uint8(_at(words, GRID) >> 200);
     }
 
-    function seatPrice(PlanWords memory words) internal pure returns (uint256) {
-        return uint96(words.life);
+    function registerId(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, GRID) >> REGISTER_AT);
     }
 
-    function trial(PlanWords memory words) internal pure returns (uint256) {
-        return uint32(words.life >> 96);
+    function seatPrice(PlanWords words) internal pure returns (uint256) {
+        return uint96(_at(words, LIFE));
     }
 
-    function grace(PlanWords memory words) internal pure returns (uint256) {
-        return uint32(words.life >> 128);
+    function trial(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, LIFE) >> 96);
     }
 
-    function minCharges(PlanWords memory words) internal pure returns (uint256) {
-        return uint16(words.life >> 160);
+    function grace(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, LIFE) >> 128);
     }
 
-    function maxCharges(PlanWords memory words) internal pure returns (uint256) {
-        return uint16(words.life >> 176);
+    function minCharges(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, LIFE) >> 160);
     }
 
-    function feeBps(PlanWords memory words) internal pure returns (uint256) {
-        return uint16(words.life >> 192);
+    function maxCharges(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, LIFE) >> 176);
     }
 
-    function family(PlanWords memory words) internal pure returns (uint256) {
-        return uint16(words.life >> 208);
+    function feeBps(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, LIFE) >> 192);
     }
 
-    function alignTo(PlanWords memory words) internal pure returns (uint256) {
-        return words.life >> 224;
+    function family(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, LIFE) >> 208);
     }
 
-    function quoter(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.quote));
+    function alignTo(PlanWords words) internal pure returns (uint256) {
+        return _at(words, LIFE) >> 224;
     }
 
-    function refundsUnused(PlanWords memory words) internal pure returns (bool) {
-        return words.grid & REFUNDS_UNUSED != 0;
+    function quoter(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, QUOTE)));
     }
 
-    function feeReceiver(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.fee));
+    function refundsUnused(PlanWords words) internal pure returns (bool) {
+        return _at(words, GRID) & REFUNDS_UNUSED != 0;
     }
 
-    function usageCap(PlanWords memory words) internal pure returns (uint256) {
-        return words.fee >> 160;
+    function feeReceiver(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, FEE)));
     }
 
-    function biller(PlanWords memory words) internal pure returns (address) {
-        return address(uint160(words.usage));
+    function usageCap(PlanWords words) internal pure returns (uint256) {
+        return _at(words, FEE) >> 160;
+    }
+
+    function biller(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, USAGE)));
     }
 
     /// @dev The most that so much usage may cost, rounded down. `quantity` is below 2^128.
-    function usageLimit(PlanWords memory words, uint256 quantity) internal pure returns (uint256) {
-        return quantity * (words.usage >> 160) / 1_000_000;
+    function usageLimit(PlanWords words, uint256 quantity) internal pure returns (uint256) {
+        return quantity * (_at(words, USAGE) >> 160) / 1_000_000;
     }
 
     /// @dev Whether a plan differs from `old` by prices alone, and its fee: none higher, one lower.
-    function isCheaperThan(PlanWords memory words, PlanWords memory old) internal pure returns (bool) {
+    function isCheaperThan(PlanWords words, PlanWords old) internal pure returns (bool) {
         uint256 others = type(uint96).max | uint256(0xffff) << 160 | uint256(0xffff) << 192; // seatPrice, minCharges, feeBps
-        bool isAlike = (words.grid ^ old.grid) & ~MORE == 0 && (words.life ^ old.life) & ~others == 0
-            && words.biller() == old.biller() && words.quoter() == old.quoter()
-            && words.minCharges() <= old.minCharges() && (words.seatPrice() == 0) == (old.seatPrice() == 0);
-        bool isHigher = words.price() > old.price() || words.seatPrice() > old.seatPrice()
-            || words.usageCap() > old.usageCap() || words.usage >> 160 > old.usage >> 160;
-        bool isLower = words.price() < old.price() || words.seatPrice() < old.seatPrice()
-            || words.usageCap() < old.usageCap() || words.usage >> 160 < old.usage >> 160;
-        return isAlike && isLower && !isHigher;
+        bool isAlike = (_at(words, GRID) ^ _at(old, GRID)) & ~MORE == 0
+            && (_at(words, LIFE) ^ _at(old, LIFE)) & ~others == 0 && words.biller() == old.biller()
+            && words.quoter() == old.quoter() && words.minCharges() <= old.minCharges()
+            && (words.seatPrice() == 0) == (old.seatPrice() == 0);
+        return isAlike && words._isUpTo(old) && !old._isUpTo(words);
     }
 
-    /// @dev What a whole period costs with `seats`.
-    function rate(PlanWords memory words, uint256 seats) internal pure returns (uint256) {
-        return words.price() + words.seatPrice() * seats;
+    /// @dev Whether no price of a plan is above that of another.
+    function _isUpTo(PlanWords words, PlanWords other) internal pure returns (bool) {
+        return words.price() <= other.price() && words.seatPrice() <= other.seatPrice()
+            && words.usageCap() <= other.usageCap() && _at(words, USAGE) >> 160 <= _at(other, USAGE) >> 160;
+    }
+
+    /// @dev What a whole period costs with `seats`, of which there are fewer than 2^24.
+    function rate(PlanWords words, uint256 seats) internal pure returns (uint256) {
+        // Unchecked: prices have 96 bits, seats 24.
+        unchecked {
+            return words.price() + words.seatPrice() * seats;
+        }
     }
 
     /// @dev The platform's part of a charge, rounded down.
-    function feeOf(PlanWords memory words, uint256 amount) internal pure returns (uint256) {
+    function feeOf(PlanWords words, uint256 amount) internal pure returns (uint256) {
         return amount * words.feeBps() / BASIS;
     }
 
     /// @dev The day of the month on which the grid of an aligned plan lies.
-    function alignedDay(PlanWords memory words) internal pure returns (uint256) {
+    function alignedDay(PlanWords words) internal pure returns (uint256) {
         return Calendar.dayOfMonth(words.alignTo());
     }
 
     /// @dev Of an aligned plan: the first point of its grid after `time`, and the one before that. `alignTo` is not
     /// after `time`: it had passed when the plan was created.
-    function gridAround(PlanWords memory words, uint256 time) internal pure returns (uint256 before, uint256 after_) {
+    function gridAround(PlanWords words, uint256 time) internal pure returns (uint256 before, uint256 after_) {
         Step period = words.step();
         uint256 day = words.alignedDay();
         uint256 n = period.wholePeriods(words.alignTo(), time, day);
@@ -229,27 +255,39 @@ library PlanWordsOf {
 
     /// @dev What [start, end of its period on the grid) costs, at `rate` for a whole one: rounded up, so that it is
     /// never nothing, and never more than `rate`.
-    function stubOf(PlanWords memory words, uint256 start, uint256 rate_)
+    function stubOf(PlanWords words, uint256 start, uint256 rate_)
         internal
         pure
-        returns (uint256 end, uint256 price_)
+        returns (bool isWhole, uint256 end, uint256 price_)
     {
         uint256 before;
         (before, end) = words.gridAround(start);
+        isWhole = before == start;
         unchecked {
             price_ = (rate_ * (end - start) + (end - before) - 1) / (end - before); // 96 bits times 40
         }
     }
 
+    /// @dev Whether a subscription of one plan stays on its grid with the other: a period of both is as long, and begins
+    /// where the subscription began or on the same fixed grid.
+    function hasGridOf(PlanWords words, PlanWords other) internal pure returns (bool) {
+        bool sameCount = uint40((_at(words, GRID) ^ _at(other, GRID)) >> 160) == 0;
+        if (!sameCount && Step.unwrap(words.step()) != Step.unwrap(other.step())) return false;
+        return words.alignTo() == other.alignTo();
+    }
+
     /// @dev One period. By table, because a chain of comparisons would cost each batch 400 gas.
-    function step(PlanWords memory words) internal pure returns (Step) {
+    function step(PlanWords words) internal pure returns (Step) {
         unchecked {
-            uint256 shift = uint8(words.grid >> 192) * 32;
-            uint256 count = words.every();
-            return Schedule.step(
-                count * (SECONDS_OF_UNITS >> shift & type(uint32).max),
-                count * (MONTHS_OF_UNITS >> shift & type(uint32).max)
-            );
+            uint256 shift = uint8(_at(words, GRID) >> 192) * 32;
+            uint256 ofUnit = uint32(SECONDS_OF_UNITS >> shift) | uint256(uint32(MONTHS_OF_UNITS >> shift)) << 128;
+            return Step.wrap(words.every() * ofUnit);
+        }
+    }
+
+    function _at(PlanWords words, uint256 place) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := mload(add(words, place))
         }
     }
 }

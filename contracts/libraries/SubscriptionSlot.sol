@@ -18,6 +18,7 @@ library SubscriptionSlots {
     uint256 internal constant MAX_CHARGES = type(uint16).max;
 
     uint256 private constant PLAN_AT = 160;
+    uint256 private constant PLAN_MASK = uint256(type(uint32).max) << PLAN_AT;
     uint256 private constant DUE_AT = 192;
     uint256 private constant CHARGES_AT = 232;
     uint256 private constant ANCHOR_AT = 248;
@@ -88,21 +89,16 @@ library SubscriptionSlots {
         );
     }
 
-    /// @dev On another plan, with extras. A new period takes its place on the grid, another one stays as it is. The
-    /// caller holds the bounds.
-    function withChange(
-        SubscriptionSlot slot,
-        uint256 planId_,
-        uint256 charges_,
-        uint256 nextDue_,
-        uint256 anchorDay_,
-        bool restarts
-    ) internal pure returns (SubscriptionSlot) {
-        uint256 shifted = restarts ? 0 : SubscriptionSlot.unwrap(slot) & SHIFTED << DUE_AT;
-        return SubscriptionSlot.wrap(
-            uint160(SubscriptionSlot.unwrap(slot)) | planId_ << PLAN_AT | nextDue_ << DUE_AT | shifted
-                | charges_ << CHARGES_AT | anchorDay_ << ANCHOR_AT | HAS_EXTRAS
-        );
+    /// @dev The caller holds the bound: fewer charges than MAX_CHARGES.
+    function withOneMoreCharge(SubscriptionSlot slot) internal pure returns (SubscriptionSlot) {
+        unchecked {
+            return SubscriptionSlot.wrap(SubscriptionSlot.unwrap(slot) + (1 << CHARGES_AT));
+        }
+    }
+
+    /// @dev On another plan, with extras. The caller holds the bound: planId_ below 2^32.
+    function withPlan(SubscriptionSlot slot, uint256 planId_) internal pure returns (SubscriptionSlot) {
+        return SubscriptionSlot.wrap((SubscriptionSlot.unwrap(slot) & ~PLAN_MASK) | planId_ << PLAN_AT | HAS_EXTRAS);
     }
 
     function withPayer(SubscriptionSlot slot, address payer_) internal pure returns (SubscriptionSlot) {

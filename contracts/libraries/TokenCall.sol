@@ -47,18 +47,30 @@ library TokenCall {
     function tryBalanceOf(address token, address account, uint256 gasLimit)
         internal
         view
-        returns (bool ok, uint256 balance)
+        returns (bool ok, uint256 found)
     {
-        return _tryRead(token, 0x24, 0x70a08231, account, address(0), gasLimit); // balanceOf(address)
+        assembly ("memory-safe") {
+            mstore(0x00, shl(224, 0x70a08231)) // balanceOf(address)
+            mstore(0x04, shr(96, shl(96, account)))
+            ok := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, 0x00, 0x24, 0x00, 0x20))
+            if ok { found := mload(0x00) }
+        }
     }
 
     /// @notice What `owner` lets `spender` move, or (false, 0) where the token does not say within `gasLimit`.
     function tryAllowance(address token, address owner, address spender, uint256 gasLimit)
         internal
         view
-        returns (bool ok, uint256 allowance)
+        returns (bool ok, uint256 found)
     {
-        return _tryRead(token, 0x44, 0xdd62ed3e, owner, spender, gasLimit); // allowance(address,address)
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, shl(224, 0xdd62ed3e)) // allowance(address,address)
+            mstore(add(data, 0x04), shr(96, shl(96, owner)))
+            mstore(add(data, 0x24), shr(96, shl(96, spender)))
+            ok := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, data, 0x44, 0x00, 0x20))
+            if ok { found := mload(0x00) }
+        }
     }
 
     /// @notice Whether the token says that `account` is blocked: `isBlacklisted` (USDC), `isBlackListed` (USDT) or
@@ -68,23 +80,13 @@ library TokenCall {
             || _isYes(token, 0xe5839836, account);
     }
 
-    function _isYes(address token, uint256 selector, address account) private view returns (bool) {
-        (bool ok, uint256 answer) = _tryRead(token, 0x24, selector, account, address(0), reserved());
-        return ok && answer == 1;
-    }
-
-    function _tryRead(address token, uint256 size, uint256 selector, address first, address second, uint256 gasLimit)
-        private
-        view
-        returns (bool ok, uint256 answer)
-    {
+    function _isYes(address token, uint256 selector, address account) private view returns (bool yes) {
+        uint256 gasLimit = reserved();
         assembly ("memory-safe") {
-            let data := mload(0x40)
-            mstore(data, shl(224, selector))
-            mstore(add(data, 0x04), shr(96, shl(96, first)))
-            mstore(add(data, 0x24), shr(96, shl(96, second)))
-            ok := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, data, size, 0x00, 0x20))
-            if ok { answer := mload(0x00) }
+            mstore(0x00, shl(224, selector))
+            mstore(0x04, shr(96, shl(96, account)))
+            yes := and(gt(returndatasize(), 0x1f), staticcall(gasLimit, token, 0x00, 0x24, 0x00, 0x20))
+            yes := and(yes, eq(mload(0x00), 1))
         }
     }
 

@@ -76,8 +76,9 @@ def deploy(project: Any, deployer: Account) -> Contract:
     """All parts of the contract, by the interface of the whole."""
     views = project.SubscriptionsViews.deploy(sender=deployer)
     consent = project.SubscriptionsConsent.deploy(views, sender=deployer)
-    extension = project.SubscriptionsExtension.deploy(consent, sender=deployer)
-    core = project.Subscriptions.deploy(extension, sender=deployer)
+    payer = project.SubscriptionsPayer.deploy(consent, sender=deployer)
+    payee = project.SubscriptionsPayee.deploy(payer, sender=deployer)
+    core = project.Subscriptions.deploy(payee, sender=deployer)
     return project.ISubscriptions.at(core.address)
 
 

@@ -3,7 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
 import {SubscriptionsConsent} from "../../contracts/SubscriptionsConsent.sol";
-import {SubscriptionsExtension} from "../../contracts/SubscriptionsExtension.sol";
+import {SubscriptionsPayee} from "../../contracts/SubscriptionsPayee.sol";
+import {SubscriptionsPayer} from "../../contracts/SubscriptionsPayer.sol";
 import {SubscriptionsViews} from "../../contracts/SubscriptionsViews.sol";
 import {MeteredTest} from "../solidity/Metered.t.sol";
 import {PathsTest} from "../solidity/Paths.t.sol";
@@ -15,7 +16,8 @@ library Compiled {
     function creationCode(string memory name) internal pure returns (bytes memory) {
         bytes32 wanted = keccak256(bytes(name));
         if (wanted == keccak256("Subscriptions")) return type(Subscriptions).creationCode;
-        if (wanted == keccak256("SubscriptionsExtension")) return type(SubscriptionsExtension).creationCode;
+        if (wanted == keccak256("SubscriptionsPayee")) return type(SubscriptionsPayee).creationCode;
+        if (wanted == keccak256("SubscriptionsPayer")) return type(SubscriptionsPayer).creationCode;
         if (wanted == keccak256("SubscriptionsConsent")) return type(SubscriptionsConsent).creationCode;
         return type(SubscriptionsViews).creationCode;
     }

@@ -147,7 +147,8 @@ abstract contract Market is Forge, ISubscriptionsTypes {
     function _deployAll() private returns (address) {
         address next = _deploy(_built("SubscriptionsViews"));
         next = _deploy(bytes.concat(_built("SubscriptionsConsent"), abi.encode(next)));
-        next = _deploy(bytes.concat(_built("SubscriptionsExtension"), abi.encode(next)));
+        next = _deploy(bytes.concat(_built("SubscriptionsPayer"), abi.encode(next)));
+        next = _deploy(bytes.concat(_built("SubscriptionsPayee"), abi.encode(next)));
         return _deploy(bytes.concat(_built("Subscriptions"), abi.encode(next)));
     }
 

@@ -36,7 +36,8 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
         vm.warp(START);
         address next = _deploy(_creationCode("SubscriptionsViews"));
         next = _deploy(bytes.concat(_creationCode("SubscriptionsConsent"), abi.encode(next)));
-        next = _deploy(bytes.concat(_creationCode("SubscriptionsExtension"), abi.encode(next)));
+        next = _deploy(bytes.concat(_creationCode("SubscriptionsPayer"), abi.encode(next)));
+        next = _deploy(bytes.concat(_creationCode("SubscriptionsPayee"), abi.encode(next)));
         subscriptions = ISubscriptions(_deploy(bytes.concat(_creationCode("Subscriptions"), abi.encode(next))));
         vm.assertTrue(address(subscriptions) != address(0), "deployed");
         token = new MockToken("Mock Dollar", "MUSD", 6);

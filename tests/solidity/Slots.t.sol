@@ -44,7 +44,7 @@ contract SlotsTest is Forge, ISubscriptionsTypes {
         (parts.nextDue, parts.shifted, parts.anchorDay) = (2 ** 39 - 1 - due, true, 32 - anchorDay);
         _assertParts(slot, parts);
 
-        _assertChanged(slot, parts, planId, charges);
+        _assertChanged(slot, parts, ~planId, charges);
 
         slot = slot.advance(due, charges);
         (parts.nextDue, parts.shifted, parts.charges) = (due, false, charges);
@@ -55,14 +55,19 @@ contract SlotsTest is Forge, ISubscriptionsTypes {
         _assertParts(slot, parts);
     }
 
-    /// @dev Only an active one is changed. A period that goes on keeps its place, a new one takes another.
+    /// @dev Another plan, one more charge, and a new period, which takes another place.
     function _assertChanged(SubscriptionSlot slot, Parts memory found, uint32 planId, uint256 charges) private pure {
         Parts memory parts =
-            Parts(found.payer, ~planId, found.nextDue, true, charges, found.anchorDay, Status.Active, true);
-        slot = slot.withStatus(Status.Active);
-        _assertParts(slot.withChange(~planId, charges, parts.nextDue, parts.anchorDay, false), parts);
+            Parts(found.payer, planId, found.nextDue, true, found.charges, found.anchorDay, found.status, true);
+        slot = slot.withPlan(planId);
+        _assertParts(slot, parts);
+
+        parts.charges = charges == SubscriptionSlots.MAX_CHARGES ? charges : charges + 1;
+        slot = slot.withCharges(parts.charges - 1).withOneMoreCharge();
+        _assertParts(slot, parts);
+
         parts.shifted = false;
-        _assertParts(slot.withChange(~planId, charges, parts.nextDue, parts.anchorDay, true), parts);
+        _assertParts(slot.withDue(parts.nextDue, parts.anchorDay), parts);
     }
 
     function _assertParts(SubscriptionSlot slot, Parts memory parts) private pure {

@@ -30,11 +30,18 @@ from tallystick.core.deployment import (
 )
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
 
-DEPLOYED_CONTRACTS = ("SubscriptionsViews", "SubscriptionsConsent", "SubscriptionsExtension", "Subscriptions")
+DEPLOYED_CONTRACTS = (
+    "SubscriptionsViews",
+    "SubscriptionsConsent",
+    "SubscriptionsPayer",
+    "SubscriptionsPayee",
+    "Subscriptions",
+)
 """What a deployment consists of, in the order of creation."""
 EXTENSIONS = {
-    "Subscriptions": "SubscriptionsExtension",
-    "SubscriptionsExtension": "SubscriptionsConsent",
+    "Subscriptions": "SubscriptionsPayee",
+    "SubscriptionsPayee": "SubscriptionsPayer",
+    "SubscriptionsPayer": "SubscriptionsConsent",
     "SubscriptionsConsent": "SubscriptionsViews",
 }
 """Contracts whose seldom used functions are the code of another one, whose address is a part of their own code."""

@@ -4,27 +4,18 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {SubscriptionsState} from "./SubscriptionsState.sol";
-import {ISubscriptionsExtension} from "./interfaces/ISubscriptions.sol";
-import {Calendar} from "./libraries/Calendar.sol";
+import {ISubscriptionsPayee} from "./interfaces/ISubscriptions.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
 import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
 import {RegisterSlot} from "./libraries/RegisterSlot.sol";
-import {Step} from "./libraries/Schedule.sol";
 import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.sol";
-import {TokenCall} from "./libraries/TokenCall.sol";
 
-/// @title SubscriptionsExtension
-/// @notice The part of {Subscriptions} for plans, changes of mind and refunds. It works on that contract's storage;
-/// called by itself it is an empty contract that nobody uses. What it does not have, {SubscriptionsConsent} has.
-contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
-    bytes32 private constant REVOCATION_TYPEHASH = keccak256("Revocation(address payer,uint256 salt)");
-    bytes32 private constant CANCELLATION_TYPEHASH =
-        keccak256("Cancellation(address payer,uint256 subscriptionId,uint256 validBefore)");
-    bytes32 private constant PAYER_CHANGE_TYPEHASH = keccak256(
-        "PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,uint256 salt,uint256 validBefore)"
-    );
-    bytes32 private constant FALLBACK_TYPEHASH = keccak256(
-        "Fallback(uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 salt,uint256 validBefore)"
+/// @title SubscriptionsPayee
+/// @notice The part of {Subscriptions} for those who are paid: plans, usage, refunds. It works on that contract's storage;
+/// called by itself it is an empty contract that nobody uses. What it does not have, {SubscriptionsPayer} has.
+contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
+    bytes32 private constant PAYEE_CHANGE_TYPEHASH = keccak256(
+        "PayeeChange(address payee,address token,address newPayee,uint256 salt,uint256 validBefore)"
     );
     uint256 private constant MAX_PERIOD = 100 * 366 days;
     uint256 private constant MAX_FEE_BPS = 9_999;
@@ -33,9 +24,9 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     address private immutable _NEXT;
 
-    constructor(address consent) {
-        if (consent.code.length == 0) revert NotAContract(consent);
-        _NEXT = consent;
+    constructor(address next) {
+        if (next.code.length == 0) revert NotAContract(next);
+        _NEXT = next;
     }
 
     fallback() external {
@@ -44,7 +35,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     // ------------------------------------------------------------------ plans
 
-    /// @inheritdoc ISubscriptionsExtension
+    /// @inheritdoc ISubscriptionsPayee
     function createPlan(PlanTerms calldata terms) external nonReentrant returns (uint256 planId) {
         if (terms.payee == address(0)) revert ZeroAddress();
         if (msg.sender != terms.payee) revert NotAuthorized(msg.sender);
@@ -75,9 +66,9 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         emit PlanCreated(planId, registerId, terms);
     }
 
-    /// @inheritdoc ISubscriptionsExtension
+    /// @inheritdoc ISubscriptionsPayee
     function archivePlan(uint256 planId) external nonReentrant {
-        PlanWords memory words = _existingPlan(planId);
+        PlanWords words = _existingPlan(planId);
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
         if (_archived[planId]) revert PlanIsArchived(planId);
         _archived[planId] = true;
@@ -102,231 +93,78 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         return 1;
     }
 
-    // ---------------------------------------------------------------- consent
-
-    /// @inheritdoc ISubscriptionsExtension
-    function revokeMandate(uint256 salt) external nonReentrant {
-        _useSalt(msg.sender, salt);
-        emit MandateRevoked(msg.sender, salt);
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function revokeMandateBySignature(address payer, uint256 salt, bytes calldata signature) external nonReentrant {
-        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(REVOCATION_TYPEHASH, payer, salt)));
-        _requireSignature(payer, digest, signature);
-        _useSalt(payer, salt);
-        emit MandateRevoked(payer, salt);
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function cancelBySignature(uint256 subscriptionId, uint256 validBefore, bytes calldata signature)
-        external
-        nonReentrant
-    {
-        if (block.timestamp >= validBefore) revert SignatureExpired(validBefore, block.timestamp);
-        SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        address payer = slot.payer();
-        bytes32 digest =
-            _hashTypedDataV4(keccak256(abi.encode(CANCELLATION_TYPEHASH, payer, subscriptionId, validBefore)));
-        _requireSignature(payer, digest, signature);
-        if (slot.hasExtras()) _requireMinimum(slot);
-        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
-        _end(subscriptionId, slot);
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function stop(uint256[] calldata subscriptionIds, uint256[] calldata salts) external nonReentrant {
-        for (uint256 i = 0; i < subscriptionIds.length; ++i) {
-            SubscriptionSlot slot = _slotOf(subscriptionIds[i]);
-            if (slot.payer() == msg.sender && slot.status() != Status.Cancelled) _end(subscriptionIds[i], slot);
-        }
-        for (uint256 i = 0; i < salts.length; ++i) {
-            if (_isSaltUsed(msg.sender, salts[i])) continue;
-            _useSalt(msg.sender, salts[i]);
-            emit MandateRevoked(msg.sender, salts[i]);
-        }
-    }
-
-    // ------------------------------------------------------------------ pause
-
-    /// @inheritdoc ISubscriptionsExtension
-    function pause(uint256 subscriptionId) external nonReentrant {
-        SubscriptionSlot slot = _ofCaller(subscriptionId);
-        _requireInPeriod(subscriptionId, slot);
-        uint256 left = slot.nextDue() - block.timestamp;
-        _subscriptions[subscriptionId] = slot.withDue(left, slot.anchorDay()).withStatus(Status.Paused);
-        emit Paused(subscriptionId, left);
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
-    function resume(uint256 subscriptionId) external nonReentrant {
-        SubscriptionSlot slot = _ofCaller(subscriptionId);
-        if (slot.status() != Status.Paused) revert NotPaused(subscriptionId, slot.status());
-        uint256 due = block.timestamp + slot.nextDue(); // the time left of at most 100 years: below 2^39
-        _subscriptions[subscriptionId] =
-            slot.withShiftedDue(due, Calendar.dayOfMonth(due)).withStatus(Status.Active);
-        emit Resumed(subscriptionId, due);
-    }
-
     // ----------------------------------------------------------------- change
 
-    /// @inheritdoc ISubscriptionsExtension
-    function scheduleChange(uint256 subscriptionId, uint256 planId, bytes32 expectedTerms, uint256 seats)
-        external
-        nonReentrant
-    {
-        SubscriptionSlot slot = _ofCaller(subscriptionId);
-        _requireInPeriod(subscriptionId, slot);
-        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = _agreedPlan(planId, expectedTerms);
-        if (planId == slot.planId() && seats == extras.seats()) {
-            if (!extras.isScheduled()) revert NothingToChange(subscriptionId);
-            _extras[subscriptionId] = extras.withScheduled(false);
-            emit ChangeScheduled(subscriptionId, planId, seats);
-            return;
-        }
-        PlanWords memory old = PlanWordsOf.load(slot.planId());
-        _requireChangeable(subscriptionId, slot, old, planId, words, _registers[words.registerId()]);
-        _rate(words, seats);
-        bool hasMaximum = extras.isLimited() && _limits[subscriptionId].maxPerPeriod() != 0;
-        if (words.quoter() != address(0) && !hasMaximum) revert MaximumMissing(planId);
-        _schedule(subscriptionId, slot, extras, planId, seats);
-    }
-
-    /// @inheritdoc ISubscriptionsExtension
+    /// @inheritdoc ISubscriptionsPayee
     function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external nonReentrant {
-        PlanWords memory words = _existingPlan(planId);
+        PlanWords words = _existingPlan(planId);
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
+        bool any;
         for (uint256 i = 0; i < subscriptionIds.length; ++i) {
-            uint256 id = subscriptionIds[i];
-            SubscriptionSlot slot = _existingSubscription(id);
-            if (slot.status() == Status.Cancelled) revert NotActive(id, Status.Cancelled);
-            ExtrasSlot extras = _extrasOf(id, slot);
-            // What the payer has scheduled stays.
-            if (extras.isScheduled()) revert NothingToChange(id);
-            if (!words.isCheaperThan(PlanWordsOf.load(slot.planId()))) revert TermsWorse(planId);
-            if (words.feeReceiver() == slot.payer()) revert PayerIsPayee(slot.payer());
-            _schedule(id, slot, extras, planId, extras.seats());
+            if (_lower(subscriptionIds[i], planId, words)) any = true;
         }
+        if (!any) revert TermsWorse(planId);
     }
 
-    function _schedule(uint256 id, SubscriptionSlot slot, ExtrasSlot extras, uint256 planId, uint256 seats) private {
-        _subscriptions[id] = slot.withExtras();
-        _extras[id] = extras.withScheduled(true);
-        _scheduled[id] = _packScheduled(planId, seats);
-        emit ChangeScheduled(id, planId, seats);
+    /// @dev What a coupon or a fallback wallet was for goes along: it becomes cheaper.
+    function _lower(uint256 id, uint256 planId, PlanWords words) private returns (bool) {
+        SubscriptionSlot slot = _slotOf(id);
+        bool isOpen = slot.payer() != address(0) && slot.status() != Status.Cancelled;
+        if (!isOpen || words.feeReceiver() == slot.payer()) return false;
+        ExtrasSlot extras = _extrasOf(id, slot);
+        (uint256 before, uint256 seats) =
+            extras.isScheduled() ? _unpackScheduled(_scheduled[id]) : (slot.planId(), extras.seats());
+        if (!words.isCheaperThan(PlanWordsOf.load(before))) return false;
+        if (extras.isDiscounted() && _discounts[id].planId() == before) {
+            _discounts[id] = _discounts[id].withPlan(planId);
+        }
+        if (extras.hasFallback()) {
+            (address wallet, uint256 agreed, uint256 agreedSeats) = _unpackFallback(_fallbacks[id]);
+            bool goesAlong = agreed == before && wallet != words.feeReceiver();
+            if (goesAlong) _fallbacks[id] = _packFallback(wallet, planId, agreedSeats);
+        }
+        _schedule(id, slot, extras, planId, seats);
+        emit PriceLowered(id, planId, seats);
+        return true;
     }
 
-    /// @inheritdoc ISubscriptionsExtension
-    function changePayer(
-        uint256 subscriptionId,
-        address newPayer,
+    // ------------------------------------------------------------------ payee
+
+    /// @inheritdoc ISubscriptionsPayee
+    function changePayee(
+        address payee,
+        address token,
+        address newPayee,
         uint256 salt,
         uint256 validBefore,
-        bytes calldata payerSignature,
-        bytes calldata newPayerSignature
+        bytes calldata payeeSignature,
+        bytes calldata newPayeeSignature
     ) external nonReentrant {
         if (block.timestamp >= validBefore) revert SignatureExpired(validBefore, block.timestamp);
-        SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
-        address payer = slot.payer();
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
-        if (newPayer == address(0)) revert ZeroAddress();
-        if (newPayer == payer) revert NothingToChange(subscriptionId);
-        if (newPayer == words.payee() || newPayer == words.feeReceiver()) revert PayerIsPayee(newPayer);
-        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        bytes32 digest = _payerChangeDigest(subscriptionId, slot, extras.seats(), newPayer, salt, validBefore);
-        if (msg.sender != payer) _requireSignature(payer, digest, payerSignature);
-        if (msg.sender != newPayer) _requireSignature(newPayer, digest, newPayerSignature);
-        _useSalt(payer, salt);
-
-        _subscriptions[subscriptionId] = slot.withPayer(newPayer);
-        if (words.trial() != 0) _trialUsed[_familyOf(words)][newPayer] = true;
-        // The new payer agreed to the present plan alone.
-        if (extras.isScheduled()) {
-            extras = extras.withScheduled(false);
-            _extras[subscriptionId] = extras;
-            emit ChangeScheduled(subscriptionId, slot.planId(), extras.seats());
-        }
-        if (extras.hasFallback()) _dropFallback(subscriptionId, extras);
-        emit PayerChanged(subscriptionId, payer, newPayer);
-    }
-
-    function _payerChangeDigest(
-        uint256 subscriptionId,
-        SubscriptionSlot slot,
-        uint256 seats,
-        address newPayer,
-        uint256 salt,
-        uint256 validBefore
-    ) private view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    PAYER_CHANGE_TYPEHASH,
-                    subscriptionId,
-                    slot.payer(),
-                    newPayer,
-                    PlanWordsOf.hashOf(slot.planId()),
-                    seats,
-                    salt,
-                    validBefore
-                )
-            )
-        );
-    }
-
-    // --------------------------------------------------------------- fallback
-
-    /// @inheritdoc ISubscriptionsExtension
-    function setFallback(
-        uint256 subscriptionId,
-        address wallet,
-        uint256 salt,
-        uint256 validBefore,
-        bytes calldata signature
-    ) external nonReentrant {
-        if (block.timestamp >= validBefore) revert SignatureExpired(validBefore, block.timestamp);
-        SubscriptionSlot slot = _ofCaller(subscriptionId);
-        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
-        if (wallet == address(0)) revert ZeroAddress();
-        if (wallet == words.payee() || wallet == words.feeReceiver()) revert PayerIsPayee(wallet);
+        if (newPayee == address(0)) revert ZeroAddress();
+        if (newPayee == address(this)) revert PayeeRefused(newPayee);
+        uint256 after_ = _registerAfter[payee][token];
+        if (after_ == 0) revert UnknownRegister(payee, token);
+        if (_registerAfter[newPayee][token] != 0) revert RegisterExists(newPayee, token);
         bytes32 digest = _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    FALLBACK_TYPEHASH,
-                    subscriptionId,
-                    msg.sender,
-                    wallet,
-                    PlanWordsOf.hashOf(slot.planId()),
-                    salt,
-                    validBefore
-                )
-            )
+            keccak256(abi.encode(PAYEE_CHANGE_TYPEHASH, payee, token, newPayee, salt, validBefore))
         );
-        _requireSignature(wallet, digest, signature);
-        _useSalt(wallet, salt);
-        _subscriptions[subscriptionId] = slot.withExtras();
-        _extras[subscriptionId] = _extrasOf(subscriptionId, slot).withFallback(true);
-        _fallbacks[subscriptionId] = wallet;
-        emit FallbackSet(subscriptionId, wallet);
-    }
+        if (msg.sender != payee) _requireSignature(payee, digest, payeeSignature);
+        if (msg.sender != newPayee) _requireSignature(newPayee, digest, newPayeeSignature);
+        if (_isSaltUsed(newPayee, salt)) revert SaltUsed(newPayee, salt); // it revoked what it signed
+        _useSalt(payee, salt);
 
-    /// @inheritdoc ISubscriptionsExtension
-    function dropFallback(uint256 subscriptionId) external nonReentrant {
-        SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        if (!extras.hasFallback()) revert NothingToChange(subscriptionId);
-        if (msg.sender != slot.payer() && msg.sender != _fallbacks[subscriptionId]) {
-            revert NotAuthorized(msg.sender);
-        }
-        _dropFallback(subscriptionId, extras);
+        uint256 registerId = after_ - 1;
+        _registerAfter[payee][token] = 0;
+        _registerAfter[newPayee][token] = after_;
+        _registers[registerId] = _registers[registerId].withMoved();
+        _payees[registerId] = newPayee;
+        emit PayeeChanged(registerId, payee, newPayee);
     }
 
     // ------------------------------------------------------------------ usage
 
-    /// @inheritdoc ISubscriptionsExtension
+    /// @inheritdoc ISubscriptionsPayee
     function chargeUsage(
         uint256 subscriptionId,
         uint256 chargeNumber,
@@ -335,7 +173,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         bytes32 usageHash
     ) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = _planOf(slot.planId());
         if (msg.sender != words.payee() && (msg.sender != words.biller() || msg.sender == address(0))) {
             revert NotAuthorized(msg.sender);
         }
@@ -349,6 +187,10 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         if (amount > left) revert UsageAboveCap(amount, left);
 
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
+        if (extras.isLimited() && words.quoter() == address(0)) {
+            uint256 used = words.usageCap() - left + amount;
+            _requireWithin(_limits[subscriptionId], _paidRate(subscriptionId, extras, words) + used);
+        }
         uint256 history =
             ExtrasSlots.extend(extras.history(), charges, words.rate(extras.seats()), amount);
         _extras[subscriptionId] = extras.with(extras.seats(), extras.credit(), history);
@@ -365,7 +207,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     }
 
     /// @dev Something was served that can still be charged: after the trial, and until the subscription has ended.
-    function _requireUsable(uint256 subscriptionId, SubscriptionSlot slot, PlanWords memory words, uint256 charges)
+    function _requireUsable(uint256 subscriptionId, SubscriptionSlot slot, PlanWords words, uint256 charges)
         private
         view
     {
@@ -379,16 +221,16 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     // ----------------------------------------------------------------- refund
 
-    /// @inheritdoc ISubscriptionsExtension
+    /// @inheritdoc ISubscriptionsPayee
     function refund(uint256 subscriptionId, uint256 chargeNumber, uint256 amount) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         if (extras.history() != 0) revert HistoryMismatch(subscriptionId);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = _planOf(slot.planId());
         _refund(subscriptionId, slot, words, chargeNumber, amount, words.rate(extras.seats()));
     }
 
-    /// @inheritdoc ISubscriptionsExtension
+    /// @inheritdoc ISubscriptionsPayee
     function refundChanged(
         uint256 subscriptionId,
         uint256 chargeNumber,
@@ -397,7 +239,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     ) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = _planOf(slot.planId());
         _requireHistory(subscriptionId, extras, history);
         uint256 cost = _costOf(chargeNumber, history, words.rate(extras.seats()));
         _refund(subscriptionId, slot, words, chargeNumber, amount, cost);
@@ -433,7 +275,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
     function _refund(
         uint256 subscriptionId,
         SubscriptionSlot slot,
-        PlanWords memory words,
+        PlanWords words,
         uint256 chargeNumber,
         uint256 amount,
         uint256 cost
@@ -468,19 +310,21 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
         }
     }
 
-    /// @inheritdoc ISubscriptionsExtension
+    /// @inheritdoc ISubscriptionsPayee
     function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
         external
         nonReentrant
     {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        PlanWords memory words = PlanWordsOf.load(slot.planId());
+        PlanWords words = _planOf(slot.planId());
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
         if (words.quoter() != address(0)) revert PlanIsQuoted(slot.planId());
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         _requireHistory(subscriptionId, extras, history);
         uint256 needed = _unusedOf(subscriptionId, slot, extras, words);
+        uint256 refundedOfLast = _refunded[subscriptionId][slot.charges()];
+        needed = needed > refundedOfLast ? needed - refundedOfLast : 0;
         _end(subscriptionId, slot);
         if (extras.credit() != 0) _extras[subscriptionId] = extras.with(extras.seats(), 0, extras.history());
 
@@ -499,7 +343,7 @@ contract SubscriptionsExtension is ISubscriptionsExtension, SubscriptionsState {
 
     // ------------------------------------------------------------------ claim
 
-    /// @inheritdoc ISubscriptionsExtension
+    /// @inheritdoc ISubscriptionsPayee
     function claim(address account, address token) external nonReentrant {
         uint256 amount = _claimable[account][token];
         if (amount == 0) revert NothingToClaim(account, token);
