@@ -18,7 +18,7 @@ from tallystick.core.change import Segment, commitment, objection, quote
 from tallystick.core.events import Charged, CreditUsed, Event, PlanChanged, Recorded
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.period import Unit
-from tallystick.core.subscription import DeclineReason, Status, Subscription, next_charge
+from tallystick.core.subscription import DeclineReason, Status, Subscription, next_charge, over_limit
 from tallystick.flows.audit import audit
 from tallystick.flows.history import segments_of
 from tallystick.flows.ingest import Target, ingest
@@ -53,6 +53,7 @@ class Town:
         self.biller = business.account("biller")
         self.payers: dict[int, str] = {}
         self.blocked: set[str] = set()
+        self.quoted_units: int | None = None
         for account in (business.payee, business.account("other payee")):
             business.token_call(account, "approve", business.subscriptions, UNLIMITED)
 
@@ -116,8 +117,10 @@ class Town:
             payer, *words, _history = self.read("subscription", number)
             plan_id, next_due, charges, status, anchor_day, seats, credit = words
             assert int(found.payer, 16) == payer
-            on_chain = (plan_id, next_due, charges, Status(status), anchor_day, seats, credit)
-            assert found[2:9] == on_chain
+            on_chain = (plan_id, next_due, charges, Status(status), anchor_day, seats)
+            assert found[2:8] == on_chain
+            # A cancellation with refund gives it back without telling.
+            assert found.credit_units == credit or (found.status == Status.CANCELLED and not credit)
             assert self.read("usageLeft", number) == [found.usage_left(books.plans[plan_id].terms)]
             self.require_preview(found, books, now)
         for (account, token), units in books.claimables.items():
@@ -127,10 +130,14 @@ class Town:
     def require_preview(self, found: Subscription, books: Books, now: int) -> None:
         reason, start, end, amount, credit_used = self.read("preview", found.subscription_id)
         terms = books.plans[found.plan_id].terms
-        judged = {DeclineReason.NONE, DeclineReason.ALLOWANCE, DeclineReason.BALANCE, DeclineReason.TOKEN_REFUSED}
-        assert found.is_due(terms, now) == (reason in judged)
+        coming = books.plans[found.scheduled.plan_id].terms if found.scheduled else terms
+        hopeless = {DeclineReason.NOT_DUE, DeclineReason.CANCELLED, DeclineReason.ENDED, DeclineReason.PAUSED}
+        assert found.is_due(terms, now) == (reason not in hopeless)
         if found.is_due(terms, now):
-            assert next_charge(found, terms, now) == (start, end, amount, credit_used)
+            due = next_charge(found, terms, now, coming, self.quoted_units)
+            assert due[:4] == (start, end, amount, credit_used)
+            too_dear = {DeclineReason.OVER_MANDATE, DeclineReason.SLIPPAGE}
+            assert (over_limit(found, coming, due) is not None) == (reason in too_dear)
 
     def require_quotes(self, books: Books) -> int:
         """Every change that could be asked for now, quoted and refused as the contract does; how many may be made."""
@@ -267,9 +274,11 @@ class Town:
             history = segments_of(self.recorded(number), plans)
             *_, on_chain = self.read("subscription", number)
             assert commitment(history) == on_chain
-            self.business.mint(invoice.payee, invoice.total_units)
-            if invoice.total_units:
-                self.refund(invoice, charge_number, invoice.total_units, history)
+            (refunded,) = self.read("refunded", number, charge_number)
+            left = invoice.total_units - refunded
+            self.business.mint(invoice.payee, left)
+            if left:
+                self.refund(invoice, charge_number, left, history)
             with pytest.raises(AnvilError, match=_selector_of("RefundTooHigh(uint256,uint256)")):
                 self.refund(invoice, charge_number, 1, history)
             count += 1

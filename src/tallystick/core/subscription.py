@@ -108,9 +108,10 @@ class Scheduled(NamedTuple):
 
 class Subscription(NamedTuple):
     """One subscription. `next_due` is the start of the next period to be charged, or while it is paused the seconds
-    that were left to it; `charges` is how many were made. `credit_units` is what later charges take less. `shifted`:
-    the period being served was paused, so that it does not lie on the grid as it was paid for. `usage_units` is what
-    usage cost up to its last charge, number `usage_charge` (0: there was none); any other charge ends the count.
+    that were left to it; `charges` is how many were made. `credit_units` is what later charges take less; what of it
+    was refunded with a cancellation still stands there, because nothing is told of it. `shifted`: the period being
+    served was paused, so that it does not lie on the grid as it was paid for. `usage_units` is what usage cost up to
+    its last charge, number `usage_charge` (0: there was none); any other charge ends the count.
 
     The rest is what the payer added, or the payee: a change that is scheduled, limits, a discount that is running,
     whom it serves in the payer's place, the wallet that pays where the payer cannot, and whether the payer's money is
