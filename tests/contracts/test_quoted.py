@@ -119,9 +119,9 @@ def test_E36_each_charge_costs_what_the_quoter_says_then_and_gives_back_no_more(
     stage: Stage, quoter: Contract, quoted: int
 ) -> None:
     paid = [COST]
-    for rate in (1_001, 2 * RATE, RATE, 10**6):  # the last makes the price's number the amount's
+    for late_s, rate in enumerate((1_001, 2 * RATE, RATE, 10**6)):  # the last makes the price's number the amount's
         quoter.setRate(rate, sender=stage.anyone)
-        row = charge_as_foreseen(stage, quoted, at=stage.next_due(quoted))
+        row = charge_as_foreseen(stage, quoted, at=stage.next_due(quoted) + 60 * late_s)
         if rate == 1_001:
             assert row.reason == "QuoteUnavailable"  # rounded down to nothing
             continue
@@ -129,7 +129,7 @@ def test_E36_each_charge_costs_what_the_quoter_says_then_and_gives_back_no_more(
         assert (row.amount, row.names) == (paid[-1], ["Quoted", "Charged"])
         told = {"subscriptionId": quoted, "chargeNumber": len(paid), "price": CENTS, "amount": paid[-1]}
         assert row.events[0][1] == told
-    assert paid == [COST, 2 * COST, COST, CENTS]
+    assert paid == [COST, 2 * COST + 1, COST, CENTS]
     bounds_are(stage, quoted, [(number, CENTS, amount) for number, amount in enumerate(paid)], paid)
 
 
