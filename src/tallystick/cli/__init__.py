@@ -36,8 +36,11 @@ R = TypeVar("R")
 COMMANDS: dict[str, tuple[str, str]] = {  # name: (module:attribute, what the list of commands says)
     "init": ("tallystick.cli.init:init", "Write a commented tallystick.toml."),
     "deploy": ("tallystick.cli.deploy:deploy", "Bring the contracts onto a chain, or verify those that are there."),
-    "plans": ("tallystick.cli.plans:plans", "Create, show and archive plans."),
-    "subscriptions": ("tallystick.cli.subscriptions:subscriptions", "Subscribe, sign, show, change, cancel, stop."),
+    "plans": ("tallystick.cli.plans:plans", "Create, show and archive plans, sign coupons."),
+    "subscriptions": (
+        "tallystick.cli.subscriptions:subscriptions",
+        "Subscribe, sign, show, change, cancel, stop.",
+    ),
     "bill": ("tallystick.cli.bill:bill", "Charge what is due, and retry declines by their schedule."),
     "index": ("tallystick.cli.index:index", "Mirror the chain into invoices and the ledger."),
     "invoices": ("tallystick.cli.invoices:invoices", "List, show and print invoices."),

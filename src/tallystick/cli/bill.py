@@ -11,6 +11,7 @@ from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.output import Record, Time, shown
 from tallystick.cli.progress import say
 from tallystick.config import Config
+from tallystick.core.dunning import advice
 from tallystick.errors import ForeignPlan
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _record(report: BillReport) -> Record:
                 {
                     "subscription": declined.subscription_id,
                     "reason": declined.reason,
+                    "to_do": advised.text if (advised := advice(declined.reason)) else None,
                     "attempt": declined.attempt,
                     "retry_at": None if declined.retry_at is None else Time(declined.retry_at),
                 }

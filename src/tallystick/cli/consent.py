@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 import click
 
 from tallystick.cli import configured, examples, unlocked
+from tallystick.cli.conditions import Stated, conditions_options, coupon_option, read_coupon
 from tallystick.cli.output import Record, Time, shown
+from tallystick.cli.spans import SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount
 from tallystick.errors import InputError
@@ -15,6 +17,8 @@ from tallystick.errors import InputError
 if TYPE_CHECKING:
     from tallystick.chain.subscriptions import Sent
     from tallystick.core.cancellation import Cancellation, Revocation, SignedEnd
+    from tallystick.core.conditions import SignedMandateWithConditions
+    from tallystick.core.mandate import SignedMandate
     from tallystick.flows.connect import Connection
 
 FUNDINGS = ("auto", "permit", "approve", "allowance")
@@ -35,6 +39,8 @@ _seats = click.option(
         "TALLYSTICK_KEY=0x... tallystick subscriptions subscribe 1",
         "tallystick subscriptions subscribe 1 --funding approve --periods 6",
         "tallystick subscriptions subscribe 2 --seats 5       a plan that sells seats",
+        "tallystick subscriptions subscribe 1 --max-per-period 12 --ends 2027-12-31 --coupon coupon.json",
+        "tallystick subscriptions subscribe 1 --permit2       charged through Permit2",
     )
 )
 @click.argument("plan_id", type=int)
@@ -47,16 +53,40 @@ _seats = click.option(
 )
 @_periods
 @_seats
+@conditions_options(start=True)
+@coupon_option
 @configured
 @shown
-def subscribe(config: Config, plan_id: int, funding: str, periods: int, seats: int) -> Record:
-    """Subscribe the account that signs to a plan. It pays the first period now, or begins the plan's trial."""
+def subscribe(
+    config: Config,
+    plan_id: int,
+    funding: str,
+    periods: int,
+    seats: int,
+    stated: Stated,
+    coupon_file: BinaryIO | None,
+) -> Record:
+    """Subscribe the account that signs to a plan. It pays the first period now, or begins the plan's trial.
+
+    What is stated beside the plan bounds every charge, and is tried as a whole before anything is sent. A plan with a
+    quoted price needs --max-per-period.
+    """
     from tallystick.flows.connect import open_contract
     from tallystick.flows.subscribe import Funding
     from tallystick.flows.subscribe import subscribe as subscribe_payer
 
+    coupon = read_coupon(coupon_file)
     connection = open_contract(unlocked(config), signing=True)
-    sent = subscribe_payer(connection, plan_id, seats=seats, funding=Funding(funding), periods=periods)
+    plan = connection.contract.plan(plan_id)
+    sent = subscribe_payer(
+        connection,
+        plan,
+        seats=seats,
+        funding=Funding(funding),
+        periods=periods,
+        conditions=stated.of(connection.token(plan.terms.token).describe()),
+        coupon=coupon,
+    )
     return _opened(connection, sent)
 
 
@@ -64,9 +94,10 @@ def subscribe(config: Config, plan_id: int, funding: str, periods: int, seats: i
     epilog=examples(
         "TALLYSTICK_KEY=0x... tallystick subscriptions sign 1 --out mandate.json",
         "tallystick subscriptions sign 1 --valid-hours 24 | ssh merchant tallystick subscriptions submit -",
+        "tallystick subscriptions sign 1 2 3 --max-per-period 25 --ends 2027-12-31      any one of three plans",
     )
 )
-@click.argument("plan_id", type=int)
+@click.argument("plan_ids", type=int, nargs=-1, required=True, metavar="PLAN_ID...")
 @click.option(
     "--funding",
     type=click.Choice([funding for funding in FUNDINGS if funding != "approve"]),
@@ -80,46 +111,99 @@ def subscribe(config: Config, plan_id: int, funding: str, periods: int, seats: i
     "--valid-hours", type=click.IntRange(1), default=168, show_default=True, help="How long it may be submitted."
 )
 @click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
+@conditions_options(start=True)
+@click.option(
+    "--min-period",
+    type=SPAN,
+    default=0,
+    metavar="SPAN",
+    help="The shortest that a period of the plan may be: 28d.",
+)
+@coupon_option
 @configured
-def sign(config: Config, plan_id: int, funding: str, periods: int, seats: int, valid_hours: int, out: TextIO) -> None:
-    """Sign a mandate: consent to a plan, for anyone to submit. Nothing is sent, and no gas is needed.
+def sign(
+    config: Config,
+    plan_ids: tuple[int, ...],
+    funding: str,
+    periods: int,
+    seats: int,
+    valid_hours: int,
+    out: TextIO,
+    stated: Stated,
+    min_period: int,
+    coupon_file: BinaryIO | None,
+) -> None:
+    """Sign a mandate: consent to a plan, or to any one of several, for anyone to submit. Nothing is sent, and no gas is
+    needed.
 
-    The mandate is JSON, on standard output or in a file. Whoever has it can subscribe the payer to this plan, once,
-    and to nothing else.
+    The mandate is JSON, on standard output or in a file. Whoever has it can subscribe the payer to one of these plans,
+    once, under these conditions, and to nothing else. Several plans have one payee, token and trial.
     """
+    from tallystick.core.conditions import NO_CONDITIONS
     from tallystick.flows.connect import open_contract
     from tallystick.flows.fund import Funding
-    from tallystick.flows.sign import sign_mandate
+    from tallystick.flows.sign import sign_mandate, sign_mandate_with_conditions
 
+    coupon = read_coupon(coupon_file)
     connection = open_contract(unlocked(config), signing=True)
-    signed = sign_mandate(
-        connection,
-        plan_id,
-        seats=seats,
-        funding=Funding(funding),
-        periods=periods,
-        valid_s=valid_hours * 3600,
-    )
+    found = connection.contract.plans(plan_ids)
+    conditions = stated.of(connection.token(found[0].terms.token).describe())
+    valid_s, source = valid_hours * 3600, Funding(funding)
+    signed: SignedMandate | SignedMandateWithConditions
+    if len(found) == 1 and conditions == NO_CONDITIONS and coupon is None and not min_period:
+        signed = sign_mandate(connection, found[0], seats=seats, funding=source, periods=periods, valid_s=valid_s)
+    else:
+        signed = sign_mandate_with_conditions(
+            connection,
+            found,
+            seats=seats,
+            conditions=conditions,
+            min_period_s=min_period,
+            coupon=coupon,
+            funding=source,
+            periods=periods,
+            valid_s=valid_s,
+        )
     out.write(signed.render())
-    click.echo(f"{signed.mandate.payer} agrees to plan {plan_id}, salt {signed.mandate.salt}", err=True)
+    numbers = ", ".join(map(str, plan_ids))
+    what = f"plan {numbers}" if len(plan_ids) == 1 else f"one of the plans {numbers}"
+    click.echo(f"{signed.mandate.payer} agrees to {what}, salt {signed.mandate.salt}", err=True)
     if signed.permit is None:
-        click.echo(f"without a permit: first `tallystick subscriptions approve {plan_id}`", err=True)
+        option = " --permit2" if conditions.by_permit2 else ""
+        click.echo(f"without a permit: first `tallystick subscriptions approve {plan_ids[0]}{option}`", err=True)
 
 
 @click.command(
-    epilog=examples("tallystick subscriptions submit mandate.json", "tallystick subscriptions submit - < mandate.json")
+    epilog=examples(
+        "tallystick subscriptions submit mandate.json",
+        "tallystick subscriptions submit - < mandate.json",
+        "tallystick subscriptions submit mandate.json --plan 2 --coupon coupon.json",
+    )
 )
 @click.argument("file", type=click.File("rb"))
+@click.option("--plan", "plan_id", type=int, metavar="NUMBER", help="Which of its plans, where it names several.")
+@coupon_option
 @configured
 @shown
-def submit(config: Config, file: BinaryIO) -> Record:
-    """Submit a payer's signed mandate. The account that signs here pays the gas, the payer the first period."""
-    from tallystick.core.mandate import parse_mandate
-    from tallystick.flows.connect import open_contract
-    from tallystick.flows.submit import submit_mandate
+def submit(config: Config, file: BinaryIO, plan_id: int | None, coupon_file: BinaryIO | None) -> Record:
+    """Submit a payer's signed mandate. The account that signs here pays the gas, the payer the first period.
 
-    signed = parse_mandate(file.read())
+    Permits that came with a mandate with conditions are sent first where they are needed.
+    """
+    from tallystick.core.conditions import SignedMandateWithConditions, parse_any_mandate
+    from tallystick.flows.connect import open_contract
+    from tallystick.flows.submit import submit_mandate, submit_mandate_with_conditions
+
+    signed, coupon = parse_any_mandate(file.read()), read_coupon(coupon_file)
+    if not isinstance(signed, SignedMandateWithConditions) and (
+        coupon or plan_id not in {None, signed.mandate.plan_id}
+    ):
+        raise click.UsageError(
+            f"the mandate is for plan {signed.mandate.plan_id} and names no coupon: leave --plan and --coupon out"
+        )
     connection = open_contract(unlocked(config), signing=True)
+    if isinstance(signed, SignedMandateWithConditions):
+        return _opened(connection, submit_mandate_with_conditions(connection, signed, plan_id=plan_id, coupon=coupon))
     return _opened(connection, submit_mandate(connection, signed))
 
 
@@ -185,25 +269,40 @@ def read_signed(file: BinaryIO, kind: type[Cancellation | Revocation]) -> Signed
     return signed
 
 
-@click.command(epilog=examples("tallystick subscriptions approve 1 --periods 12"))
+@click.command(
+    epilog=examples(
+        "tallystick subscriptions approve 1 --periods 12",
+        "tallystick subscriptions approve 1 --permit2              through Permit2",
+    )
+)
 @click.argument("plan_id", type=int)
 @_periods
 @click.option("--seats", type=click.IntRange(0), help="How many seats they are for.  [default: as few as it sells]")
+@click.option("--max-per-period", metavar="AMOUNT", help="The payer's maximum, of a plan with a quoted price.")
+@click.option("--permit2", "by_permit2", is_flag=True, help="For Permit2 in the token, for the contract in Permit2.")
 @configured
 @shown
-def approve(config: Config, plan_id: int, periods: int, seats: int | None) -> Record:
+def approve(
+    config: Config, plan_id: int, periods: int, seats: int | None, max_per_period: str | None, by_permit2: bool
+) -> Record:
     """Let the contract move more of the signing account's tokens: PERIODS more periods of a plan."""
+    from tallystick.core.conditions import Conditions
+    from tallystick.core.money import parse_units
     from tallystick.flows.connect import open_contract
+    from tallystick.flows.fund import allowance_of
     from tallystick.flows.fund import approve as approve_periods
 
     connection = open_contract(unlocked(config), signing=True)
     terms = connection.contract.plan(plan_id).terms
-    receipts = approve_periods(connection, plan_id, periods, seats)
     token = connection.token(terms.token)
-    allowance_units = token.allowance(connection.sender.address, connection.contract.address)
+    most = parse_units(max_per_period, token.describe().decimals) if max_per_period else 0
+    conditions = Conditions(max_per_period_units=most, by_permit2=by_permit2)
+    receipts = approve_periods(connection, plan_id, periods, seats, conditions=conditions)
+    payer = connection.sender.address
+    allowance_units = allowance_of(connection, terms.token, payer, by_permit2=by_permit2)
     return Record(
         {
-            "payer": connection.sender.address,
+            "payer": payer,
             "allowance": Amount(allowance_units, token.describe()),
             "transactions": [receipt.transaction for receipt in receipts],
         }

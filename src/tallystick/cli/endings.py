@@ -11,31 +11,40 @@ from tallystick.cli.consent import read_signed
 from tallystick.cli.output import Record, Time, shown
 from tallystick.cli.spans import SPAN
 from tallystick.config import Config
+from tallystick.core.money import Amount
 
 
 @click.command(
     epilog=examples(
         "tallystick subscriptions cancel 118 --at-period-end",
         "tallystick subscriptions cancel 118",
+        "tallystick subscriptions cancel 118 --refund                the payee gives back what is unused",
         "tallystick subscriptions cancel --signed cancelled.json     what the payer signed, sent by anyone",
     )
 )
 @click.argument("subscription_id", type=int, required=False)
 @click.option("--at-period-end", is_flag=True, help="Let the paid period run out first.")
+@click.option("--refund", is_flag=True, help="As its payee: now, giving back what is unused, credit included.")
 @click.option("--signed", type=click.File("rb"), metavar="FILE", help="A payer's `sign-cancellation`; ends it now.")
 @configured
 @shown
-def cancel(config: Config, subscription_id: int | None, at_period_end: bool, signed: BinaryIO | None) -> Record:
+def cancel(
+    config: Config, subscription_id: int | None, at_period_end: bool, refund: bool, signed: BinaryIO | None
+) -> Record:
     """End a subscription, now or with its paid period.
 
-    Its payer may, where the plan has a minimum in the trial or once that is charged; its payee may always.
+    Its payer may, where the plan has a minimum in the trial or once that is charged; its payee may always, of a plan
+    that promises it with --refund: what is left of the paid period goes back out of the newest charges.
     """
     from tallystick.core.cancellation import Cancellation
-    from tallystick.flows.cancel import submit_end
+    from tallystick.core.events import Refunded
+    from tallystick.flows.cancel import cancel_with_refund, submit_end
     from tallystick.flows.connect import open_contract
 
-    if (subscription_id is None) == (signed is None) or (signed and at_period_end):
+    if (subscription_id is None) == (signed is None) or (signed and (at_period_end or refund)):
         raise click.UsageError("name the subscription, or give what its payer signed with --signed FILE alone")
+    if at_period_end and refund:
+        raise click.UsageError("at the period's end nothing is unused: leave --refund or --at-period-end out")
     end = read_signed(signed, Cancellation) if signed else None
     connection = open_contract(unlocked(config), signing=True)
     contract = connection.contract
@@ -44,16 +53,23 @@ def cancel(config: Config, subscription_id: int | None, at_period_end: bool, sig
         subscription_id, sent = end.end.subscription_id, submit_end(connection, end)
     else:
         assert subscription_id is not None
-        sent = contract.cancel_at_period_end(subscription_id) if at_period_end else contract.cancel(subscription_id)
+        if refund:
+            sent = cancel_with_refund(connection, subscription_id)
+        else:
+            sent = contract.cancel_at_period_end(subscription_id) if at_period_end else contract.cancel(subscription_id)
     found = contract.subscription(subscription_id)
-    return Record(
-        {
-            "subscription_id": subscription_id,
-            "status": found.status,
-            "paid_until": Time(found.next_due),
-            "transaction": sent.receipt.transaction,
-        }
-    )
+    values: dict[str, object] = {
+        "subscription_id": subscription_id,
+        "status": found.status,
+        "paid_until": Time(found.next_due),
+        "transaction": sent.receipt.transaction,
+    }
+    if refund:
+        token = connection.token(contract.plan(found.plan_id).terms.token).describe()
+        refunds = [event for event in sent.events if isinstance(event, Refunded)]
+        values["refunded"] = Amount(sum(event.amount_units for event in refunds), token)
+        values["charge_numbers"] = [event.charge_number for event in refunds]
+    return Record(values)
 
 
 @click.command(

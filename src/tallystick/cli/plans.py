@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from tallystick.cli import configured, examples, unlocked
-from tallystick.cli.output import Record, Span, Table, shown
-from tallystick.cli.spans import SPAN
+from tallystick.cli.coupons import sign_coupon
+from tallystick.cli.output import Record, Span, Table, Time, shown
+from tallystick.cli.spans import DATE, SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount, Token
+from tallystick.errors import InputError
 
 if TYPE_CHECKING:
     from tallystick.core.plan import Plan
@@ -20,10 +22,13 @@ UNITS = ("second", "day", "week", "month", "year")
 
 @click.group()
 def plans() -> None:
-    """Create, show and archive plans.
+    """Create, show and archive plans, and sign coupons for them.
 
     A plan says who is paid how much in which token how often. It is never changed: other terms are another plan.
     """
+
+
+plans.add_command(sign_coupon)
 
 
 @plans.command(
@@ -35,6 +40,9 @@ def plans() -> None:
         "tallystick plans create --price 9.99 --fee-bps 250 --fee-receiver 0x3C44...93BC --token 0xA0b8...eB48",
         "tallystick plans create --price 30 --min-charges 3 --max-charges 12 --grace 7d --token 0xA0b8...eB48",
         "tallystick plans create --price 5 --usage-cap 50 --usage-price 2.50 --token 0xA0b8...eB48",
+        "tallystick plans create --price 9.99 --align-to 2026-01-01 --token 0xA0b8...eB48      due on each first",
+        "tallystick plans create --price 999 --quoter 0x5FbD...0aa3 --token 0xA0b8...eB48      in the quoter's units",
+        "tallystick plans create --price 99 --unit year --refunds-unused --token 0xA0b8...eB48",
     )
 )
 @click.option("--price", default="0", metavar="AMOUNT", help="Per period, as a decimal number of the token: 9.99.")
@@ -87,6 +95,24 @@ def plans() -> None:
 )
 @click.option("--usage-price", default="0", metavar="AMOUNT", help="The most that a million units of usage may cost.")
 @click.option("--biller", metavar="ADDRESS", help="Who may charge usage, beside the account that signs.")
+@click.option(
+    "--align-to",
+    type=DATE,
+    default=0,
+    metavar="DATE",
+    help="A date in the past on whose grid all periods lie; the first one is what is left of one, at that part of the "
+    "price.  [default: each subscription its own]",
+)
+@click.option(
+    "--quoter",
+    metavar="ADDRESS",
+    help="A contract that says at each charge what the prices are in the token; they are whole numbers of its units.",
+)
+@click.option(
+    "--refunds-unused",
+    is_flag=True,
+    help="Promise that you end a subscription at once only with a refund of what is unused.",
+)
 @configured
 @shown
 def create(
@@ -107,6 +133,9 @@ def create(
     usage_cap: str,
     usage_price: str,
     biller: str | None,
+    align_to: int,
+    quoter: str | None,
+    refunds_unused: bool,
 ) -> Record:
     """Create a plan that pays the account that signs. It costs gas, and is final."""
     from tallystick.core.address import parse_address
@@ -119,16 +148,17 @@ def create(
     token_address = parse_address(token)
     receiver = parse_address(fee_receiver) if fee_receiver else None
     usage_biller = parse_address(biller) if biller else None
+    quoted_by = parse_address(quoter) if quoter else None
     connection = open_contract(unlocked(config), signing=True)
     found = connection.token(token_address).describe()
     terms = PlanTerms(
         payee=connection.sender.address,
-        price_units=parse_units(price, found.decimals),
+        price_units=_units(price, found, quoted_by),
         token=token_address,
         every=every,
         unit=Unit[unit.upper()],
         catch_up=catch_up,
-        seat_price_units=parse_units(seat_price, found.decimals),
+        seat_price_units=_units(seat_price, found, quoted_by),
         trial=trial,
         grace=grace,
         min_charges=min_charges,
@@ -139,6 +169,9 @@ def create(
         usage_cap_units=parse_units(usage_cap, found.decimals),
         usage_price_units=parse_units(usage_price, found.decimals),
         biller=usage_biller,
+        align_to=align_to,
+        quoter=quoted_by,
+        refunds_unused=refunds_unused,
     )
     sent = connection.contract.create_plan(terms)
     created = sent.one(PlanCreated)
@@ -207,6 +240,20 @@ def archive(config: Config, plan_id: int) -> Record:
     return Record({"plan_id": plan_id, "archived": True, "transaction": sent.receipt.transaction})
 
 
+def _units(price: str, token: Token, quoter: str | None) -> int:
+    """A price in units of the token, or of the plan's quoter. Raises AmountInvalid or InputError."""
+    from tallystick.core.money import parse_units
+
+    if quoter is None:
+        return parse_units(price, token.decimals)
+    if not (price.isascii() and price.isdigit()):
+        raise InputError(
+            f"found the price {price!r} for a plan with a quoter, allowed is a whole number of the quoter's own units: "
+            "name it in those"
+        )
+    return int(price)
+
+
 LISTED = ("plan_id", "price", "seat_price", "period", "trial", "payee", "token", "catch_up", "archived")
 """What a list shows of a plan."""
 
@@ -217,8 +264,8 @@ def plan_values(plan: Plan, token: Token) -> dict[str, object]:
     return {
         "plan_id": plan.plan_id,
         "register_id": plan.register_id,
-        "price": Amount(terms.price_units, token),
-        "seat_price": Amount(terms.seat_price_units, token) if terms.seat_price_units else None,
+        "price": None if terms.quoter else Amount(terms.price_units, token),
+        "seat_price": Amount(terms.seat_price_units, token) if terms.seat_price_units and not terms.quoter else None,
         "period": str(terms.period),
         "payee": terms.payee,
         "token": terms.token,
@@ -233,5 +280,10 @@ def plan_values(plan: Plan, token: Token) -> dict[str, object]:
         "usage_cap": Amount(terms.usage_cap_units, token) if terms.usage_cap_units else None,
         "usage_price": Amount(terms.usage_price_units, token) if terms.usage_cap_units else None,
         "biller": terms.biller,
+        "align_to": Time(terms.align_to) if terms.align_to else None,
+        "quoter": terms.quoter,
+        "quoted_price": terms.price_units if terms.quoter else None,
+        "quoted_seat_price": (terms.seat_price_units or None) if terms.quoter else None,
+        "refunds_unused": terms.refunds_unused,
         "archived": plan.archived,
     }

@@ -7,29 +7,37 @@ from typing import TYPE_CHECKING
 import click
 
 from tallystick.cli import configured, examples, unlocked
-from tallystick.cli.consent import FUNDINGS, approve, revoke, sign, sign_revocation, submit, subscribe
+from tallystick.cli.changes import change, lower_price, quote
+from tallystick.cli.conditions import percent, redeem, set_conditions
+from tallystick.cli.consent import approve, revoke, sign, sign_revocation, submit, subscribe
 from tallystick.cli.endings import cancel, sign_cancellation, stop
 from tallystick.cli.output import Record, Span, Table, Time, shown
 from tallystick.cli.usage import charge_usage
+from tallystick.cli.wallets import (
+    change_payer,
+    drop_fallback,
+    set_fallback,
+    sign_fallback,
+    sign_payer_change,
+)
 from tallystick.config import Config
 from tallystick.core.money import Amount, Token
+from tallystick.core.plan import PlanTerms
 from tallystick.core.subscription import DeclineReason, Status, Subscription
 
 if TYPE_CHECKING:
     from tallystick.core.events import Recorded
-    from tallystick.flows.change import Offer
     from tallystick.flows.connect import Connection
     from tallystick.flows.describe import SubscriptionState
 
 _STATUSES = tuple(status.name.lower() for status in Status)
 _TIMES = {"first_due", "period_start", "period_end", "due", "ends_at", "next_due"}
 """Values of events that are times."""
-_seats = click.option("--seats", type=click.IntRange(0), help="How many.  [default: as many as now]")
 
 
 @click.group()
 def subscriptions() -> None:
-    """Subscribe, sign mandates, show, change, charge usage, pause, cancel, stop.
+    """Subscribe, sign mandates, show, set conditions, redeem, change, hand over, charge usage, pause, cancel, stop.
 
     A payer subscribes directly, or signs a mandate that anyone submits: then the payer needs no coin for gas.
     """
@@ -42,6 +50,16 @@ for _command in (
     revoke,
     sign_revocation,
     approve,
+    set_conditions,
+    redeem,
+    quote,
+    change,
+    lower_price,
+    sign_payer_change,
+    change_payer,
+    sign_fallback,
+    set_fallback,
+    drop_fallback,
     cancel,
     sign_cancellation,
     stop,
@@ -90,79 +108,6 @@ def preview(config: Config, subscription_id: int) -> Record:
             "credit_used": Amount(found.credit_used_units, token),
             "period_start": Time(found.period_start) if found.period_end else None,
             "period_end": Time(found.period_end) if found.period_end else None,
-        }
-    )
-
-
-@subscriptions.command(
-    epilog=examples(
-        "tallystick subscriptions quote 118 2               to plan 2, with as many seats as now",
-        "tallystick subscriptions quote 118 1 --seats 7     to 7 seats of plan 1",
-    )
-)
-@click.argument("subscription_id", type=int)
-@click.argument("plan_id", type=int)
-@_seats
-@configured
-@shown
-def quote(config: Config, subscription_id: int, plan_id: int, seats: int | None) -> Record:
-    """What `change` would do now. Sends nothing."""
-    from tallystick.flows.change import quote as quote_change
-    from tallystick.flows.connect import open_contract
-
-    connection = open_contract(config)
-    return Record(_offered(connection, subscription_id, quote_change(connection, subscription_id, plan_id, seats)))
-
-
-@subscriptions.command(
-    epilog=examples(
-        "tallystick subscriptions change 118 2              to plan 2, for what a quote says now",
-        "tallystick subscriptions change 118 1 --seats 7 --max-to-pay 12.50",
-    )
-)
-@click.argument("subscription_id", type=int)
-@click.argument("plan_id", type=int)
-@_seats
-@click.option("--max-to-pay", metavar="AMOUNT", help="The most to be paid now.  [default: what `quote` says at_most]")
-@click.option(
-    "--funding",
-    type=click.Choice([funding for funding in FUNDINGS if funding != "permit"]),
-    default="auto",
-    show_default=True,
-    help="Where the allowance is too low: approve more, or take what is there.",
-)
-@configured
-@shown
-def change(
-    config: Config, subscription_id: int, plan_id: int, seats: int | None, max_to_pay: str | None, funding: str
-) -> Record:
-    """Change to another plan of the same payee and token, to other seats, or to both. Its payer may.
-
-    Where the period stays the same the difference for the rest of it is paid now, or credited to later charges. Another
-    period begins now: it is paid, less what was left of the old one.
-    """
-    from tallystick.core.events import Charged, PlanChanged
-    from tallystick.core.money import parse_units
-    from tallystick.flows.change import change_plan
-    from tallystick.flows.connect import open_contract
-    from tallystick.flows.subscribe import Funding
-
-    connection = open_contract(unlocked(config), signing=True)
-    plan = connection.contract.plan(plan_id)
-    token = connection.token(plan.terms.token).describe()
-    bound = parse_units(max_to_pay, token.decimals) if max_to_pay else None
-    sent = change_plan(connection, subscription_id, plan, seats=seats, max_to_pay_units=bound, funding=Funding(funding))
-    changed = sent.one(PlanChanged)
-    paid = next((event.amount_units for event in sent.events if isinstance(event, Charged)), 0)
-    return Record(
-        {
-            "subscription_id": subscription_id,
-            "plan_id": changed.plan_id,
-            "seats": changed.seats,
-            "paid": Amount(paid, token),
-            "credit": Amount(changed.credit_units, token),
-            "next_due": Time(connection.contract.subscription(subscription_id).next_due),
-            "transaction": sent.receipt.transaction,
         }
     )
 
@@ -234,9 +179,14 @@ def list_subscriptions(config: Config, payer: str | None, plan_id: int | None, s
     for subscription, terms, known in found:
         token = known or Token(chain_id, terms.token, f"units of {terms.token}", 0)
         rows.append(
-            _row(subscription) | {"price": Amount(terms.rate(subscription.seats), token), "period": str(terms.period)}
+            _row(subscription) | {"price": _price(terms, subscription.seats, token), "period": str(terms.period)}
         )
     return Table(rows, empty="no such subscriptions in the mirror: `tallystick index --once` brings it up to date")
+
+
+def _price(terms: PlanTerms, seats: int, token: Token) -> Amount | None:
+    """Of a period; None where it is quoted at each charge."""
+    return None if terms.quoter else Amount(terms.rate(seats), token)
 
 
 def _row(subscription: Subscription) -> dict[str, object]:
@@ -253,11 +203,14 @@ def _row(subscription: Subscription) -> dict[str, object]:
 
 def _values(connection: Connection, state: SubscriptionState) -> dict[str, object]:
     """A subscription with its plan, its next charge, and what its payer has and allows."""
+    from tallystick.flows.fund import allowance_of
+
     subscription, terms, coming = state.subscription, state.plan.terms, state.next_charge
+    limits, discount, scheduled = state.conditions, state.discount, state.scheduled
     contract = connection.token(terms.token)
     token = contract.describe()
     values = _row(subscription) | {
-        "price": Amount(state.rate_units, token),
+        "price": _price(terms, subscription.seats, token),
         "period": str(terms.period),
         "payee": terms.payee,
         "credit": Amount(state.credit_units, token),
@@ -268,12 +221,29 @@ def _values(connection: Connection, state: SubscriptionState) -> dict[str, objec
             "credit_used": Amount(coming.credit_units, token),
             "period_start": Time(coming.period_start),
             "period_end": Time(coming.period_end),
+            "plan_id": coming.plan_id,
+            "seats": coming.seats or None,
             "would_decline": None if coming.decline is DeclineReason.NONE else coming.decline,
             "missing": None if coming.missing is DeclineReason.NONE else coming.missing,
         },
+        "scheduled": scheduled and {"plan_id": scheduled.plan_id, "seats": scheduled.seats or None},
+        "discount": discount
+        and {
+            "percent_off": percent(discount.basis_points_off),
+            "amount_off": Amount(discount.amount_off_units, token),
+            "periods": discount.periods,
+        },
+        "max_per_period": Amount(limits.max_per_period_units, token) if limits.max_per_period_units else None,
+        "max_total_left": Amount(limits.max_total_units, token) if limits.max_total_units else None,
+        "ends_at": Time(limits.ends_at) if limits.ends_at else None,
+        "beneficiary": state.beneficiary,
+        "by_permit2": limits.by_permit2,
+        "fallback_wallet": state.fallback_wallet,
         "usage_left": None if state.usage_left_units is None else Amount(state.usage_left_units, token),
         "payer_balance": Amount(contract.balance(subscription.payer), token),
-        "payer_allowance": Amount(contract.allowance(subscription.payer, connection.contract.address), token),
+        "payer_allowance": Amount(
+            allowance_of(connection, terms.token, subscription.payer, by_permit2=limits.by_permit2), token
+        ),
     }
     if state.history is not None:
         values["history"] = [_happened(recorded, token) for recorded in state.history]
@@ -300,17 +270,4 @@ def _happened(recorded: Recorded, token: Token) -> dict[str, object]:
         "event": words,
         "values": values,
         "transaction": recorded.origin.transaction_hash,
-    }
-
-
-def _offered(connection: Connection, subscription_id: int, offer: Offer) -> dict[str, object]:
-    token = connection.token(offer.plan.terms.token).describe()
-    return {
-        "subscription_id": subscription_id,
-        "plan_id": offer.plan.plan_id,
-        "seats": offer.seats,
-        "to_pay": Amount(offer.to_pay_units, token),
-        "credit": Amount(offer.credit_units, token),
-        "next_due": Time(offer.next_due),
-        "at_most": Amount(offer.max_to_pay_units, token),
     }

@@ -1,0 +1,161 @@
+"""`tallystick subscriptions`: other plans, other seats, lower prices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tallystick.cli import configured, examples, unlocked
+from tallystick.cli.consent import FUNDINGS
+from tallystick.cli.output import Record, Time, shown
+from tallystick.config import Config
+from tallystick.core.money import Amount
+
+if TYPE_CHECKING:
+    from tallystick.flows.change import Offer
+    from tallystick.flows.connect import Connection
+
+_seats = click.option("--seats", type=click.IntRange(0), help="How many.  [default: as many as now]")
+_when = click.option(
+    "--when",
+    type=click.Choice(["now", "period-end"]),
+    help="At once, or when the paid period ends.  [default: a lower or a quoted price at its end, else now]",
+)
+
+
+@click.command(
+    epilog=examples(
+        "tallystick subscriptions quote 118 2               to plan 2, with as many seats as now",
+        "tallystick subscriptions quote 118 1 --seats 7     to 7 seats of plan 1",
+    )
+)
+@click.argument("subscription_id", type=int)
+@click.argument("plan_id", type=int)
+@_seats
+@_when
+@configured
+@shown
+def quote(config: Config, subscription_id: int, plan_id: int, seats: int | None, when: str | None) -> Record:
+    """What `change` would do. Sends nothing."""
+    from tallystick.flows.change import When
+    from tallystick.flows.change import quote as quote_change
+    from tallystick.flows.connect import open_contract
+
+    connection = open_contract(config)
+    offer = quote_change(connection, subscription_id, plan_id, seats, When(when) if when else None)
+    return Record(_offered(connection, subscription_id, offer))
+
+
+@click.command(
+    epilog=examples(
+        "tallystick subscriptions change 118 2              to plan 2: a dearer one now, for what a quote says",
+        "tallystick subscriptions change 118 1 --seats 7 --max-to-pay 12.50",
+        "tallystick subscriptions change 118 3 --when now   a cheaper one now, the difference as credit",
+        "tallystick subscriptions change 118 2 --when period-end",
+    )
+)
+@click.argument("subscription_id", type=int)
+@click.argument("plan_id", type=int)
+@_seats
+@_when
+@click.option("--max-to-pay", metavar="AMOUNT", help="The most to be paid now.  [default: what `quote` says at_most]")
+@click.option(
+    "--funding",
+    type=click.Choice([funding for funding in FUNDINGS if funding != "permit"]),
+    default="auto",
+    show_default=True,
+    help="Where the allowance is too low: approve more, or take what is there.",
+)
+@configured
+@shown
+def change(
+    config: Config,
+    subscription_id: int,
+    plan_id: int,
+    seats: int | None,
+    when: str | None,
+    max_to_pay: str | None,
+    funding: str,
+) -> Record:
+    """Change to another plan of the same payee and token, to other seats, or to both. Its payer may.
+
+    Now: where the period stays the same the difference for the rest of it is paid, or credited to later charges;
+    another period begins now and is paid, less what was left of the old one. At the period's end nothing is paid
+    before; the present plan and seats take back what was scheduled.
+    """
+    from tallystick.core.events import ChangeScheduled, Charged, PlanChanged
+    from tallystick.core.money import parse_units
+    from tallystick.flows.change import When, change_plan
+    from tallystick.flows.connect import open_contract
+    from tallystick.flows.subscribe import Funding
+
+    connection = open_contract(unlocked(config), signing=True)
+    plan = connection.contract.plan(plan_id)
+    token = connection.token(plan.terms.token).describe()
+    sent = change_plan(
+        connection,
+        subscription_id,
+        plan,
+        seats=seats,
+        when=When(when) if when else None,
+        max_to_pay_units=parse_units(max_to_pay, token.decimals) if max_to_pay else None,
+        funding=Funding(funding),
+    )
+    scheduled = next((event for event in sent.events if isinstance(event, ChangeScheduled)), None)
+    changed = scheduled or sent.one(PlanChanged)
+    paid = next((event.amount_units for event in sent.events if isinstance(event, Charged)), 0)
+    found = connection.contract.subscription(subscription_id)
+    return Record(
+        {
+            "subscription_id": subscription_id,
+            "plan_id": changed.plan_id,
+            "seats": changed.seats,
+            "when": "period-end" if scheduled else "now",
+            "paid": Amount(paid, token),
+            "credit": Amount(found.credit_units, token),
+            "next_due": Time(found.next_due),
+            "transaction": sent.receipt.transaction,
+        }
+    )
+
+
+@click.command(
+    "lower-price",
+    epilog=examples("tallystick subscriptions lower-price 118 119 --plan 4     from the next charge on"),
+)
+@click.argument("subscription_ids", type=int, nargs=-1, required=True)
+@click.option("--plan", "plan_id", type=int, required=True, metavar="NUMBER", help="The plan with the lower prices.")
+@configured
+@shown
+def lower_price(config: Config, subscription_ids: tuple[int, ...], plan_id: int) -> Record:
+    """Move subscriptions to a plan that differs by lower prices alone, from their next charge on. Its payee may.
+
+    A higher price, or any other change, needs the payer: `change`.
+    """
+    from tallystick.core.events import ChangeScheduled
+    from tallystick.flows.connect import open_contract
+
+    sent = open_contract(unlocked(config), signing=True).contract.lower_price(subscription_ids, plan_id)
+    return Record(
+        {
+            "subscriptions": [event.subscription_id for event in sent.events if isinstance(event, ChangeScheduled)],
+            "plan_id": plan_id,
+            "when": "period-end",
+            "transaction": sent.receipt.transaction,
+        }
+    )
+
+
+def _offered(connection: Connection, subscription_id: int, offer: Offer) -> dict[str, object]:
+    token = connection.token(offer.plan.terms.token).describe()
+    return {
+        "subscription_id": subscription_id,
+        "plan_id": offer.plan.plan_id,
+        "seats": offer.seats,
+        "when": offer.when.value,
+        "to_pay": Amount(offer.to_pay_units, token),
+        "credit": Amount(offer.credit_units, token),
+        "next_due": Time(offer.next_due),
+        "at_most": Amount(offer.max_to_pay_units, token),
+    }
