@@ -66,7 +66,7 @@ PER_REGISTER = 1_000_000_000
 NOBODY = "0x" + "0" * 40
 CREATE_PLAN = (
     "createPlan((address,uint96,address,uint32,uint8,uint8,uint96,uint32,uint32,uint16,uint16,uint16,uint16,address,"
-    "uint96,uint96,address))"
+    "uint96,uint96,address,uint32,address,bool))"
 )
 
 
@@ -159,7 +159,7 @@ class Scene:
         """A monthly plan, with as much usage as is said, for a unit each; the gas it used."""
         self.plans += 1
         usage = (usage_units, 1_000_000 if usage_units else 0, NOBODY)
-        terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY, *usage)
+        terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY, *usage, 0, NOBODY, False)
         create = calldata(CREATE_PLAN, terms)
         return self.send(payee, self.subscriptions, create)
 
