@@ -54,10 +54,16 @@ class ConsentCalls(Contract):
     def conditions(self, subscription_id: int) -> Conditions:
         """What the payer added to the plan's terms: `max_total_units` is what is left of it, `starts_at` is 0.
 
-        Raises UnknownSubscription.
+        Where nothing is left of it `is_spent` says so. Raises UnknownSubscription.
         """
-        most, total, starts_at, ends_at, beneficiary, by_permit2 = self._read("conditions", subscription_id)
+        found, _ = self._read("conditions", subscription_id)
+        most, total, starts_at, ends_at, beneficiary, by_permit2 = found
         return Conditions(most, total, starts_at, ends_at, _account(beneficiary), by_permit2)
+
+    def is_spent(self, subscription_id: int) -> bool:
+        """Whether the payer limited what all charges may cost, and nothing is left of it. Raises
+        UnknownSubscription."""
+        return bool(self._read("conditions", subscription_id)[1])
 
     def beneficiary(self, subscription_id: int) -> str:
         """Whom a subscription serves: the payer, where no one else was named. Raises UnknownSubscription."""
@@ -154,7 +160,7 @@ class ConsentCalls(Contract):
         """The payer redeems a coupon: the next charges of periods cost less. Event: CouponRedeemed.
 
         Raises UnknownSubscription, NotAuthorized, NotActive, DiscountRunning, SignatureExpired, CouponNotFor,
-        CouponUsed or InvalidSignature.
+        CouponUsed, SaltUsed where the payee revoked it by its code, or InvalidSignature.
         """
         return self._send("redeemCoupon", subscription_id, _coupon(coupon.coupon), coupon.signature)
 
@@ -162,7 +168,7 @@ class ConsentCalls(Contract):
         """Another wallet pays from now on; whoever sends it needs no signature of their own. Event: PayerChanged, and
         before it ChangeScheduled and FallbackSet where what was scheduled and the fallback wallet are dropped.
 
-        Raises UnknownSubscription, SignatureExpired, NotActive, ZeroAddress, NothingToChange, PayerIsPayee,
+        Raises UnknownSubscription, SignatureExpired, NotActive, ChargeDue, ZeroAddress, NothingToChange, PayerIsPayee,
         InvalidSignature or SaltUsed.
         """
         change = signed.change
@@ -175,7 +181,7 @@ class ConsentCalls(Contract):
     def set_fallback(self, signed: SignedFallback) -> Sent:
         """The payer names a wallet, which signed, that pays for periods where the payer cannot. Event: FallbackSet.
 
-        Raises UnknownSubscription, NotAuthorized, SignatureExpired, NotActive, ZeroAddress, PayerIsPayee,
+        Raises UnknownSubscription, NotAuthorized, SignatureExpired, NotActive, ZeroAddress, PayerIsPayee, PlanIsQuoted,
         InvalidSignature or SaltUsed.
         """
         consent = signed.consent

@@ -216,10 +216,10 @@ class Subscriptions(ConsentCalls):
         self._try("scheduleChange", subscription_id, plan.plan_id, plan.terms_hash(), seats, sender=payer)
 
     def lower_price(self, subscription_ids: Sequence[int], plan_id: int) -> Sent:
-        """The payee moves subscriptions, from the next charge on, to a plan that differs by lower prices alone.
+        """The payee moves subscriptions, from the next charge on, to a plan that differs by lower prices alone from the
+        one that would be charged next. Those for which it does not, or that have ended, are passed over.
 
-        Event: ChangeScheduled for each. Raises UnknownPlan, NotAuthorized, UnknownSubscription, NotActive, TermsWorse,
-        PayerIsPayee, or NothingToChange where a payer has scheduled a change.
+        Event: PriceLowered for each other. Raises UnknownPlan, NotAuthorized, or TermsWorse where none is left.
         """
         return self._send("lowerPrice", list(subscription_ids), plan_id)
 

@@ -169,8 +169,8 @@ class ConsentVerbs(Client):
         approve(self._connection, plan_id, periods, seats, conditions=conditions)
 
     def revoke_mandate(self, salt: int) -> Sent:
-        """Makes what the signer signed with this salt worthless: a mandate, a change of payer, or a consent to be a
-        fallback wallet. Raises SaltUsed where it was submitted or revoked."""
+        """Makes what the signer signed with this salt worthless: a mandate, a change of payer, a consent to be a
+        fallback wallet, or a coupon (by its code). Raises SaltUsed where it was submitted or revoked."""
         return self.contract.revoke_mandate(salt)
 
     def sign_revocation(self, salt: int) -> SignedEnd:

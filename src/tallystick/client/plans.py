@@ -120,7 +120,8 @@ class PlanVerbs(Client):
 
         For one `plan`, or for all of the signer's in a `token`. Each of the next `periods` charges of periods costs
         `basis_points_off` hundredths of a percent less, rounded down, and `amount_off` less, at most its price.
-        `payer`: for whom alone. `code`: the signer's own number, which tells coupons with the same values apart; at
+        `payer`: for whom alone. `code`: the signer's own number, which tells coupons with the same values apart and
+        with which `revoke_mandate` makes them worthless; at
         random unless given. It can be redeemed for `valid_s` seconds. `SignedCoupon.render()` is its text for the way
         to payers.
 

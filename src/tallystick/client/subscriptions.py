@@ -123,10 +123,10 @@ class SubscriptionVerbs(Client):
 
     def lower_price(self, subscription_ids: Sequence[int], plan: int | Plan) -> Sent:
         """The payee, who is the signer, moves subscriptions to a plan that differs by lower prices alone, from the next
-        charge on. Higher prices need the payer: `change_plan`.
+        charge on. Higher prices need the payer: `change_plan`. Subscriptions for which it is not cheaper than what
+        would be charged next, or that have ended, are passed over; each other has a `PriceLowered`.
 
-        Raises UnknownPlan, NotAuthorized, UnknownSubscription, NotActive, TermsWorse, PayerIsPayee, NothingToChange
-        where a payer has scheduled a change, or InputError for no subscription.
+        Raises UnknownPlan, NotAuthorized, TermsWorse where none is left, or InputError for no subscription.
         """
         if not subscription_ids:
             raise InputError("found no subscription to lower the price of, at least one is needed: name its number")

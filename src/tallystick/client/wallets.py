@@ -30,8 +30,8 @@ class WalletVerbs(Client):
         """The signer, who is the payer or `new_payer`, agrees that `new_payer` pays from now on; nothing is sent.
 
         `SignedPayerChange.render()` is its text for the other wallet, which signs it as well
-        (`countersign_payer_change`). It can be submitted for `valid_s` seconds, while plan and seats stay as they are.
-        Raises UnknownSubscription, AddressInvalid, NotAuthorized or KeyMissing.
+        (`countersign_payer_change`). It can be submitted for `valid_s` seconds, while plan, seats and conditions stay
+        as they are. Raises UnknownSubscription, AddressInvalid, NotAuthorized or KeyMissing.
         """
         return sign_payer_change(
             self._connection, subscription_id, parse_address(new_payer), valid_s=valid_s, salt=salt
@@ -49,8 +49,9 @@ class WalletVerbs(Client):
         """Another wallet pays from now on, and receives refunds; anyone may submit what both signed, and one of the two
         needs no signature of its own. A fallback wallet and what was scheduled are dropped.
 
-        The new payer needs an allowance (`approve`). Raises UnknownSubscription, SignatureExpired, InvalidSignature,
-        SaltUsed, NotActive, NothingToChange, PayerIsPayee, ZeroAddress, or InputError for one for elsewhere, which the
+        Not while a charge is due. The new payer needs an allowance (`approve`); Permit2 is left until they say so
+        (`set_conditions`). Raises UnknownSubscription, ChargeDue, SignatureExpired, InvalidSignature, SaltUsed,
+        NotActive, NothingToChange, PayerIsPayee, ZeroAddress, or InputError for one for elsewhere, which the
         subscription no longer fits, or without a signature.
         """
         change_payer(self._connection, signed)
@@ -59,8 +60,9 @@ class WalletVerbs(Client):
     def sign_fallback(
         self, subscription_id: int, *, valid_s: int = FALLBACK_VALID_S, salt: int | None = None
     ) -> SignedFallback:
-        """The signer, a wallet, agrees to pay for periods of a subscription where its payer lacks allowance or balance;
-        nothing is sent. `SignedFallback.render()` is its text for the payer, who sets it within `valid_s` seconds.
+        """The signer, a wallet, agrees to pay for periods of a subscription, on its present plan and for its present
+        seats, where its payer lacks allowance or balance; nothing is sent. `SignedFallback.render()` is its text for
+        the payer, who sets it within `valid_s` seconds.
 
         The wallet needs an allowance (`approve`). Raises UnknownSubscription or KeyMissing.
         """
@@ -70,7 +72,7 @@ class WalletVerbs(Client):
         """The payer, who is the signer, names the wallet that signed as the one that pays where they cannot.
 
         Raises UnknownSubscription, NotAuthorized, SignatureExpired, InvalidSignature, SaltUsed, NotActive, ZeroAddress,
-        PayerIsPayee, or InputError for a consent for elsewhere, or which the subscription no longer fits.
+        PayerIsPayee, PlanIsQuoted, or InputError for a consent for elsewhere, or which the subscription no longer fits.
         """
         set_fallback(self._connection, signed)
         return self.contract.subscription(signed.consent.subscription_id)

@@ -18,18 +18,22 @@ from tallystick.core.signed import (
     shown_bytes,
 )
 
-_TYPE = "Fallback(uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 salt,uint256 validBefore)"
+_TYPE = (
+    "Fallback(uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 seats,uint256 salt,"
+    "uint256 validBefore)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """`wallet` pays for periods of a subscription where `payer` cannot, on the terms of its plan (their hash). `salt`
-    is the wallet's, good once; `valid_before` in Unix seconds."""
+    """`wallet` pays for periods of a subscription where `payer` cannot, on the terms of its plan (their hash) and for
+    so many seats, and for no others. `salt` is the wallet's, good once; `valid_before` in Unix seconds."""
 
     subscription_id: int
     payer: str
     wallet: str
     terms: bytes
+    seats: int
     salt: int
     valid_before: int
 
@@ -54,6 +58,7 @@ class SignedFallback:
                 payer=consent.payer,
                 wallet=consent.wallet,
                 terms=shown_bytes(consent.terms),
+                seats=consent.seats,
                 salt=str(consent.salt),
                 valid_before=str(consent.valid_before),
                 signature=shown_bytes(self.signature),
@@ -68,6 +73,7 @@ def typed_data(consent: Fallback, *, chain_id: int, contract: str) -> dict[str, 
         "payer": consent.payer,
         "wallet": consent.wallet,
         "terms": consent.terms,
+        "seats": consent.seats,
         "salt": consent.salt,
         "validBefore": consent.valid_before,
     }
@@ -84,6 +90,7 @@ class _FallbackText(msgspec.Struct, forbid_unknown_fields=True):
     payer: str
     wallet: str
     terms: str
+    seats: int
     salt: str
     valid_before: str
     signature: str
@@ -99,6 +106,7 @@ def parse_fallback(text: bytes | str) -> SignedFallback:
             payer=parse_address(found.payer),
             wallet=parse_address(found.wallet),
             terms=parse_word(found.terms),
+            seats=found.seats,
             salt=parse_uint256(found.salt),
             valid_before=parse_uint256(found.valid_before),
         )

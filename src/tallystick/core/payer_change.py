@@ -19,21 +19,24 @@ from tallystick.core.signed import (
 )
 
 _TYPE = (
-    "PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,uint256 salt,"
-    "uint256 validBefore)"
+    "PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,"
+    "uint256 maxPerPeriod,uint256 endsAt,uint256 salt,uint256 validBefore)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PayerChange:
-    """`new_payer` pays for a subscription in place of `payer`, on the terms of its plan (their hash) and for so many
-    seats. `salt` is the old payer's, good once; `valid_before` in Unix seconds."""
+    """`new_payer` pays for a subscription in place of `payer`, on the terms of its plan (their hash), for so many seats
+    and under the conditions `max_per_period_units` and `ends_at` (0: none), all as they are at present. `salt` is the
+    old payer's, good once; `valid_before` in Unix seconds."""
 
     subscription_id: int
     payer: str
     new_payer: str
     terms: bytes
     seats: int
+    max_per_period_units: int
+    ends_at: int
     salt: int
     valid_before: int
 
@@ -61,6 +64,8 @@ class SignedPayerChange:
                 new_payer=change.new_payer,
                 terms=shown_bytes(change.terms),
                 seats=change.seats,
+                max_per_period=str(change.max_per_period_units),
+                ends_at=change.ends_at,
                 salt=str(change.salt),
                 valid_before=str(change.valid_before),
                 payer_signature=shown_bytes(self.payer_signature),
@@ -77,6 +82,8 @@ def typed_data(change: PayerChange, *, chain_id: int, contract: str) -> dict[str
         "newPayer": change.new_payer,
         "terms": change.terms,
         "seats": change.seats,
+        "maxPerPeriod": change.max_per_period_units,
+        "endsAt": change.ends_at,
         "salt": change.salt,
         "validBefore": change.valid_before,
     }
@@ -94,6 +101,8 @@ class _PayerChangeText(msgspec.Struct, forbid_unknown_fields=True):
     new_payer: str
     terms: str
     seats: int
+    max_per_period: str
+    ends_at: int
     salt: str
     valid_before: str
     payer_signature: str
@@ -111,6 +120,8 @@ def parse_payer_change(text: bytes | str) -> SignedPayerChange:
             new_payer=parse_address(found.new_payer),
             terms=parse_word(found.terms),
             seats=found.seats,
+            max_per_period_units=parse_uint256(found.max_per_period),
+            ends_at=found.ends_at,
             salt=parse_uint256(found.salt),
             valid_before=parse_uint256(found.valid_before),
         )

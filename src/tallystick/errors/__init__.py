@@ -55,10 +55,10 @@
           InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing, MinimumTerm, NotAContract, NotActive,
           NotAuthorized, NotPaused, NothingToChange, NothingToClaim, OverMandate, PayeeRefused, PayerIsPayee,
           PeriodOutOfRange, PeriodTooShort, PlanIsArchived, PlanIsQuoted, PlanNotAgreed, PlanNotStored,
-          ReentrancyGuardReentrantCall, RefundTooHigh, RegisterFull, SaltUsed, SeatsOutOfRange, SignatureExpired,
-          StartOutOfRange, StringTooLong, TermsChanged, TermsContradict, TermsWorse, ToPayTooHigh, TokenRefused,
-          TrialRunning, UnknownCharge, UnknownPlan, UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded,
-          UsageTooDear, ZeroAddress, ZeroAmount
+          ReentrancyGuardReentrantCall, RefundTooHigh, RegisterExists, RegisterFull, SaltUsed, SeatsOutOfRange,
+          SignatureExpired, StartOutOfRange, StringTooLong, TermsChanged, TermsContradict, TermsWorse, ToPayTooHigh,
+          TokenRefused, TrialRunning, UnknownCharge, UnknownPlan, UnknownRegister, UnknownSubscription,
+          UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -157,12 +157,14 @@ from tallystick.errors.plan import (
     PlanIsArchived,
     PlanIsQuoted,
     PlanNotStored,
+    RegisterExists,
     RegisterFull,
     SeatsOutOfRange,
     TermsChanged,
     TermsContradict,
     TermsWorse,
     UnknownPlan,
+    UnknownRegister,
     ZeroAddress,
     ZeroAmount,
 )
@@ -283,6 +285,7 @@ __all__ = [
     "RangeTooLarge",
     "ReentrancyGuardReentrantCall",
     "RefundTooHigh",
+    "RegisterExists",
     "RegisterFull",
     "ReorganizationTooDeep",
     "RevertError",
@@ -308,6 +311,7 @@ __all__ = [
     "UnknownCharge",
     "UnknownDocument",
     "UnknownPlan",
+    "UnknownRegister",
     "UnknownSubscription",
     "UnusedNotRefunded",
     "UsageAboveCap",

@@ -212,19 +212,44 @@ class PlanIsQuoted(ContractError):
         return (
             f"what is left of a period has no exact value where the price is quoted, as that of plan {self.plan_id} or "
             "of the present one: change when the paid period ends (`tallystick subscriptions change --when "
-            "period-end`); instead of `cancel --refund` cancel, and refund a charge"
+            "period-end`); instead of `cancel --refund` cancel, and refund a charge; and no fallback wallet pays for it"
         )
 
 
 @dataclass(eq=False)
 class TermsWorse(ContractError):
-    """The plan to which the payee wanted to move a subscription."""
+    """The plan to which the payee wanted to move subscriptions."""
 
     plan_id: int
 
     def __str__(self) -> str:
         return (
-            f"plan {self.plan_id} does not differ from the present one by lower prices alone: the payee may only lower "
-            "prices (price, seat price, usage), a shorter minimum or another fee included. Create such a plan, or have "
-            "the payer change"
+            f"plan {self.plan_id} does not differ by lower prices alone from what would be charged next of any of the "
+            "subscriptions, or they have ended: the payee may only lower prices (price, seat price, usage), a shorter "
+            "minimum or another fee included. Create such a plan, or have the payer change"
         )
+
+
+@dataclass(eq=False)
+class RegisterExists(ContractError):
+    """The account that is paid in that token already, and the token."""
+
+    payee: str
+    token: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.payee} is paid in {self.token} already, and one account's totals in a token are of one register: "
+            "hand over to an account that never had a plan in it"
+        )
+
+
+@dataclass(eq=False)
+class UnknownRegister(ContractError):
+    """The account that has no plans in that token, and the token."""
+
+    payee: str
+    token: str
+
+    def __str__(self) -> str:
+        return f"{self.payee} has no plans in {self.token} on this chain: check both, and who is paid now"

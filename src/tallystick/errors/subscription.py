@@ -30,8 +30,8 @@ class ChargeDue(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"subscription {self.subscription_id} is due since {utc(self.due)}: it can be paused or changed within a "
-            "paid period, so have it charged first, or cancel it"
+            f"subscription {self.subscription_id} is due since {utc(self.due)}: it can be paused, changed or handed "
+            "over within a paid period, so have it charged first, or cancel it"
         )
 
 
@@ -138,8 +138,7 @@ class NothingToChange(ContractError):
     def __str__(self) -> str:
         return (
             f"subscription {self.subscription_id} has this plan and as many seats already, this payer, or no fallback "
-            "wallet to drop; or its payer has scheduled a change, which a lower price does not replace: name another "
-            "plan, or another number of seats"
+            "wallet to drop: name another plan, or another number of seats"
         )
 
 

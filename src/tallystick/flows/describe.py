@@ -124,7 +124,10 @@ def describe(connection: Connection, subscription: Subscription, *, history: boo
         next_charge = NextCharge(
             *(preview.period_start, preview.period_end, preview.amount_units, preview.credit_used_units),
             decline=preview.reason,
-            missing=_missing(connection, subscription.payer, plan, preview, conditions, fallback_wallet),
+            # For another plan or number of seats the fallback wallet does not pay.
+            missing=_missing(
+                connection, subscription.payer, plan, preview, conditions, None if scheduled else fallback_wallet
+            ),
             plan_id=scheduled.plan_id if scheduled else subscription.plan_id,
             seats=scheduled.seats if scheduled else subscription.seats,
         )

@@ -22,18 +22,22 @@ def sign_payer_change(
     valid_s: int = PAYER_CHANGE_VALID_S,
     salt: int | None = None,
 ) -> SignedPayerChange:
-    """The signer, who is the payer or `new_payer`, agrees that `new_payer` pays from now on, on the plan and for the
-    seats that the subscription has; for the other wallet to sign as well (`countersign`). Nothing is sent.
+    """The signer, who is the payer or `new_payer`, agrees that `new_payer` pays from now on, on the plan, for the
+    seats and under the conditions that the subscription has; for the other wallet to sign as well (`countersign`).
+    Nothing is sent.
 
     Raises UnknownSubscription, NotAuthorized or KeyMissing.
     """
     found = connection.contract.subscription(subscription_id)
+    conditions = connection.contract.conditions(subscription_id)
     change = PayerChange(
         subscription_id=subscription_id,
         payer=found.payer,
         new_payer=new_payer,
         terms=connection.contract.plan(found.plan_id).terms_hash(),
         seats=found.seats,
+        max_per_period_units=conditions.max_per_period_units,
+        ends_at=conditions.ends_at,
         salt=secrets.randbits(256) if salt is None else salt,
         valid_before=connection.node.timestamp() + valid_s,
     )
@@ -87,9 +91,11 @@ def _require_current(connection: Connection, signed: SignedPayerChange) -> None:
     change = signed.change
     found = connection.contract.subscription(change.subscription_id)
     terms = connection.contract.plan(found.plan_id).terms_hash()
-    if (found.payer, terms, found.seats) != (change.payer, change.terms, change.seats):
+    limits = connection.contract.conditions(change.subscription_id)
+    present = (found.payer, terms, found.seats, limits.max_per_period_units, limits.ends_at)
+    if present != (change.payer, change.terms, change.seats, change.max_per_period_units, change.ends_at):
         raise InputError(
-            f"subscription {change.subscription_id} has the payer {found.payer}, plan {found.plan_id} and "
-            f"{found.seats} seats now, and something of that was changed since the change of payer was signed: have it "
-            "signed anew"
+            f"subscription {change.subscription_id} has the payer {found.payer}, plan {found.plan_id}, {found.seats} "
+            f"seats, a maximum of {limits.max_per_period_units} units per period and the end {limits.ends_at} now, and "
+            "something of that was changed since the change of payer was signed: have it signed anew"
         )

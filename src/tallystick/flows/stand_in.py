@@ -16,8 +16,9 @@ FALLBACK_VALID_S = 7 * 86_400
 def sign_fallback(
     connection: Connection, subscription_id: int, *, valid_s: int = FALLBACK_VALID_S, salt: int | None = None
 ) -> SignedFallback:
-    """The signer, a wallet, agrees to pay for periods of a subscription where its payer cannot, on the plan that it has
-    now. Nothing is sent; the payer does that (`set_fallback`). Raises UnknownSubscription or KeyMissing."""
+    """The signer, a wallet, agrees to pay for periods of a subscription where its payer cannot, on the plan and for the
+    seats that it has now. Nothing is sent; the payer does that (`set_fallback`). Raises UnknownSubscription or
+    KeyMissing."""
     signer = connection.sender.signer
     found = connection.contract.subscription(subscription_id)
     consent = Fallback(
@@ -25,6 +26,7 @@ def sign_fallback(
         payer=found.payer,
         wallet=signer.address,
         terms=connection.contract.plan(found.plan_id).terms_hash(),
+        seats=found.seats,
         salt=secrets.randbits(256) if salt is None else salt,
         valid_before=connection.node.timestamp() + valid_s,
     )
@@ -43,9 +45,9 @@ def set_fallback(connection: Connection, signed: SignedFallback) -> Sent:
     consent = signed.consent
     found = connection.contract.subscription(consent.subscription_id)
     terms = connection.contract.plan(found.plan_id).terms_hash()
-    if (found.payer, terms) != (consent.payer, consent.terms):
+    if (found.payer, terms, found.seats) != (consent.payer, consent.terms, consent.seats):
         raise InputError(
-            f"subscription {consent.subscription_id} has the payer {found.payer} and plan {found.plan_id} now, and "
-            "something of that was changed since the wallet signed: have it sign anew"
+            f"subscription {consent.subscription_id} has the payer {found.payer}, plan {found.plan_id} and "
+            f"{found.seats} seats now, and something of that was changed since the wallet signed: have it sign anew"
         )
     return connection.contract.set_fallback(signed)
