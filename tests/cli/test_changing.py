@@ -129,7 +129,7 @@ def test_seats_are_quoted_changed_and_credited(
     assert changed["next_due"] == quoted["next_due"]
     same = run(*change, env=key, exit_code=1)
     assert "subscription 1 has this plan and as many seats already" in same.stderr
-    solo = say(PAYER, "subscriptions", "change", 1, 2, "--max-to-pay", "0")
+    solo = say(PAYER, "subscriptions", "change", 1, 2, "--when", "now", "--max-to-pay", "0")
     assert (solo["seats"], solo["paid"]) == (0, units("0.000000"))
     shown = say(None, "subscriptions", "show", 1, "--history")
     assert shown["credit"] == solo["credit"]
@@ -164,7 +164,7 @@ def test_refunds_find_what_was_paid_before_a_change(say: Say, sell: Callable[...
     sell("--price", "30")
     sell("--price", "10")
     say(PAYER, "subscriptions", "subscribe", 1)
-    say(PAYER, "subscriptions", "change", 1, 2)
+    say(PAYER, "subscriptions", "change", 1, 2, "--when", "now")
     back = say(MERCHANT, "refunds", "create", 1, 1)
     assert (back["refunded"], back["left"]) == (units("30.000000"), units("0.000000"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -299,12 +300,13 @@ def test_coupons_that_are_not_for_it_are_refused(
             payer.redeem_coupon(1, coupon)
         with pytest.raises(error):
             payer.subscribe(plan, coupon=coupon)
-    for wrong in (
+    wrongs: list[dict[str, Any]] = [
         {"basis_points_off": 10_001},
         {"basis_points_off": 0},
         {"amount_off": -1},
         {"basis_points_off": 1, "periods": 0},
-    ):
+    ]
+    for wrong in wrongs:
         with pytest.raises(InputError):
             merchant.sign_coupon(plan, **wrong)
     with pytest.raises(InputError, match="both or neither of plan and token"):

@@ -133,13 +133,13 @@ def lower_price(config: Config, subscription_ids: tuple[int, ...], plan_id: int)
 
     A higher price, or any other change, needs the payer: `change`.
     """
-    from tallystick.core.events import ChangeScheduled
+    from tallystick.core.events import PriceLowered
     from tallystick.flows.connect import open_contract
 
     sent = open_contract(unlocked(config), signing=True).contract.lower_price(subscription_ids, plan_id)
     return Record(
         {
-            "subscriptions": [event.subscription_id for event in sent.events if isinstance(event, ChangeScheduled)],
+            "subscriptions": [event.subscription_id for event in sent.events if isinstance(event, PriceLowered)],
             "plan_id": plan_id,
             "when": "period-end",
             "transaction": sent.receipt.transaction,

@@ -35,7 +35,7 @@ from tallystick.config import Config
 @configured
 @shown
 def deploy(config: Config, folder: Path, with_factory: bool, test_token: bool) -> Record:
-    """Bring the contracts onto a chain, or verify those that are there: Subscriptions, and the extension that it calls.
+    """Bring the contracts onto a chain, or verify those that are there: Subscriptions, and the parts that it calls.
 
     They get the same address on every chain, belong to nobody, and may be deployed by anyone: where somebody has done
     it, this compares the code and writes the manifest, which the other commands read. Safe to repeat.
@@ -65,7 +65,11 @@ def deploy(config: Config, folder: Path, with_factory: bool, test_token: bool) -
     values: dict[str, object] = {
         "chain_id": done.manifest.chain_id,
         "subscriptions": contract.address,
-        "extension": done.manifest.contract("SubscriptionsExtension").address,
+        "parts": [
+            {"contract": name, "address": part.address}
+            for name, part in done.manifest.contracts.items()
+            if name != "Subscriptions"
+        ],
         "start_block": contract.start_block,
         "created": "Subscriptions" in done.created,
         "transactions": sent,
