@@ -23,9 +23,11 @@ from tallystick.core.events import (
     FallbackSet,
     MandateAccepted,
     PaidByFallback,
+    PayeeChanged,
     PayerChanged,
     PlanChanged,
     PlanCreated,
+    PriceLowered,
     Quoted,
     RegisterOpened,
     SeatsSet,
@@ -138,14 +140,18 @@ def test_what_the_payer_adds_and_what_a_charge_is_made_of() -> None:
     limited = decode_event("ConditionsSet", words(7), words(most, most, 2**40 - 1, PAYER, 1))
     assert limited == ConditionsSet(7, most, most, 2**40 - 1, PAYER, True)
     assert decode_event("ConditionsSet", words(7), words(*[0] * 5)) == ConditionsSet(7, 0, 0, 0, None, False)
-    redeemed = decode_event("CouponRedeemed", words(7) + b"h" * WORD, words(10_000, most, 65_535))
-    assert redeemed == CouponRedeemed(7, b"h" * WORD, 10_000, most, 65_535)
+    redeemed = decode_event("CouponRedeemed", words(7) + b"h" * WORD, words(2**32 - 1, 10_000, most, 65_535))
+    assert redeemed == CouponRedeemed(7, b"h" * WORD, 2**32 - 1, 10_000, most, 65_535)
     assert decode_event("Discounted", words(7), words(65_535, most)) == Discounted(7, 65_535, most)
     assert decode_event("Quoted", words(7), words(65_535, most, most - 1)) == Quoted(7, 65_535, most, most - 1)
     assert decode_event("FallbackSet", words(7, PAYER), b"") == FallbackSet(7, PAYER)
     assert decode_event("FallbackSet", words(7, 0), b"") == FallbackSet(7, None)
     assert decode_event("PaidByFallback", words(7), words(65_535, PAYER)) == PaidByFallback(7, 65_535, PAYER)
     assert decode_event("PayerChanged", words(7, PAYER, TOKEN), b"") == PayerChanged(7, PAYER, TOKEN)
+    lowered = decode_event("PriceLowered", words(7, 2**32 - 1), words(2**24 - 1))
+    assert lowered == PriceLowered(7, 2**32 - 1, 2**24 - 1)
+    moved = decode_event("PayeeChanged", words(2**32 - 1, PAYER, TOKEN), b"")
+    assert moved == PayeeChanged(2**32 - 1, PAYER, TOKEN)
     declined = decode_event("Declined", words(7), words(0, 13))
     assert declined == Declined(7, 0, DeclineReason.SLIPPAGE)
 
@@ -178,7 +184,7 @@ IMPOSSIBLE = {
     "more charges at least than at most": ("PlanCreated", words(1, 0), plan_words(max_charges=65_534)),
     "an end beyond 40 bits": ("ConditionsSet", words(1), words(0, 0, 2**40, 0, 0)),
     "a maximum beyond 96 bits": ("ConditionsSet", words(1), words(2**96, 0, 0, 0, 0)),
-    "a coupon for more than all": ("CouponRedeemed", words(1, 1), words(10_001, 0, 1)),
+    "a coupon for more than all": ("CouponRedeemed", words(1, 1), words(0, 10_001, 0, 1)),
     "a discount beyond 96 bits": ("Discounted", words(1), words(1, 2**96)),
     "a quote beyond 96 bits": ("Quoted", words(1), words(1, 1, 2**96)),
     "nobody who pays": ("PaidByFallback", words(1), words(1, 2**160)),

@@ -58,7 +58,7 @@ def test_an_invoice_and_its_credit_note() -> None:
     assert invoice.corrects is None
 
     later = origin._replace(block_number=9)
-    note = credit_note_for(Refunded(7, 2, 4_000_000), later, invoice, payer=OTHER, number=1, peg=USD)
+    note = credit_note_for(Refunded(7, 2, 4_000_000), later, invoice, payee=PAYEE, payer=OTHER, number=1, peg=USD)
     assert (note.kind, note.number, note.corrects, note.origin) == (Kind.CREDIT_NOTE, 1, 4, later)
     assert (note.subscription_id, note.charge_number, note.period_start, note.period_end) == (7, 2, 100, 200)
     assert (note.total_units, [line.amount_units for line in note.lines]) == (4_000_000, [4_000_000])
@@ -153,14 +153,14 @@ def test_who_paid_for_whom_and_at_which_price_are_told_beside_the_lines() -> Non
     named: dict[str, Any] = {"number": 1, "payer": PAYER, "plan_id": 1, "terms": TERMS, "peg": None}
     invoice = invoice_for(event, ORIGIN, beneficiary=OTHER, parts=Parts(quoted=quoted, paid_by=QUOTER), **named)
     assert (invoice.payer, invoice.paid_by, invoice.beneficiary, invoice.quoted) == (PAYER, QUOTER, OTHER, quoted)
-    note = credit_note_for(Refunded(1, 1, 5), ORIGIN, invoice, payer=OTHER, number=1, peg=None)
+    note = credit_note_for(Refunded(1, 1, 5), ORIGIN, invoice, payee=PAYEE, payer=OTHER, number=1, peg=None)
     assert (note.payer, note.paid_by, note.beneficiary, note.quoted) == (OTHER, None, OTHER, None)
 
 
 def test_what_is_pending_or_without_a_currency_says_so() -> None:
     origin = Origin(5, b"b" * 32, 150, b"t" * 32, 3)
     invoice = invoice_for(Charged(1, 1, 0, 1, 5), origin, number=None, payer=PAYER, plan_id=1, terms=TERMS, peg=None)
-    note = credit_note_for(Refunded(1, 1, 5), origin, invoice, payer=PAYER, number=None, peg=None)
+    note = credit_note_for(Refunded(1, 1, 5), origin, invoice, payee=PAYEE, payer=PAYER, number=None, peg=None)
     assert (invoice.number, invoice.fiat, note.number, note.corrects, note.fiat) == (None, None, None, None, None)
 
 

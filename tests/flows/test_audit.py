@@ -118,8 +118,13 @@ LIES = {
     "UPDATE entries SET kind = 'charge|9' WHERE entry_number = 3": "journal entry 3",
     "UPDATE postings SET token = '0xelsewhere' WHERE entry_number = 2 AND position = 1": "journal entry 2",
     "UPDATE postings SET account = 'Income:Refunds:x:Plan-1' WHERE entry_number = 2 AND position = 2": (
-        "control total of x in"
+        "control total of 0x"
     ),
+    "UPDATE postings SET account = 'Income:Refunds:x:Plan-99' WHERE entry_number = 2 AND position = 2": (
+        "control total of  in"
+    ),
+    "UPDATE registers SET charges = charges + 1 WHERE register_id = 0": "register 0",
+    "UPDATE registers SET refunds = refunds + 1 WHERE register_id = 0": "register 0",
     "UPDATE postings SET account = 'Assets:Claimable:x' WHERE entry_number = 2 AND position = 1": "claimable of x in",
     "UPDATE registers SET subscriptions = 4": "register 0",
     "UPDATE registers SET payee = token": "register 0",

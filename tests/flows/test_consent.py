@@ -16,7 +16,7 @@ from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.books import Books
 from tallystick.core.change import schedule_objection
 from tallystick.core.period import Unit
-from tallystick.core.subscription import Status
+from tallystick.core.subscription import NO_LIMITS, Status
 from tallystick.flows.audit import audit
 from tallystick.flows.history import segments_of
 from tallystick.flows.ingest import ingest
@@ -218,9 +218,13 @@ class City(Town):
 
     def use(self, draw: random.Random, books: Books) -> None:
         self.open_wallets()
-        limited = {number for number, found in books.subscriptions.items() if found.limits.left_units is not None}
-        for number in limited:  # it may be less than the cap
-            del books.subscriptions[number]
+        for number, found in list(books.subscriptions.items()):
+            terms = books.plans[found.plan_id].terms
+            if found.limits != NO_LIMITS and terms.usage_cap_units:  # they may allow less than the cap
+                units = draw.choice((1, found.usage_left(terms), terms.usage_cap_units // 2))
+                numbers = (number, found.charges + 1, units, 2**127)
+                self.tried(terms.payee, "chargeUsage", *numbers, draw.randbytes(32))
+                del books.subscriptions[number]
         super().use(draw, books)
 
     def end(self, draw: random.Random, books: Books) -> None:
@@ -240,11 +244,12 @@ class City(Town):
         for number, found in books.subscriptions.items():
             assert self.read("scheduledChange", number) == list(found.scheduled or (0, 0))
             limits = found.limits
-            most, left, start, end, beneficiary, by_permit2 = self.read("conditions", number)
+            most, left, start, end, beneficiary, by_permit2, is_spent = self.read("conditions", number)
             assert (most, left, start, end) == (limits.max_per_period_units, limits.left_units or 0, 0, limits.ends_at)
+            assert bool(is_spent) == (limits.left_units == 0)
             assert (beneficiary, by_permit2) == (int(found.beneficiary or "0", 16), found.by_permit2)
             assert self.read("discount", number) == list((found.discount or (0, 0, 0))[:3])
-            assert self.read("fallbackWallet", number) == [int(found.fallback or "0", 16)]
+            assert self.read("fallbackWallet", number) == [int(found.fallback.wallet if found.fallback else "0", 16)]
         return books
 
 

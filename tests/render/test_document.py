@@ -29,7 +29,7 @@ def charge(number: int | None = 42) -> Invoice:
 
 
 def refund(units: int, number: int | None = 3, of: Invoice | None = None) -> Invoice:
-    return credit_note_for(Refunded(118, 7, units), LATER, of or charge(), payer=PAYER, number=number, peg=PEG)
+    return credit_note_for(Refunded(118, 7, units), LATER, of or charge(), payee=PAYEE, payer=PAYER, number=number, peg=PEG)
 
 
 def document(of: Invoice, *notes: Invoice) -> InvoiceDocument:

@@ -33,10 +33,12 @@ from tallystick.core.events import (
     MandateRevoked,
     PaidByFallback,
     Paused,
+    PayeeChanged,
     PayerChanged,
     PlanArchived,
     PlanChanged,
     PlanCreated,
+    PriceLowered,
     Quoted,
     Refunded,
     RegisterOpened,
@@ -106,6 +108,10 @@ def _flag(data: bytes, word: int) -> bool:
 
 def _register_opened(topics: bytes, _data: bytes) -> Event:
     return RegisterOpened(_uint(topics, 0, MOST_REGISTERS), _address(topics, 1), _address(topics, 2))
+
+
+def _payee_changed(topics: bytes, _data: bytes) -> Event:
+    return PayeeChanged(_uint(topics, 0, MOST_REGISTERS), _address(topics, 1), _address(topics, 2))
 
 
 def _plan_created(topics: bytes, data: bytes) -> Event:
@@ -220,6 +226,10 @@ def _change_scheduled(topics: bytes, data: bytes) -> Event:
     )
 
 
+def _price_lowered(topics: bytes, data: bytes) -> Event:
+    return PriceLowered(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(topics, 1, MOST_PLANS), _uint(data, 0, MOST_SEATS))
+
+
 def _conditions_set(topics: bytes, data: bytes) -> Event:
     return ConditionsSet(
         _uint(topics, 0, MOST_SUBSCRIPTIONS),
@@ -235,9 +245,10 @@ def _coupon_redeemed(topics: bytes, data: bytes) -> Event:
     return CouponRedeemed(
         _uint(topics, 0, MOST_SUBSCRIPTIONS),
         topics[WORD:],
-        _uint(data, 0, MOST_DISCOUNT_BPS),
-        _uint(data, 1, MOST_UNITS),
-        _uint(data, 2, MAX_CHARGES),
+        _uint(data, 0, MOST_PLANS),
+        _uint(data, 1, MOST_DISCOUNT_BPS),
+        _uint(data, 2, MOST_UNITS),
+        _uint(data, 3, MAX_CHARGES),
     )
 
 
@@ -296,6 +307,7 @@ def _refunded(topics: bytes, data: bytes) -> Event:
 
 _SHAPES: Final[dict[str, _Shape]] = {
     "RegisterOpened": _Shape(3, 0, _register_opened),
+    "PayeeChanged": _Shape(3, 0, _payee_changed),
     "PlanCreated": _Shape(2, 20, _plan_created),
     "PlanArchived": _Shape(1, 0, _plan_archived),
     "Subscribed": _Shape(3, 1, _subscribed),
@@ -309,8 +321,9 @@ _SHAPES: Final[dict[str, _Shape]] = {
     "Claimed": _Shape(2, 1, _claimed),
     "PlanChanged": _Shape(2, 2, _plan_changed),
     "ChangeScheduled": _Shape(2, 1, _change_scheduled),
+    "PriceLowered": _Shape(2, 1, _price_lowered),
     "ConditionsSet": _Shape(1, 5, _conditions_set),
-    "CouponRedeemed": _Shape(2, 3, _coupon_redeemed),
+    "CouponRedeemed": _Shape(2, 4, _coupon_redeemed),
     "Discounted": _Shape(1, 2, _discounted),
     "Quoted": _Shape(1, 3, _quoted),
     "FallbackSet": _Shape(2, 0, _fallback_set),

@@ -13,7 +13,7 @@ from tallystick.core.events import Claimable, Event, Recorded, Subscribed
 OF_A_SUBSCRIPTION = (
     *("Subscribed", "SeatsSet", "MandateAccepted", "Charged", "CreditUsed", "PlanChanged", "Declined", "Cancelled"),
     *("CancellationScheduled", "Paused", "Resumed", "Refunded", "UsageCharged", "ChangeScheduled", "ConditionsSet"),
-    *("CouponRedeemed", "Discounted", "Quoted", "FallbackSet", "PaidByFallback", "PayerChanged"),
+    *("CouponRedeemed", "Discounted", "Quoted", "FallbackSet", "PaidByFallback", "PayerChanged", "PriceLowered"),
 )
 """The events whose first indexed value is a subscription's number."""
 

@@ -25,7 +25,7 @@ _REGISTER = slice(35, 39)
 
 
 def read_plans(node: Node, contract: str, plan_ids: Iterable[int]) -> list[Plan]:
-    """Many plans in few requests, each compared with the hash of its code.
+    """Many plans in few requests, each compared with the hash of its code; paying who is paid now.
 
     Raises UnknownPlan, InputError for a number that is none, and NodeInvalid where terms and code differ.
     """
@@ -47,7 +47,16 @@ def read_plans(node: Node, contract: str, plan_ids: Iterable[int]) -> list[Plan]
                 "ask another node"
             )
         plans.append(plan)
-    return plans
+    payees = _payees(node, contract, sorted({plan.register_id for plan in plans}))
+    return [plan.paying(payees[plan.register_id] or plan.terms.payee) for plan in plans]
+
+
+def _payees(node: Node, contract: str, register_ids: list[int]) -> dict[int, str | None]:
+    """Who is paid in each register now; None for one that never belonged to another payee."""
+    data = [{"to": contract, "data": "0x" + call_data("payeeOf", number).hex()} for number in register_ids]
+    answers = node.request_many([("eth_call", [call, "latest"]) for call in data])
+    found = [_account(decoded("payeeOf", hex_bytes(answer))) for answer in answers]
+    return dict(zip(register_ids, found, strict=True))
 
 
 def plan_address(contract: str, plan_id: int) -> str:

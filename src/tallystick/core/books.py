@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, get_args
 
 from tallystick.core.act import Act, PartOfCharge, refuse
 from tallystick.core.change import changed, objection, quote
 from tallystick.core.charge import charged, kept_parts, require_credit, said
-from tallystick.core.consent import ConsentEvent, consented, scheduled
+from tallystick.core.consent import ConsentEvent, consented, lowered, scheduled
 from tallystick.core.events import (
     CancellationScheduled,
     Cancelled,
@@ -30,9 +31,11 @@ from tallystick.core.events import (
     Declined,
     Event,
     Paused,
+    PayeeChanged,
     PlanArchived,
     PlanChanged,
     PlanCreated,
+    PriceLowered,
     Recorded,
     Refunded,
     RegisterOpened,
@@ -113,10 +116,25 @@ class Books:
     def _open_register(self, recorded: Recorded, event: RegisterOpened, _final: bool) -> Change:
         if event.register_id != len(self.registers):
             refuse(recorded, f"register {event.register_id} is opened where {len(self.registers)} is the next")
+        if any(known[1:3] == event[1:] for known in self.registers.values()):
+            refuse(recorded, f"{event.payee} has a register in {event.token} already")
         register = Register(*event)
         self.registers[register.register_id] = register
         self.act.add(recorded)
         return Change(register=register)
+
+    def _change_payee(self, recorded: Recorded, event: PayeeChanged, _final: bool) -> Change:
+        register = self.registers.get(event.register_id)
+        if register is None or register.payee != event.payee:
+            refuse(recorded, f"register {event.register_id} is none of {event.payee}")
+        if any(known[1:3] == (event.new_payee, register.token) for known in self.registers.values()):
+            refuse(recorded, f"{event.new_payee} has a register in {register.token} already")
+        moved = register._replace(payee=event.new_payee)
+        self.registers[moved.register_id] = moved
+        for plan in self.plans.values():
+            if plan.register_id == moved.register_id:
+                self.plans[plan.plan_id] = plan.paying(moved.payee)
+        return Change(register=moved)
 
     def _create_plan(self, recorded: Recorded, event: PlanCreated, _final: bool) -> Change:
         plan_id, register_id, terms = event
@@ -134,7 +152,7 @@ class Books:
         plan = self._plan(recorded, event.plan_id)
         if plan.archived:
             refuse(recorded, f"plan {plan.plan_id} is archived already")
-        plan = Plan(plan.plan_id, plan.register_id, plan.terms, archived=True)
+        plan = replace(plan, archived=True)
         self.plans[plan.plan_id] = plan
         return Change(plan=plan)
 
@@ -181,6 +199,11 @@ class Books:
         plan, new_plan = self.plans[subscription.plan_id], self._plan(recorded, event.plan_id)
         return self._keep(scheduled(recorded, event, subscription, plan, new_plan))
 
+    def _lower(self, recorded: Recorded, event: PriceLowered, _final: bool) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        coming = self.plans[(subscription.scheduled or subscription).plan_id]
+        return self._keep(lowered(recorded, event, subscription, coming, self._plan(recorded, event.plan_id)))
+
     def _live(self, recorded: Recorded, event: LifeEvent, _final: bool) -> Change:
         return self._keep(lived(recorded, event, self._subscription(recorded, event.subscription_id)))
 
@@ -210,7 +233,7 @@ class Books:
         parts = Parts(due.credit_units, due.discount_units, quoted, paid_by)
         invoice = self._invoice(recorded, event, after, final, parts)
         entry = self._journal(event, recorded, plan, kept) if final and event.amount_units else None
-        return Change(None, after, entry, invoice, None, balances)
+        return Change(None, after, entry, invoice, self._count(plan), balances)
 
     def _charge_usage(self, recorded: Recorded, event: Charged, subscription: Subscription, final: bool) -> Change:
         plan = self.plans[subscription.plan_id]
@@ -220,7 +243,7 @@ class Books:
         usage = Usage(told.quantity, told.usage_hash)
         invoice = self._invoice(recorded, event, subscription, final, Parts(usage=usage))
         entry = self._journal(event, recorded, plan, is_usage=True) if final else None
-        return change._replace(invoice=invoice, entry=entry)
+        return change._replace(invoice=invoice, entry=entry, register=self._count(plan))
 
     def _change_plan(self, recorded: Recorded, event: PlanChanged, final: bool) -> Change:
         subscription = self._subscription(recorded, event.subscription_id)
@@ -253,7 +276,17 @@ class Books:
         made_of = Parts(done.credit_used_units, change=done)
         invoice = self._invoice(charged_at, charge, after, final, made_of)
         entry = self._journal(charge, charged_at, new_plan) if final and charge.amount_units else None
-        return change._replace(invoice=invoice, entry=entry)
+        return change._replace(invoice=invoice, entry=entry, register=self._count(new_plan))
+
+    def _count(self, plan: Plan, *, refund: bool = False) -> Register:
+        """One charge more, or one refund, of the plan's payee and token."""
+        register = self.registers[plan.register_id]
+        if refund:
+            register = register._replace(refunds=register.refunds + 1)
+        else:
+            register = register._replace(charges=register.charges + 1)
+        self.registers[register.register_id] = register
+        return register
 
     def _invoice(
         self,
@@ -297,17 +330,19 @@ class Books:
         self.refunded_units[key] += event.amount_units
         if self.refunded_units[key] > charge.total_units:
             refuse(recorded, f"{self.refunded_units[key]} units refunded of a charge of {charge.total_units}")
+        plan = self.plans[charge.plan_id]
         credit_note = credit_note_for(
             event,
             recorded.origin,
             charge,
+            payee=plan.terms.payee,
             payer=subscription.payer,
-            number=self._next_number(Kind.CREDIT_NOTE, charge.payee) if final else None,
+            number=self._next_number(Kind.CREDIT_NOTE, plan.terms.payee) if final else None,
             # Valued as the invoice that it corrects, whatever was declared since.
             peg=peg_at(self.pegs, charge.token, charge.origin.block_number),
         )
-        entry = self._journal(event, recorded, self.plans[charge.plan_id]) if final else None
-        return Change(invoice=credit_note, entry=entry)
+        entry = self._journal(event, recorded, plan) if final else None
+        return Change(invoice=credit_note, entry=entry, register=self._count(plan, refund=True))
 
     def _claim(self, recorded: Recorded, event: Claimed, final: bool) -> Change:
         found = self.claimables.get((event.account, event.token), 0)
@@ -377,8 +412,10 @@ class Books:
         **dict.fromkeys(get_args(PartOfCharge), _await_charge),
         **dict.fromkeys(get_args(ConsentEvent), _consent),
         ChangeScheduled: _schedule,
+        PriceLowered: _lower,
         Claimed: _claim,
         RegisterOpened: _open_register,
+        PayeeChanged: _change_payee,
         PlanCreated: _create_plan,
         PlanArchived: _archive_plan,
     }

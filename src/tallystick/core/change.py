@@ -137,12 +137,10 @@ def objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int
 
 
 def schedule_objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int, time: int) -> str | None:
-    """Why neither the payer at `time` nor the payee may have scheduled a change, as the contract judges; None where one
-    of them may. `plan` is the subscription's; to what it is, a change is taken back."""
+    """Why the payer cannot schedule a change at `time`, as the contract judges; None where they can. `plan` is the
+    subscription's. A change to what it is takes one back, which another payer does at any time."""
     if (new_plan.plan_id, seats) == (subscription.plan_id, subscription.seats):
         return None if subscription.scheduled else "nothing changes"
-    if _may_lower(subscription, plan, new_plan, seats):
-        return None
     if refused := _unchangeable(subscription, plan, new_plan, seats, time):
         return refused
     if new_plan.terms.quoter and not subscription.limits.max_per_period_units:
@@ -150,17 +148,17 @@ def schedule_objection(subscription: Subscription, plan: Plan, new_plan: Plan, s
     return None
 
 
-def _may_lower(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int) -> bool:
-    """Whether the payee may schedule it: a plan that differs by lower prices alone, where the payer has nothing
-    scheduled."""
-    return (
-        subscription.status != Status.CANCELLED
-        and subscription.scheduled is None
-        and seats == subscription.seats
-        and new_plan.register_id == plan.register_id
-        and new_plan.terms.is_cheaper_than(plan.terms)
-        and new_plan.terms.fee_receiver != subscription.payer
-    )
+def lowering_objection(subscription: Subscription, plan: Plan, new_plan: Plan) -> str | None:
+    """Why the payee cannot lower the price to that of `new_plan`, as the contract judges; None where they can. `plan`
+    is the one that would be charged next."""
+    name = f"plan {new_plan.plan_id}"
+    if subscription.status == Status.CANCELLED:
+        return f"subscription {subscription.subscription_id} is cancelled"
+    if new_plan.terms.fee_receiver == subscription.payer:
+        return f"{subscription.payer} receives the fee of {name}"
+    if new_plan.register_id != plan.register_id or not new_plan.terms.is_cheaper_than(plan.terms):
+        return f"{name} is not plan {plan.plan_id} at lower prices"
+    return None
 
 
 def _unchangeable(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int, time: int) -> str | None:

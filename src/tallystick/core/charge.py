@@ -53,6 +53,9 @@ def charged(
     paid_by = None
     if act or subscription.scheduled or coming.terms.quoter or due.discount_units or due.credit_units:
         paid_by = _require_parts(recorded, event, subscription, coming.terms, due, act)
+    taken = due.discount_units
+    if due.asked_units != due.rate_units and not coming.terms.quoter:  # of a stub: what it would be of a whole period
+        taken = -(-taken * due.rate_units // due.asked_units)
     if refused := over_limit(subscription, coming.terms, due):
         refuse(recorded, refused)
     after = subscription._replace(
@@ -65,7 +68,7 @@ def charged(
         shifted=False,
         scheduled=None,
         limits=subscription.limits.spent(due.amount_units),
-        discount=subscription.discount and subscription.discount.after(due.discount_units),
+        discount=subscription.discount and subscription.discount.after(due.plan_id, taken),
     )
     return PeriodCharge(due, coming, after, paid_by)
 
@@ -90,8 +93,11 @@ def _require_parts(
     told = [paid for _, paid in act.all(PaidByFallback)]
     if not told:
         return None
-    _require_part(recorded, act, PaidByFallback, (number, subscription.fallback))
-    if not due.amount_units or subscription.fallback == subscription.payer:
+    fallback = subscription.fallback
+    if fallback is None or fallback[1:] != (due.plan_id, due.seats):
+        refuse(recorded, f"{told[0].wallet} did not agree to pay for plan {due.plan_id} with {due.seats} seats")
+    _require_part(recorded, act, PaidByFallback, (number, fallback.wallet))
+    if not due.amount_units or fallback.wallet == subscription.payer:
         refuse(recorded, f"{told[0].wallet} paid in the place of {subscription.payer}, who had to pay nothing")
     return told[0].wallet
 

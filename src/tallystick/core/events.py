@@ -31,6 +31,14 @@ class RegisterOpened(NamedTuple):
     token: str
 
 
+class PayeeChanged(NamedTuple):
+    """A register, with its plans and subscriptions, belongs to another payee from now on."""
+
+    register_id: int
+    payee: str
+    new_payee: str
+
+
 class PlanCreated(NamedTuple):
     """A plan was created."""
 
@@ -142,6 +150,15 @@ class ChangeScheduled(NamedTuple):
     seats: int
 
 
+class PriceLowered(NamedTuple):
+    """The payee scheduled a plan that differs by lower prices alone. A coupon or fallback wallet for the plan before is
+    for this one now."""
+
+    subscription_id: int
+    plan_id: int
+    seats: int
+
+
 class ConditionsSet(NamedTuple):
     """What the payer adds to the plan's terms, from now on; zeros and None add nothing. `beneficiary` is whom the
     subscription serves in the payer's place."""
@@ -155,10 +172,12 @@ class ConditionsSet(NamedTuple):
 
 
 class CouponRedeemed(NamedTuple):
-    """The next `periods` charges of periods cost less: so many hundredths of a percent, and so much."""
+    """The next `periods` charges of periods cost less, while they are of the plan, or of any where it is 0: so many
+    hundredths of a percent, and so much."""
 
     subscription_id: int
     coupon_hash: bytes
+    plan_id: int
     basis_points_off: int
     amount_off_units: int
     periods: int
@@ -197,7 +216,7 @@ class PaidByFallback(NamedTuple):
 
 
 class PayerChanged(NamedTuple):
-    """Another wallet pays from now on, and receives refunds."""
+    """Another wallet pays from now on, not through Permit2, and receives refunds."""
 
     subscription_id: int
     payer: str
@@ -249,6 +268,7 @@ class Refunded(NamedTuple):
 
 Event = (
     RegisterOpened
+    | PayeeChanged
     | PlanCreated
     | PlanArchived
     | Subscribed
@@ -262,6 +282,7 @@ Event = (
     | Claimed
     | PlanChanged
     | ChangeScheduled
+    | PriceLowered
     | ConditionsSet
     | CouponRedeemed
     | Discounted

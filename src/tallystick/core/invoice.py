@@ -80,8 +80,8 @@ class Invoice(NamedTuple):
     the period and charge number of the charge that it corrects, and that charge's invoice number in `corrects`. The
     lines add up to the total, which is what was paid: 0 where credit paid all of it. `usage` is None unless it is the
     invoice of a charge of usage, `quoted` unless its price was quoted, `paid_by` unless another wallet paid in the
-    payer's place, `beneficiary` unless it serves somebody else than the payer. The payer of a credit note is who got
-    the money back.
+    payer's place, `beneficiary` unless it serves somebody else than the payer. Payee and payer of a credit note are who
+    gave the money back, and who got it.
     """
 
     kind: Kind
@@ -204,16 +204,19 @@ def credit_note_for(
     origin: Origin,
     charge: Invoice,
     *,
+    payee: str,
     payer: str,
     number: int | None,
     peg: Peg | None,
 ) -> Invoice:
-    """The credit note of a refund to `payer`; `charge` is the invoice that it corrects."""
+    """The credit note of a refund from `payee` to `payer`, who may be others by now than those of `charge`, the invoice
+    that it corrects."""
     units = event.amount_units
     line = Line(f"Refund of charge {event.charge_number}, plan {charge.plan_id}", 1, units, units)
     return charge._replace(
         kind=Kind.CREDIT_NOTE,
         number=number,
+        payee=payee,
         payer=payer,
         total_units=units,
         lines=(line,),

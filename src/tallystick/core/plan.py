@@ -118,8 +118,8 @@ class PlanTerms:
         return None
 
     def is_cheaper_than(self, old: PlanTerms) -> bool:
-        """Whether these terms differ from `old` by prices alone, and the fee: none higher, one lower. The least number
-        of charges may be lower as well."""
+        """Whether these terms, of the same register as `old`, differ from them by prices alone, and the fee: none
+        higher, one lower. The least number of charges may be lower as well."""
         free = ("price_units", "seat_price_units", "usage_cap_units", "usage_price_units")
         prices = [(getattr(self, name), getattr(old, name)) for name in free]
         same: dict[str, Any] = {name: getattr(old, name) for name in (*free, "min_charges", "fee_bps", "fee_receiver")}
@@ -149,13 +149,21 @@ class PlanTerms:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A plan as it stands on chain; plans are numbered from 1. `register_id` is that of its payee and token. One that
-    is archived takes no more subscriptions."""
+    is archived takes no more subscriptions. Where its register belongs to another payee by now, `terms` name that one,
+    and `first_payee` is who created it."""
 
     plan_id: int
     register_id: int
     terms: PlanTerms
     archived: bool = False
+    first_payee: str | None = None
+
+    def paying(self, payee: str) -> Plan:
+        """The plan in a register that belongs to `payee`."""
+        created_by = self.first_payee or self.terms.payee
+        first_payee = None if payee == created_by else created_by
+        return replace(self, terms=replace(self.terms, payee=payee), first_payee=first_payee)
 
     def terms_hash(self) -> bytes:
-        """What a payer agrees to, see `PlanTerms.hash`."""
-        return self.terms.hash(self.register_id)
+        """What a payer agrees to, see `PlanTerms.hash`; who is paid now does not change it."""
+        return replace(self.terms, payee=self.first_payee or self.terms.payee).hash(self.register_id)

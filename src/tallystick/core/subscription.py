@@ -49,12 +49,15 @@ PER_REGISTER = 1_000_000_000
 
 
 class Register(NamedTuple):
-    """A payee's subscriptions in one token, which are numbered without gaps: `subscriptions` is how many there are."""
+    """A payee's subscriptions in one token, which are numbered without gaps: `subscriptions` is how many there are.
+    `charges` and `refunds` are how many were ever made of them."""
 
     register_id: int
     payee: str
     token: str
     subscriptions: int = 0
+    charges: int = 0
+    refunds: int = 0
 
     @property
     def next_id(self) -> int:
@@ -80,28 +83,41 @@ NO_LIMITS = Limits()
 
 
 class Discount(NamedTuple):
-    """What a coupon takes off: hundredths of a percent, rounded down, and so much, for so many charges of periods more.
-    `last_units` is what it took off the period being served."""
+    """What a coupon takes off: hundredths of a percent, rounded down, and so much, for so many charges of periods more,
+    of one plan or of any (0). `last_units` is what it took off the period being served, of a whole one."""
 
     basis_points_off: int
     amount_off_units: int
     periods: int
+    plan_id: int = 0
     last_units: int = 0
 
-    def taken_off(self, price_units: int) -> int:
-        """What it takes off a price, at most all of it."""
-        if not self.periods:
+    def is_over(self, plan_id: int) -> bool:
+        """Whether it takes nothing off a charge of this plan any more."""
+        return not self.periods or self.plan_id not in (0, plan_id)
+
+    def taken_off(self, plan_id: int, price_units: int) -> int:
+        """What it takes off a price of this plan, at most all of it."""
+        if self.is_over(plan_id):
             return 0
         return min(price_units, price_units * self.basis_points_off // 10_000 + self.amount_off_units)
 
-    def after(self, taken_units: int) -> Discount | None:
-        """After a charge from which it took so much; None where that was the first at the full price."""
-        return self._replace(periods=self.periods - 1, last_units=taken_units) if self.periods else None
+    def after(self, plan_id: int, taken_units: int) -> Discount | None:
+        """After a charge of this plan from which it took so much of a whole period; None where it was over."""
+        return None if self.is_over(plan_id) else self._replace(periods=self.periods - 1, last_units=taken_units)
 
 
 class Scheduled(NamedTuple):
     """The plan and the number of seats from the next period on."""
 
+    plan_id: int
+    seats: int
+
+
+class Fallback(NamedTuple):
+    """The wallet that pays for periods of one plan and number of seats, where the payer cannot."""
+
+    wallet: str
     plan_id: int
     seats: int
 
@@ -134,7 +150,7 @@ class Subscription(NamedTuple):
     limits: Limits = NO_LIMITS
     discount: Discount | None = None
     beneficiary: str | None = None
-    fallback: str | None = None
+    fallback: Fallback | None = None
     by_permit2: bool = False
 
     def is_due(self, terms: PlanTerms, time: int) -> bool:
@@ -150,6 +166,10 @@ class Subscription(NamedTuple):
         if self.limits.ends_at and time >= self.limits.ends_at:
             return True
         return terms.grace != 0 and time >= self.next_due + terms.grace
+
+    def paid_rate(self, terms: PlanTerms) -> int:
+        """What a whole period costs now, less the discount of the one that is served. `terms` are its plan's."""
+        return terms.rate(self.seats) - (self.discount.last_units if self.discount else 0)
 
     def usage_left(self, terms: PlanTerms) -> int:
         """What may still be charged for usage until the next other charge, as the contract's `usageLeft`. `terms` are
@@ -207,11 +227,13 @@ def next_charge(
     if off_grid and terms.align_to:
         anchor_day = anchor_day_of(terms.align_to)
         end, asked = terms.stub(start, rate)
+        if not terms.is_stub(start, end):
+            end = 0
     if end <= time:
         start, end = _whole_period(end or start, anchor_day, terms, time)
         asked = rate
     price = (quoted_units or 0) if terms.quoter else asked
-    discount = subscription.discount.taken_off(price) if subscription.discount else 0
+    discount = subscription.discount.taken_off(plan_id, price) if subscription.discount else 0
     used = min(subscription.credit_units, price - discount)
     amount = price - discount - used
     return NextCharge(start, end, amount, used, discount, price, asked, rate, anchor_day, plan_id, seats)

@@ -41,6 +41,10 @@ def used(
     in_all = subscription.limits.left_units
     if in_all is not None and units > in_all:
         refuse(recorded, f"{units} units for usage, {in_all} are left of what the payer agreed to in all")
+    if (most := subscription.limits.max_per_period_units) and not terms.quoter:
+        cost = subscription.paid_rate(terms) + terms.usage_cap_units - left + units
+        if cost > most:
+            refuse(recorded, f"{cost} units for a period, its usage included, of at most {most}")
     counted = subscription.usage_units if subscription.usage_charge == subscription.charges else 0
     return subscription._replace(
         charges=event.charge_number,

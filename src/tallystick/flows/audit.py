@@ -117,7 +117,7 @@ def audit(
             auditor.compare(chunk)
             on_progress(Progress(chunk.end.number, source.final_number, report.events))
         auditor.finish()
-        _compare_counted(report, rpc, source, books, auditor.tally)
+        _compare_counted(report, rpc, source, books, auditor)
         for address, block in auditor.token_blocks.items():
             expected = read_token(rpc, target.chain_id, address, block=block)
             if tokens.get(address) != expected:
@@ -166,6 +166,8 @@ class _Auditor:
         self.source = source
         self.books = books
         self.tally = Tally()
+        self.totals: dict[tuple[str, str], Totals] = {}
+        """What is stored adds up to, by payee and token; at the end."""
         self.last_hash = GENESIS_HASH
         self.token_blocks: dict[str, int] = {}
         """The block of the first plan in each token."""
@@ -228,7 +230,7 @@ class _Auditor:
         _compare_maps(self.report, "plan", self.books.plans, read_plans(self.connection, source_id))
         subscriptions = read_subscriptions(self.connection, source_id)
         _compare_maps(self.report, "subscription", self.books.subscriptions, subscriptions)
-        self.tally.add_subscriptions(registers.values(), subscriptions)
+        self.totals = self.tally.totals(self.books.registers, self.books.plans, subscriptions)
         _compare_kept(self.report, self.books.claimables, read_claimables(self.connection, source_id))
         for number in stray_postings(self.connection, source_id):
             self.report.note(f"postings of journal entry {number}", "postings without their entry", None)
@@ -264,7 +266,7 @@ def _compare_kept(
             report.note(row, stored.get((account, token)), expected.get((account, token)))
 
 
-def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, books: Books, tally: Tally) -> None:
+def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, books: Books, auditor: _Auditor) -> None:
     """What the contract counted and keeps with what is stored."""
     pairs = sorted((register.payee, register.token) for register in books.registers.values())
     try:
@@ -280,9 +282,9 @@ def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, books: Books
     ):
         if found != expected:
             report.note(f"number of {name}", found, expected)
-    for payee, token in sorted(counted.totals.keys() | tally.totals.keys()):
+    for payee, token in sorted(counted.totals.keys() | auditor.totals.keys()):
         on_chain = counted.totals.get((payee, token), Totals())
-        in_ledger = tally.totals.get((payee, token), Totals())
+        in_ledger = auditor.totals.get((payee, token), Totals())
         report.charges_on_chain += on_chain.charge_count
         report.charges_in_ledger += in_ledger.charge_count
         report.refunds_on_chain += on_chain.refund_count
@@ -290,10 +292,11 @@ def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, books: Books
         for label, found, expected in zip(Totals._fields, in_ledger, on_chain, strict=True):
             if found != expected:
                 report.note(f"control total of {payee} in {token}, {label.replace('_', ' ')}", found, expected)
-    for account, token in sorted(counted.claimables.keys() | tally.claimables.keys()):
+    kept_by_journal = auditor.tally.claimables
+    for account, token in sorted(counted.claimables.keys() | kept_by_journal.keys()):
         kept = counted.claimables.get((account, token), 0)
-        if tally.claimables.get((account, token), 0) != kept:
-            report.note(f"claimable of {account} in {token}, journal", tally.claimables[account, token], kept)
+        if kept_by_journal.get((account, token), 0) != kept:
+            report.note(f"claimable of {account} in {token}, journal", kept_by_journal[account, token], kept)
 
 
 def _compare_pending(report: AuditReport, node: LogReader, connection: Connection, source: Source) -> None:

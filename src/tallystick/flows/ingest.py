@@ -10,7 +10,6 @@ before, with what was read of them then. What is written is written only on top 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -168,7 +167,7 @@ def _ingest_final(
         with reading(engine) as connection:
             check_source(connection, source)
             rows = _derive(connection, source, books, chunk)
-        accounts = accounts_of(books, rows.subscriptions, rows.invoices, rows.claimables)
+        accounts = accounts_of(books, rows.registers, rows.subscriptions, rows.invoices, rows.claimables)
         recount(rpc, target.contract, chunk.end.number, books, accounts)
         with transaction(engine) as connection:
             hold_source(connection, source)
@@ -326,9 +325,9 @@ def _require_present(
         invoices = [change.invoice for _, change in changes if change.invoice is not None]
         subscriptions = [change.subscription for _, change in changes if change.subscription is not None]
         balances = [balance for _, change in changes for balance in change.claimables]
-        documents = Counter((invoice.kind, invoice.payee) for invoice in invoices)
-        accounts = accounts_of(books, subscriptions, invoices, balances)
-        recount(rpc, source.contract, head, books, accounts, pending=documents)
+        registers = [change.register for _, change in changes if change.register is not None]
+        accounts = accounts_of(books, registers, subscriptions, invoices, balances)
+        recount(rpc, source.contract, head, books, accounts)
     except EventsInconsistent:
         _forget_pending(engine, source)
         raise

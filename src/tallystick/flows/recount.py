@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.totals import read_counted
 from tallystick.core.books import Books, ClaimableBalance
-from tallystick.core.invoice import Invoice, Kind
-from tallystick.core.subscription import Subscription
+from tallystick.core.invoice import Invoice
+from tallystick.core.subscription import Register, Subscription
 from tallystick.errors import EventsInconsistent, NodeRefused
 
 MOST_PAIRS = 50
@@ -22,18 +21,15 @@ def recount(
     block: int,
     books: Books,
     accounts: Iterable[str],
-    *,
-    pending: Mapping[tuple[Kind, str], int] | None = None,
 ) -> None:
     """Raises EventsInconsistent unless the books, which stand at `block`, have as many registers, plans, subscriptions,
-    charges and refunds as the contract counted, and keep for each account what the contract keeps for it; `pending` are
-    documents without a number.
+    charges and refunds as the contract counted, and keep for each account what the contract keeps for it.
 
     Where there are more than `MOST_PAIRS` accounts and tokens, those of `accounts` are compared. A node that does not
     keep the state of the block cannot say; then nothing is compared.
     """
-    subscriptions = {(register.payee, register.token): register.subscriptions for register in books.registers.values()}
-    pairs, owed = sorted(subscriptions), claimable_accounts(books)
+    registers = {(register.payee, register.token): register for register in books.registers.values()}
+    pairs, owed = sorted(registers), claimable_accounts(books)
     if len(owed) > MOST_PAIRS:
         wanted = set(accounts)
         pairs, owed = ([pair for pair in found if pair[0] in wanted] for found in (pairs, owed))
@@ -41,17 +37,14 @@ def recount(
         counted = read_counted(rpc, contract, pairs, owed, block)
     except NodeRefused:
         return
-    documents: Counter[tuple[Kind, str]] = Counter()
     facts = [("plans", counted.plans, len(books.plans)), ("registers", counted.registers, len(books.registers))]
     for (payee, token), totals in counted.totals.items():
-        documents[Kind.INVOICE, payee] += totals.charge_count
-        documents[Kind.CREDIT_NOTE, payee] += totals.refund_count
-        name = f"subscriptions to {payee} in {token}"
-        facts.append((name, totals.subscriptions, subscriptions[payee, token]))
-    for (kind, payee), count in documents.items():
-        name = f"{'charges' if kind is Kind.INVOICE else 'refunds'} of {payee}"
-        found = books.invoice_numbers.get((kind, payee), 0) + (pending or {}).get((kind, payee), 0)
-        facts.append((name, count, found))
+        register, whose = registers[payee, token], f"of {payee} in {token}"
+        facts += [
+            (f"subscriptions to {payee} in {token}", totals.subscriptions, register.subscriptions),
+            (f"charges {whose}", totals.charge_count, register.charges),
+            (f"refunds {whose}", totals.refund_count, register.refunds),
+        ]
     for (account, token), units in counted.claimables.items():
         facts.append((f"units of {token} kept for {account}", units, books.claimables.get((account, token), 0)))
     for name, count, found in facts:
@@ -64,9 +57,11 @@ def recount(
 
 
 def claimable_accounts(books: Books) -> list[tuple[str, str]]:
-    """Every account and token for which the contract may keep something: payees and receivers of fees."""
-    found = {(register.payee, register.token) for register in books.registers.values()}
+    """Every account and token for which the contract may keep something: payees, those before them, and receivers of
+    fees."""
+    found = {(register.payee, register.token) for register in books.registers.values()} | books.claimables.keys()
     for plan in books.plans.values():
+        found.add((plan.first_payee or plan.terms.payee, plan.terms.token))
         if plan.terms.fee_receiver is not None:
             found.add((plan.terms.fee_receiver, plan.terms.token))
     return sorted(found)
@@ -74,6 +69,7 @@ def claimable_accounts(books: Books) -> list[tuple[str, str]]:
 
 def accounts_of(
     books: Books,
+    registers: Iterable[Register],
     subscriptions: Iterable[Subscription],
     invoices: Iterable[Invoice],
     claimables: Iterable[ClaimableBalance],
@@ -81,4 +77,5 @@ def accounts_of(
     """Who is paid, or was to be, by what changed."""
     plans = [books.plans[plan_id].terms for plan_id in {subscription.plan_id for subscription in subscriptions}]
     found = {terms.payee for terms in plans} | {terms.fee_receiver for terms in plans if terms.fee_receiver}
+    found |= {register.payee for register in registers}
     return found | {invoice.payee for invoice in invoices} | {balance.account for balance in claimables}

@@ -1,57 +1,67 @@
 """Adds up what is stored as the contract counts it: subscriptions, charges and refunds of each payee and token, and
-what is kept for accounts that could not receive it."""
+what is kept for accounts that could not receive it.
+
+Charges and refunds count for the register of their plan, whoever was its payee when they were made.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tallystick.chain.totals import Totals
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import Entry
+from tallystick.core.plan import Plan
 from tallystick.core.subscription import PER_REGISTER, Register
 
 
 class Tally:
-    """The sums so far: `totals` by payee and token, `claimables` in base units by account and token."""
+    """The sums so far: `claimables` in base units by account and token, and `totals` at the end."""
 
     def __init__(self) -> None:
-        self.totals: defaultdict[tuple[str, str], Totals] = defaultdict(Totals)
         self.claimables: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._sums: defaultdict[tuple[int, str], Totals] = defaultdict(Totals)
+        """Charges and refunds by plan and token."""
 
     def add_entry(self, entry: Entry) -> None:
         """Of the accounts of `core.ledger`; others, which no event gives, count for nothing."""
         for account, side, token, units in entry.postings:
             signed = units if side == "D" else -units
             if account.startswith(("Income:Subscriptions:", "Income:Usage:")):
-                self._add(_owner(account), token, 1, -signed, 0, 0)
+                self._add(_plan_of(account), token, 1, -signed, 0, 0)
             elif account.startswith("Income:Refunds:"):
-                self._add(_owner(account), token, 0, 0, 1, signed)
+                self._add(_plan_of(account), token, 0, 0, 1, signed)
             elif account.startswith("Assets:Claimable:"):
-                self.claimables[_owner(account), token] += signed
+                self.claimables[account.split(":")[2], token] += signed
 
     def add_invoice(self, invoice: Invoice) -> None:
-        """A charge that credit paid alone moved nothing, and so has no entry: its invoice counts."""
+        """A charge that moved nothing, as credit or a discount took all of it, has no entry: its invoice counts."""
         if invoice.kind is Kind.INVOICE and not invoice.total_units:
-            self._add(invoice.payee, invoice.token, 1, 0, 0, 0)
+            self._add(invoice.plan_id, invoice.token, 1, 0, 0, 0)
 
-    def add_subscriptions(self, registers: Iterable[Register], subscription_ids: Iterable[int]) -> None:
-        """Each counts for the payee and token of its register."""
-        pairs = {register.register_id: (register.payee, register.token) for register in registers}
+    def totals(
+        self, registers: Mapping[int, Register], plans: Mapping[int, Plan], subscription_ids: Iterable[int]
+    ) -> dict[tuple[str, str], Totals]:
+        """By payee and token. Charges of plans that there are not count for nobody: for an empty name."""
+        found: defaultdict[tuple[str, str], Totals] = defaultdict(Totals)
         for subscription_id in subscription_ids:
-            if pair := pairs.get(subscription_id // PER_REGISTER):
-                self.totals[pair] = self.totals[pair]._replace(subscriptions=self.totals[pair].subscriptions + 1)
+            if register := registers.get(subscription_id // PER_REGISTER):
+                pair = register.payee, register.token
+                found[pair] = found[pair]._replace(subscriptions=found[pair].subscriptions + 1)
+        for (plan_id, token), more in self._sums.items():
+            plan = plans.get(plan_id)
+            pair = plan.terms.payee if plan else "", token
+            found[pair] = Totals(*(before + added for before, added in zip(found[pair], more, strict=True)))
+        return dict(found)
 
-    def _add(self, payee: str, token: str, charges: int, charged: int, refunds: int, refunded: int) -> None:
-        subscriptions, charge_count, charge_sum, refund_count, refund_sum = self.totals[payee, token]
-        self.totals[payee, token] = Totals(
-            subscriptions,
-            charge_count + charges,
-            charge_sum + charged,
-            refund_count + refunds,
-            refund_sum + refunded,
-        )
+    def _add(self, plan_id: int, token: str, charges: int, charged: int, refunds: int, refunded: int) -> None:
+        before = self._sums[plan_id, token]
+        more = (0, charges, charged, refunds, refunded)
+        self._sums[plan_id, token] = Totals(*(one + other for one, other in zip(before, more, strict=True)))
 
 
-def _owner(account: str) -> str:
-    return account.split(":")[2]
+def _plan_of(account: str) -> int:
+    """The number in `...:Plan-7`; 0, which no plan has, where there is none."""
+    number = account.rpartition(":Plan-")[2]
+    return int(number) if number.isdecimal() else 0

@@ -171,8 +171,10 @@ registers = _of_source(
     Column("register_id", Long, nullable=False),
     Column("payee", Text, nullable=False),
     Column("token", Text, nullable=False),
-    # How many subscriptions it has.
+    # How many subscriptions it has, and how many charges and refunds of them were ever made.
     Column("subscriptions", Long, nullable=False),
+    Column("charges", Long, nullable=False),
+    Column("refunds", Long, nullable=False),
     PrimaryKeyConstraint("source_id", "register_id"),
 )
 
@@ -180,6 +182,7 @@ plans = _of_source(
     "plans",
     Column("plan_id", Long, nullable=False),
     Column("register_id", Long, nullable=False),
+    # Who created it; who is paid now, its register says.
     Column("payee", Text, nullable=False),
     *_units("price_units"),
     Column("token", Text, nullable=False),
@@ -230,9 +233,13 @@ subscriptions = _of_source(
     Column("basis_points_off", Integer),
     *_units("amount_off_units", nullable=True),
     Column("discounted_periods", Integer),
+    Column("discounted_plan_id", Long),
     *_units("last_discount_units", nullable=True),
     Column("beneficiary", Text),
+    # The wallet that pays where the payer cannot, and for which plan and seats.
     Column("fallback", Text),
+    Column("fallback_plan_id", Long),
+    Column("fallback_seats", Integer),
     *_flag("by_permit2"),
     PrimaryKeyConstraint("source_id", "subscription_id"),
     Index(None, "source_id", "status", "next_due"),

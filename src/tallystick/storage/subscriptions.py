@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from tallystick.core.period import Unit
 from tallystick.core.plan import Plan, PlanTerms
-from tallystick.core.subscription import Discount, Limits, Register, Scheduled, Status, Subscription
+from tallystick.core.subscription import Discount, Fallback, Limits, Register, Scheduled, Status, Subscription
 from tallystick.errors import CorruptionError
 from tallystick.storage.database import upsert_rows
 from tallystick.storage.schema import plans, registers, subscriptions
@@ -44,7 +44,7 @@ def _plan_row(source_id: int, plan: Plan) -> tuple[Any, ...]:
         source_id,
         plan.plan_id,
         plan.register_id,
-        terms.payee,
+        plan.first_payee or terms.payee,
         terms.price_units,
         terms.token,
         terms.every,
@@ -69,9 +69,11 @@ def _plan_row(source_id: int, plan: Plan) -> tuple[Any, ...]:
 
 
 def read_plans(connection: Connection, source_id: int) -> dict[int, Plan]:
-    """All plans by number."""
+    """All plans by number, with who is paid now."""
+    payees = {number: register.payee for number, register in read_registers(connection, source_id).items()}
     rows = connection.execute(select(plans).where(plans.c.source_id == source_id).order_by(plans.c.plan_id))
-    return {row.plan_id: _plan(row) for row in rows}
+    found = [_plan(row) for row in rows]
+    return {plan.plan_id: plan.paying(payees.get(plan.register_id, plan.terms.payee)) for plan in found}
 
 
 def _plan(row: Row[Any]) -> Plan:
@@ -122,9 +124,9 @@ def _subscription_row(source_id: int, s: Subscription) -> tuple[Any, ...]:
         s.usage_charge,
         *(s.scheduled or (None, None)),
         *s.limits,
-        *(s.discount or (None, None, None, None)),
+        *(s.discount or (None,) * 5),
         s.beneficiary,
-        s.fallback,
+        *(s.fallback or (None,) * 3),
         int(s.by_permit2),
     )
 
@@ -146,7 +148,11 @@ def read_subscriptions(
 
 def _subscription(row: Row[Any]) -> Subscription:
     scheduled = (row.scheduled_plan_id, row.scheduled_seats)
-    discount = (row.basis_points_off, row.amount_off_units, row.discounted_periods, row.last_discount_units)
+    discount = (
+        *(row.basis_points_off, row.amount_off_units, row.discounted_periods),
+        *(row.discounted_plan_id, row.last_discount_units),
+    )
+    fallback = (row.fallback, row.fallback_plan_id, row.fallback_seats)
     return Subscription(
         row.subscription_id,
         row.payer,
@@ -162,9 +168,9 @@ def _subscription(row: Row[Any]) -> Subscription:
         row.usage_charge,
         None if scheduled == (None,) * 2 else Scheduled(*scheduled),
         Limits(row.max_per_period_units, row.left_units, row.ends_at),
-        None if discount == (None,) * 4 else Discount(*discount),
+        None if discount == (None,) * 5 else Discount(*discount),
         row.beneficiary,
-        row.fallback,
+        None if fallback == (None,) * 3 else Fallback(*fallback),
         bool(row.by_permit2),
     )
 

@@ -205,6 +205,8 @@ CREATE TABLE registers (
     payee TEXT NOT NULL,
     token TEXT NOT NULL,
     subscriptions BIGINT NOT NULL,
+    charges BIGINT NOT NULL,
+    refunds BIGINT NOT NULL,
     CONSTRAINT pk_registers PRIMARY KEY (source_id, register_id),
     CONSTRAINT fk_registers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
@@ -231,9 +233,12 @@ CREATE TABLE subscriptions (
     basis_points_off INTEGER,
     amount_off_units NUMERIC(78, 0),
     discounted_periods INTEGER,
+    discounted_plan_id BIGINT,
     last_discount_units NUMERIC(78, 0),
     beneficiary TEXT,
     fallback TEXT,
+    fallback_plan_id BIGINT,
+    fallback_seats INTEGER,
     by_permit2 INTEGER NOT NULL,
     CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
     CONSTRAINT ck_subscriptions_credit_units_positive CHECK (credit_units >= 0),

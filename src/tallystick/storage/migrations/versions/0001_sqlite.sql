@@ -233,6 +233,8 @@ CREATE TABLE registers (
     payee TEXT NOT NULL,
     token TEXT NOT NULL,
     subscriptions INTEGER NOT NULL,
+    charges INTEGER NOT NULL,
+    refunds INTEGER NOT NULL,
     CONSTRAINT pk_registers PRIMARY KEY (source_id, register_id),
     CONSTRAINT fk_registers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
@@ -261,9 +263,12 @@ CREATE TABLE subscriptions (
     basis_points_off INTEGER,
     amount_off_units TEXT,
     discounted_periods INTEGER,
+    discounted_plan_id INTEGER,
     last_discount_units TEXT,
     beneficiary TEXT,
     fallback TEXT,
+    fallback_plan_id INTEGER,
+    fallback_seats INTEGER,
     by_permit2 INTEGER NOT NULL,
     CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
     CONSTRAINT ck_subscriptions_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
