@@ -28,9 +28,17 @@ COUPON_FIELDS = (
 REVOCATION_FIELDS = "address payer,uint256 salt"
 CANCELLATION_FIELDS = "address payer,uint256 subscriptionId,uint256 validBefore"
 PAYER_CHANGE_FIELDS = (
-    "uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,uint256 salt,uint256 validBefore"
+    "uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,uint256 maxPerPeriod,"
+    "uint256 endsAt,uint256 salt,uint256 validBefore"
 )
-FALLBACK_FIELDS = "uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 salt,uint256 validBefore"
+PAYEE_CHANGE_FIELDS = "address payee,address token,address newPayee,uint256 salt,uint256 validBefore"
+PLAN_CHANGE_FIELDS = (
+    "uint256 subscriptionId,address payer,uint256 planId,uint256 pricePerPeriod,uint256 pricePerSeat,uint256 seats,"
+    "uint256 periodCount,string periodUnit,bytes32 terms,uint256 salt,uint256 validBefore"
+)
+FALLBACK_FIELDS = (
+    "uint256 subscriptionId,address payer,address wallet,bytes32 terms,uint256 seats,uint256 salt,uint256 validBefore"
+)
 PERMIT_FIELDS = "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline"
 DOMAIN_FIELDS = "string name,string version,uint256 chainId,address verifyingContract"
 
@@ -231,27 +239,83 @@ def payer_change_data(
     *,
     plan_id: int | None = None,
     seats: int | None = None,
+    max_per_period: int | None = None,
+    ends_at: int | None = None,
     salt: int = 0,
     valid_before: int = UNLIMITED,
     contract: str | None = None,
     chain_id: int = 31_337,
 ) -> dict[str, Any]:
-    """What both wallets sign before another one pays; plan and seats as they are unless told otherwise."""
+    """What both wallets sign before another one pays; what holds at present unless told otherwise."""
     contract = contract or stage.subscriptions.address
-    if plan_id is None or seats is None:
-        found = stage.subscriptions.subscription(subscription_id)
-        plan_id = found.planId if plan_id is None else plan_id
-        seats = found.seats if seats is None else seats
+    found = stage.subscriptions.subscription(subscription_id)
+    conditions = stage.subscriptions.conditions(subscription_id).found
     message = {
         "subscriptionId": subscription_id,
         "payer": payer,
         "newPayer": new_payer,
-        "terms": bytes(stage.subscriptions.termsHash(plan_id)),
-        "seats": seats,
+        "terms": bytes(stage.subscriptions.termsHash(found.planId if plan_id is None else plan_id)),
+        "seats": found.seats if seats is None else seats,
+        "maxPerPeriod": conditions.maxPerPeriod if max_per_period is None else max_per_period,
+        "endsAt": conditions.endsAt if ends_at is None else ends_at,
         "salt": salt,
         "validBefore": valid_before,
     }
     return _typed_data("PayerChange", PAYER_CHANGE_FIELDS, message, contract, "Tallystick Subscriptions", "1", chain_id)
+
+
+def payee_change_data(
+    stage: Stage,
+    payee: str,
+    new_payee: str,
+    *,
+    token: str | None = None,
+    salt: int = 0,
+    valid_before: int = UNLIMITED,
+    contract: str | None = None,
+    chain_id: int = 31_337,
+) -> dict[str, Any]:
+    """What both payees sign before a register, by default in the usual token, is handed over."""
+    contract = contract or stage.subscriptions.address
+    message = {
+        "payee": payee,
+        "token": token or stage.token.address,
+        "newPayee": new_payee,
+        "salt": salt,
+        "validBefore": valid_before,
+    }
+    return _typed_data("PayeeChange", PAYEE_CHANGE_FIELDS, message, contract, "Tallystick Subscriptions", "1", chain_id)
+
+
+def plan_change_data(
+    stage: Stage,
+    subscription_id: int,
+    payer: str,
+    plan_id: int,
+    *,
+    seats: int = 0,
+    salt: int = 0,
+    valid_before: int = UNLIMITED,
+    contract: str | None = None,
+    chain_id: int = 31_337,
+) -> dict[str, Any]:
+    """What a payer signs before plan or seats change at the period's end."""
+    contract = contract or stage.subscriptions.address
+    terms = stage.subscriptions.plan(plan_id)
+    message = {
+        "subscriptionId": subscription_id,
+        "payer": payer,
+        "planId": plan_id,
+        "pricePerPeriod": terms.price,
+        "pricePerSeat": terms.seatPrice,
+        "seats": seats,
+        "periodCount": terms.every,
+        "periodUnit": UNIT_NAMES[terms.unit],
+        "terms": bytes(stage.subscriptions.termsHash(plan_id)),
+        "salt": salt,
+        "validBefore": valid_before,
+    }
+    return _typed_data("PlanChange", PLAN_CHANGE_FIELDS, message, contract, "Tallystick Subscriptions", "1", chain_id)
 
 
 def fallback_data(
@@ -261,6 +325,7 @@ def fallback_data(
     wallet: str,
     *,
     plan_id: int,
+    seats: int = 0,
     salt: int = 0,
     valid_before: int = UNLIMITED,
     contract: str | None = None,
@@ -273,6 +338,7 @@ def fallback_data(
         "payer": payer,
         "wallet": wallet,
         "terms": bytes(stage.subscriptions.termsHash(plan_id)),
+        "seats": seats,
         "salt": salt,
         "validBefore": valid_before,
     }

@@ -8,7 +8,8 @@ import pytest
 
 from tallystick.core.period import Unit
 from tallystick.core.subscription import DeclineReason, Status
-from tests.contracts.signing import cancellation_data, fallback_data, signed
+from tests.contracts.signing import Conditions, cancellation_data, fallback_data, signed
+from tests.contracts.special import open_with, opened
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -46,9 +47,10 @@ def backed(stage: Stage, payer: Account, wallet: Account, subscribed: int) -> in
 
 
 def set_fallback(stage: Stage, payer: Account, wallet: Account, subscription_id: int, *, salt: int = 0) -> Receipt:
-    """The wallet signs for the plan that the subscription has, and the payer names it."""
-    plan_id = stage.subscriptions.subscription(subscription_id).planId
-    data = fallback_data(stage, subscription_id, payer.address, wallet.address, plan_id=plan_id, salt=salt)
+    """The wallet signs for the plan and the seats that the subscription has, and the payer names it."""
+    found = stage.subscriptions.subscription(subscription_id)
+    terms = {"plan_id": found.planId, "seats": found.seats, "salt": salt}
+    data = fallback_data(stage, subscription_id, payer.address, wallet.address, **terms)
     signature = signed(wallet, data)
     return stage.subscriptions.setFallback(subscription_id, wallet, salt, UNLIMITED, signature, sender=payer)
 
@@ -177,6 +179,7 @@ def test_refuses_what_the_wallet_did_not_sign(
         told(payer=other.address),
         told(wallet=payer.address),
         told(plan_id=cheaper),
+        told(seats=1),
         told(subscription_id=subscribed + 1),
         told(salt=4),
         told(valid_before=EXPIRES),
@@ -459,14 +462,41 @@ def test_E30_the_wallet_does_not_pay_for_shorter_periods(
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_E30_the_wallet_does_not_pay_for_more_seats(
-    stage: Stage, subscriptions: Contract, token: Contract, payer: Account, wallet: Account, at_once: bool
+@pytest.mark.parametrize("seats", [1, 1_000])
+def test_E30_the_wallet_does_not_pay_for_other_seats(
+    stage: Stage,
+    subscriptions: Contract,
+    token: Contract,
+    payer: Account,
+    wallet: Account,
+    at_once: bool,
+    seats: int,
 ) -> None:
     plan_id = stage.create_plan(seat_price=5)
-    subscription_id = stage.subscribe(payer, plan_id, seats=1, at=SUBSCRIBED)
+    subscription_id = stage.subscribe(payer, plan_id, seats=2, at=SUBSCRIBED)
     set_fallback(stage, payer, wallet, subscription_id)
-    (stage.change_plan if at_once else stage.schedule_change)(payer, subscription_id, plan_id, seats=1_000)
+    (stage.change_plan if at_once else stage.schedule_change)(payer, subscription_id, plan_id, seats=seats)
     token.approve(subscriptions, 0, sender=payer)
     (event,) = stage.charge_as_previewed(subscription_id, at=FIRST_DUE)
-    assert event[1]["reason"] == ALLOWANCE
+    assert event == ("Declined", {"subscriptionId": subscription_id, "due": FIRST_DUE, "reason": ALLOWANCE})
     assert token.balanceOf(wallet) == FUNDS
+
+
+def test_E30_back_on_what_it_signed_the_wallet_pays_again(
+    stage: Stage, subscriptions: Contract, token: Contract, payer: Account, wallet: Account, backed: int, monthly: int
+) -> None:
+    dearer = stage.create_plan(price=DEARER)
+    stage.change_plan(payer, backed, dearer)
+    stage.schedule_change(payer, backed, monthly)
+    token.approve(subscriptions, 0, sender=payer)
+    names = [name for name, _ in stage.charge_as_previewed(backed, at=FIRST_DUE)]
+    assert names == ["PlanChanged", "PaidByFallback", "Charged"]
+    assert token.balanceOf(wallet) == FUNDS - PRICE
+
+
+def test_a_quoted_price_has_no_fallback(stage: Stage, project: Any, payer: Account, wallet: Account) -> None:
+    """Or the payee's quoter would say what the wallet pays."""
+    quoted = stage.create_plan(quoter=project.MockQuoter.deploy(sender=stage.anyone))
+    subscription_id = opened(stage, open_with(stage, payer, quoted, Conditions(max_per_period=PRICE)))
+    with stage.nothing_changes(), reverts("PlanIsQuoted", planId=quoted):
+        set_fallback(stage, payer, wallet, subscription_id)
