@@ -10,7 +10,7 @@ contract MockQuoter is IQuoter {
         Stale,
         Refuse,
         AnswerNothing,
-        AnswerHalfAWord,
+        AnswerShort,
         AnswerZero,
         AnswerTooMuch,
         BurnGas,
@@ -54,7 +54,7 @@ contract MockQuoter is IQuoter {
         if (trick == Trick.Stale) revert QuoteStale(1, 2);
         if (trick == Trick.Refuse) revert("no price");
         if (trick == Trick.AnswerNothing) _return(amount, 0);
-        if (trick == Trick.AnswerHalfAWord) _return(amount << 128, 16);
+        if (trick == Trick.AnswerShort) _return(amount, 31); // a lower price, if read as a word;
         if (trick == Trick.AnswerZero) return 0;
         if (trick == Trick.AnswerTooMuch) return uint256(type(uint96).max) + 1;
         if (trick == Trick.ReturnBomb) _return(amount, BOMB_BYTES);

@@ -78,6 +78,11 @@ def opened(stage: Stage, receipt: Receipt) -> int:
     return int(values["subscriptionId"])
 
 
+def conditions_of(stage: Stage, subscription_id: int) -> Conditions:
+    """What the payer added; `max_total` is what is left of it."""
+    return Conditions(*stage.subscriptions.conditions(subscription_id).found)
+
+
 def charge(stage: Stage, *subscription_ids: int, at: int | None = None) -> list[str]:
     """Anyone charges; what became of each row, in order: `PAID`, or why not."""
     if at is not None:

@@ -16,7 +16,7 @@ from tests.contracts.signing import (
     signed_mandate,
     signed_mandate_with_conditions,
 )
-from tests.contracts.special import PAID, charge, charge_as_foreseen, open_with, reason
+from tests.contracts.special import PAID, charge, charge_as_foreseen, conditions_of, open_with, reason
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -52,7 +52,7 @@ class Trick(IntEnum):
     STALE = 1
     REFUSE = 2
     ANSWER_NOTHING = 3
-    ANSWER_HALF_A_WORD = 4
+    ANSWER_SHORT = 4
     ANSWER_ZERO = 5
     ANSWER_TOO_MUCH = 6
     BURN_GAS = 7
@@ -233,7 +233,7 @@ def test_E34_a_price_above_the_maximum_is_not_paid(
 
 
 def test_E34_the_highest_price_that_can_be_and_one_unit_more(
-    stage: Stage, subscriptions: Contract, token: Contract, quoter: Contract, payer: Account
+    stage: Stage, token: Contract, quoter: Contract, payer: Account
 ) -> None:
     token.mint(payer, 4 * MOST, sender=stage.anyone)
     plan_id = stage.create_plan(price=2**95, quoter=quoter)
@@ -244,7 +244,7 @@ def test_E34_the_highest_price_that_can_be_and_one_unit_more(
     plan_id = stage.create_plan(price=MOST, quoter=quoter)
     quoter.setRate(1_000_000, sender=stage.anyone)
     open_with(stage, payer, plan_id, Conditions(max_per_period=MOST), at=SUBSCRIBED)
-    assert subscriptions.conditions(1).maxPerPeriod == MOST
+    assert conditions_of(stage, 1).max_per_period == MOST
     assert charge_as_foreseen(stage, 1, at=FIRST_DUE).amount == MOST
 
 
@@ -257,7 +257,7 @@ def test_all_other_limits_hold_as_well(
     assert charge_as_foreseen(stage, 1, at=FIRST_DUE).reason == "Allowance"
     token.approve(subscriptions, COST, sender=payer)
     assert charge_as_foreseen(stage, 1, at=FIRST_DUE + 30).reason == PAID
-    assert subscriptions.conditions(1).maxTotal == 0
+    assert conditions_of(stage, 1).max_total == 0
     assert charge_as_foreseen(stage, 1, at=SECOND_DUE).reason == "OverMandate"
     assert charge_as_foreseen(stage, 1, at=SECOND_DUE + 60).reason == "Ended"
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contracts.proration import worth
 from tests.contracts.signing import Conditions, Coupon, coupon_data, digest, signed_coupon
-from tests.contracts.special import PAID, charge, charge_as_foreseen, open_with, reason
+from tests.contracts.special import PAID, charge, charge_as_foreseen, conditions_of, open_with, reason
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -123,6 +123,7 @@ def test_it_comes_with_the_first_charge(
     redeemed = {
         "subscriptionId": 1,
         "couponHash": digest(coupon_data(stage, QUARTER)),
+        "planId": 0,
         "basisPointsOff": 2_500,
         "amountOff": 0,
         "periods": 2,
@@ -151,6 +152,7 @@ def test_redeeming_moves_nothing_and_says_what_it_does(
     told = {
         "subscriptionId": subscribed,
         "couponHash": hash_,
+        "planId": 1,
         "basisPointsOff": 1_000,
         "amountOff": 5,
         "periods": 65_535,
@@ -232,9 +234,7 @@ def test_usage_costs_what_it_costs_and_uses_up_no_period(stage: Stage, subscript
 
 
 @pytest.mark.parametrize("missing", [0, 1])
-def test_limits_are_for_what_it_leaves(
-    stage: Stage, subscriptions: Contract, payer: Account, monthly: int, missing: int
-) -> None:
+def test_limits_are_for_what_it_leaves(stage: Stage, payer: Account, monthly: int, missing: int) -> None:
     less = PRICE - PRICE // 4
     conditions = Conditions(max_per_period=less - missing, max_total=less)
     if missing:
@@ -243,7 +243,7 @@ def test_limits_are_for_what_it_leaves(
             open_with(stage, payer, monthly, conditions, coupon=QUARTER)
     else:
         open_with(stage, payer, monthly, conditions, coupon=QUARTER)
-        assert subscriptions.conditions(1).maxTotal == 0
+        assert conditions_of(stage, 1).max_total == 0
 
 
 def test_a_coupon_with_what_reverts_is_not_used_up(
@@ -323,6 +323,22 @@ def test_it_is_changed_at_its_end_not_at_once(
     bounds_are(stage, subscribed, [(1, PRICE, NO_CHARGE), (1, rate, paid)], [PRICE, paid])
 
 
+def test_one_for_a_plan_ends_with_it(stage: Stage, payer: Account, monthly: int, subscribed: int) -> None:
+    dearer = stage.create_plan(price=100 * PRICE)
+    redeem(stage, payer, subscribed, Coupon(monthly, 10_000, periods=9))
+    stage.schedule_change(payer, subscribed, dearer)
+    stage.schedule_change(payer, subscribed, monthly)  # thought better of it
+    assert charge_as_foreseen(stage, subscribed, at=FIRST_DUE).amount == 0
+    stage.schedule_change(payer, subscribed, dearer)
+    row = charge_as_foreseen(stage, subscribed, at=SECOND_DUE)
+    assert (row.amount, row.names) == (100 * PRICE, ["PlanChanged", "Charged"])
+    assert discount(stage, subscribed) == (0, 0, 0)
+    stage.schedule_change(payer, subscribed, monthly)
+    assert charge_as_foreseen(stage, subscribed, at=THIRD_DUE).amount == PRICE
+    history = [(1, PRICE, 0), (2, PRICE, NO_CHARGE), (3, 100 * PRICE, NO_CHARGE)]
+    bounds_are(stage, subscribed, history, [PRICE, 0, 100 * PRICE, PRICE])
+
+
 def test_after_it_a_change_at_once_is_as_ever(stage: Stage, payer: Account, monthly: int) -> None:
     open_with(stage, payer, monthly, coupon=Coupon(amount_off=1), at=SUBSCRIBED)
     charge_as_foreseen(stage, 1, at=FIRST_DUE)
@@ -369,6 +385,23 @@ def test_once_for_each_payer(stage: Stage, subscriptions: Contract, payers: list
     with stage.nothing_changes(), reverts("CouponUsed", couponHash=hash_, payer=payers[0]):
         redeem(stage, payers[0], other, coupon)
     redeem(stage, payers[0], other, coupon._replace(code=1))
+
+
+def test_the_payee_revokes_those_of_a_code_and_what_was_redeemed_stands(
+    stage: Stage, subscriptions: Contract, payers: list[Account], monthly: int
+) -> None:
+    rows = [stage.subscribe(payer, monthly, at=SUBSCRIBED + 9 * n) for n, payer in enumerate(payers[:2])]
+    coupon = QUARTER._replace(code=77)
+    redeem(stage, payers[0], rows[0], coupon)
+    subscriptions.revokeMandate(78, sender=stage.merchant)
+    subscriptions.revokeMandate(77, sender=stage.anyone)
+    subscriptions.revokeMandate(77, sender=payers[1])
+    redeem(stage, payers[1], rows[1], coupon._replace(amount_off=1))
+    subscriptions.cancel(rows[1], sender=payers[1])
+    subscriptions.revokeMandate(77, sender=stage.merchant)
+    with stage.nothing_changes(), reverts("SaltUsed", payer=stage.merchant, salt=77):
+        open_with(stage, payers[1], monthly, coupon=coupon)
+    assert charge_as_foreseen(stage, rows[0], at=FIRST_DUE).amount == PRICE - PRICE // 4
 
 
 def test_refuses_one_that_is_not_for_the_plan_or_the_payer(

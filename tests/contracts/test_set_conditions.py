@@ -9,7 +9,7 @@ import pytest
 from tests.contracts.hostile import REFUSALS, UNMOVED, play_to
 from tests.contracts.proration import worth
 from tests.contracts.signing import Conditions
-from tests.contracts.special import PAID, charge, charge_as_foreseen, open_with, reasons
+from tests.contracts.special import PAID, charge, charge_as_foreseen, conditions_of, open_with, reasons
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -47,7 +47,7 @@ def use(stage: Stage, subscription_id: int, amount: int) -> Any:
 
 def left(stage: Stage, subscription_id: int) -> int:
     """What all charges together may still cost."""
-    return int(stage.subscriptions.conditions(subscription_id).maxTotal)
+    return int(conditions_of(stage, subscription_id).max_total)
 
 
 # --- Who, and what it does ---
@@ -73,7 +73,8 @@ def test_the_payer_states_them_anew(
             "byPermit2": conditions.by_permit2,
         }
         assert stage.events(receipt) == [("ConditionsSet", told)]
-        assert tuple(subscriptions.conditions(subscribed)) == conditions
+        found = subscriptions.conditions(subscribed)
+        assert (tuple(found.found), found.isSpent) == (conditions, False)
         assert subscriptions.beneficiary(subscribed) == (
             payer if conditions.beneficiary == NOBODY else conditions.beneficiary
         )
@@ -129,7 +130,7 @@ def test_seats_and_credit_stay(stage: Stage, subscriptions: Contract, payer: Acc
 
 def test_a_start_is_not_asked(stage: Stage, subscriptions: Contract, payer: Account, subscribed: int) -> None:
     subscriptions.setConditions(subscribed, Conditions(max_total=PRICE, starts_at=2**40 - 1), sender=payer)
-    assert subscriptions.conditions(subscribed).startsAt == 0
+    assert conditions_of(stage, subscribed).starts_at == 0
     assert charge_as_foreseen(stage, subscribed, at=FIRST_DUE).reason == PAID
 
 
@@ -170,6 +171,21 @@ def test_credit_makes_a_period_cost_no_less(
     subscriptions.setConditions(1, Conditions(max_per_period=PRICE - missing), sender=payer)
     row = charge_as_foreseen(stage, 1, at=FIRST_DUE)
     assert (row.reason, row.amount) == (("OverMandate", 0) if missing else (PAID, PRICE - PRICE // 2))
+
+
+def test_usage_keeps_within_what_is_stated_after_the_period_was_paid(
+    stage: Stage, subscriptions: Contract, token: Contract, payer: Account, metered: int
+) -> None:
+    stage.subscribe(payer, metered, at=SUBSCRIBED)
+    use(stage, 1, 300)
+    subscriptions.setConditions(1, Conditions(max_per_period=PRICE + 1_000), sender=payer)
+    use(stage, 1, 700)
+    with stage.nothing_changes(), reverts("OverMandate", found=PRICE + 1_001, allowed=PRICE + 1_000):
+        use(stage, 1, 1)
+    subscriptions.setConditions(1, Conditions(max_per_period=1), sender=payer)
+    with stage.nothing_changes(), reverts("OverMandate", found=PRICE + 1_001, allowed=1):
+        use(stage, 1, 1)
+    assert token.balanceOf(stage.merchant) == PRICE + 1_000
 
 
 def test_what_declined_is_charged_when_more_is_allowed(
@@ -225,13 +241,14 @@ def test_all_is_used_up_to_the_last_unit_by_charges_of_every_kind(
     stage.change_plan(payer, 1, dearer, at=HALF)
     assert left(stage, 1) == 2 * PRICE + 2_000
     assert charge_as_foreseen(stage, 1, at=FIRST_DUE).amount == 2 * PRICE
-    assert left(stage, 1) == 2_000
+    assert (left(stage, 1), subscriptions.conditions(1).isSpent) == (2_000, False)
     with stage.nothing_changes(), reverts("OverMandate", found=2_001, allowed=2_000):
         use(stage, 1, 2_001)
     use(stage, 1, 2_000)
     with stage.nothing_changes(), reverts("OverMandate", found=1, allowed=0):
         use(stage, 1, 1)
     assert (left(stage, 1), token.balanceOf(stage.merchant)) == (0, agreed)
+    assert subscriptions.conditions(1).isSpent
     assert charge_as_foreseen(stage, 1, at=stage.next_due(1)).reason == "OverMandate"
     assert stage.totals() == (5, agreed, 0, 0)
     subscriptions.setConditions(1, Conditions(max_total=2 * PRICE), sender=payer)  # counts from now

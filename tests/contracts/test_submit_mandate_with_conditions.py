@@ -20,7 +20,7 @@ from tests.contracts.signing import (
     signed_mandate,
     signed_mandate_with_conditions,
 )
-from tests.contracts.special import PAID, charge_as_foreseen, reason
+from tests.contracts.special import PAID, charge_as_foreseen, conditions_of, reason
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -94,7 +94,7 @@ def test_anyone_submits_what_the_payer_signed(
     assert events[3][1] == {"subscriptionId": 1, "payer": payer, "salt": 7, "mandateHash": accepted}
     found = subscriptions.subscription(1)
     assert (found.payer, found.planId, found.charges, found.nextDue) == (payer, monthly, 1, FIRST_DUE)
-    assert tuple(subscriptions.conditions(1)) == EVERYTHING._replace(max_total=19 * PRICE)
+    assert conditions_of(stage, 1) == EVERYTHING._replace(max_total=19 * PRICE)
     assert subscriptions.beneficiary(1) == EVERYTHING.beneficiary
     assert subscriptions.isSaltUsed(payer, 7)
     assert (token.balanceOf(payer), token.balanceOf(stage.merchant)) == (FUNDS - PRICE, PRICE)
@@ -401,7 +401,7 @@ def test_the_coupon_that_it_names_comes_with_it(
     names = ["Subscribed", "ConditionsSet", "CouponRedeemed", "Discounted", "Charged", "MandateAccepted"]
     assert [name for name, _ in events] == names
     assert token.balanceOf(stage.merchant) == PRICE - PRICE // 4
-    assert subscriptions.conditions(1).maxTotal == 20 * PRICE - (PRICE - PRICE // 4)
+    assert conditions_of(stage, 1).max_total == 20 * PRICE - (PRICE - PRICE // 4)
 
 
 def test_no_other_coupon_comes_with_it_and_it_cannot_be_left_out(

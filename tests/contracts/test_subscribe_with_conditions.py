@@ -15,7 +15,7 @@ from tests.contracts.signing import (
     MandateWithConditions,
     signed_coupon,
 )
-from tests.contracts.special import PAID, charge, charge_as_foreseen, open_with, opened, reason
+from tests.contracts.special import PAID, charge, charge_as_foreseen, conditions_of, open_with, opened, reason
 from tests.contracts.stage import (
     DAY,
     FIRST_DUE,
@@ -67,7 +67,7 @@ def test_charges_the_first_period_and_tells_the_conditions(
     found = subscriptions.subscription(1)
     assert (found.payer, found.planId, found.nextDue, found.charges) == (payer, monthly, FIRST_DUE, 1)
     assert (found.status, found.anchorDay, found.seats, found.credit, found.history) == (0, 31, 0, 0, 0)
-    assert tuple(subscriptions.conditions(1)) == (PRICE, 11 * PRICE, 0, ends, payers[1], False)
+    assert conditions_of(stage, 1) == (PRICE, 11 * PRICE, 0, ends, payers[1], False)
     assert (token.balanceOf(payer), token.balanceOf(stage.merchant)) == (FUNDS - PRICE, PRICE)
     assert (stage.totals(), stage.opened()) == ((1, PRICE, 0, 0), 1)
 
@@ -76,7 +76,7 @@ def test_conditions_that_add_nothing_change_nothing(
     stage: Stage, subscriptions: Contract, payer: Account, monthly: int
 ) -> None:
     open_with(stage, payer, monthly, at=SUBSCRIBED)
-    assert tuple(subscriptions.conditions(1)) == (0, 0, 0, 0, "0x" + "0" * 40, False)
+    assert conditions_of(stage, 1) == (0, 0, 0, 0, "0x" + "0" * 40, False)
     assert subscriptions.beneficiary(1) == payer
     for due in (FIRST_DUE, utc(2027, 3, 31, 12), utc(2027, 4, 30, 12)):
         assert charge_as_foreseen(stage, 1, at=due).amount == PRICE
@@ -269,13 +269,11 @@ def test_the_first_period_costs_no_more_than_a_period_may(
 
 
 @pytest.mark.parametrize("missing", [0, 1])
-def test_the_first_period_costs_no_more_than_all_may(
-    stage: Stage, subscriptions: Contract, payer: Account, monthly: int, missing: int
-) -> None:
+def test_the_first_period_costs_no_more_than_all_may(stage: Stage, payer: Account, monthly: int, missing: int) -> None:
     conditions = Conditions(max_total=PRICE - missing)
     if not missing:
         open_with(stage, payer, monthly, conditions)
-        assert subscriptions.conditions(1).maxTotal == 0
+        assert conditions_of(stage, 1).max_total == 0
         return
     values = {"reason": reason("OverMandate"), "found": PRICE, "allowed": PRICE - 1}
     with stage.nothing_changes(), reverts("FirstChargeDeclined", **values):
