@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tallystick.core.payer_change import parse_payer_change as parse_payer_change
     from tallystick.core.period import Unit as Unit
     from tallystick.core.plan import Plan as Plan
+    from tallystick.core.plan_change import SignedPlanChange as SignedPlanChange
+    from tallystick.core.plan_change import parse_plan_change as parse_plan_change
     from tallystick.core.subscription import DeclineReason as DeclineReason
     from tallystick.core.subscription import Status as Status
     from tallystick.core.subscription import Subscription as Subscription
@@ -53,6 +55,7 @@ _HOMES = {
     "SignedMandate": "tallystick.core.mandate",
     "SignedMandateWithConditions": "tallystick.core.conditions",
     "SignedPayerChange": "tallystick.core.payer_change",
+    "SignedPlanChange": "tallystick.core.plan_change",
     "Status": "tallystick.core.subscription",
     "Subscription": "tallystick.core.subscription",
     "SubscriptionState": "tallystick.flows.describe",
@@ -66,6 +69,7 @@ _HOMES = {
     "parse_fallback": "tallystick.core.fallback",
     "parse_mandate": "tallystick.core.mandate",
     "parse_payer_change": "tallystick.core.payer_change",
+    "parse_plan_change": "tallystick.core.plan_change",
 }
 __all__ = [
     "Amount",
@@ -81,6 +85,7 @@ __all__ = [
     "SignedMandate",
     "SignedMandateWithConditions",
     "SignedPayerChange",
+    "SignedPlanChange",
     "Status",
     "Subscription",
     "SubscriptionState",
@@ -94,6 +99,7 @@ __all__ = [
     "parse_fallback",
     "parse_mandate",
     "parse_payer_change",
+    "parse_plan_change",
 ]
 
 

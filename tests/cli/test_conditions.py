@@ -229,6 +229,12 @@ def test_changes_wait_or_not_and_prices_are_lowered(
     assert say(None, SUBSCRIPTIONS, "show", 1)["plan_id"] == 2
     now = say(PAYER, SUBSCRIPTIONS, "change", 1, 1)
     assert (now["when"], now["plan_id"]) == ("now", 1)
+    told = write(PAYER, SUBSCRIPTIONS, "sign-change", 1, 2, "--out", "change.json")
+    assert "to send it: tallystick subscriptions change --signed FILE" in told
+    sent = say(BILLER, SUBSCRIPTIONS, "change", "--signed", "change.json")
+    assert (sent["when"], sent["plan_id"]) == ("period-end", 2)
+    for arguments in ((), (1,), (1, 2, "--signed", "change.json")):
+        assert "--signed FILE" in write(PAYER, SUBSCRIPTIONS, "change", *arguments, exit_code=2)
 
 
 def test_a_subscription_is_handed_over_by_files(
@@ -290,7 +296,7 @@ def test_help_teaches(run: Run) -> None:
     for group, verb in (
         *((SUBSCRIPTIONS, verb) for verb in ("subscribe", "sign", "submit", "set-conditions", "redeem", "change")),
         *((SUBSCRIPTIONS, verb) for verb in ("quote", "lower-price", "sign-payer-change", "change-payer", "approve")),
-        *((SUBSCRIPTIONS, verb) for verb in ("sign-fallback", "set-fallback", "drop-fallback", "cancel")),
+        *((SUBSCRIPTIONS, verb) for verb in ("sign-fallback", "set-fallback", "drop-fallback", "sign-change")),
         ("plans", "sign-coupon"),
         ("plans", "create"),
     ):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import calendar
+import dataclasses
 
 import pytest
 
-from tallystick import DeclineReason, Status, Tallystick, When
+from tallystick import DeclineReason, Status, Tallystick, When, parse_plan_change
 from tallystick.core.change import commitment
 from tallystick.core.conditions import Conditions
 from tallystick.core.events import Charged, PlanChanged, Quoted, Refunded
@@ -16,12 +17,15 @@ from tallystick.errors import (
     AlignedToFuture,
     BalanceTooLow,
     InputError,
+    InvalidSignature,
     MaximumMissing,
     NotAContract,
     NotActive,
     NotAuthorized,
     NothingToChange,
     PlanIsQuoted,
+    SaltUsed,
+    SignatureExpired,
     TermsContradict,
     TermsWorse,
     UnusedNotRefunded,
@@ -236,3 +240,28 @@ def test_a_promise_to_refund_binds_the_payee(business: Business, payer: Tallysti
         merchant.cancel(1)
     merchant.cancel_with_refund(1)
     payer.cancel(2)  # the payer may as ever
+
+
+def test_a_change_is_signed_by_the_payer_and_sent_by_anyone(
+    business: Business, payer: Tallystick, merchant: Tallystick, as_account: Connect, small: Plan, large: Plan
+) -> None:
+    payer.subscribe(small)
+    signed = parse_plan_change(payer.sign_plan_change(1, large, salt=3).render())
+    late = payer.sign_plan_change(1, large, valid_s=0)
+    before = business.anvil.block_number
+    for error, wrong in (
+        (InputError, dataclasses.replace(signed, chain_id=1)),
+        (InvalidSignature, dataclasses.replace(signed, change=dataclasses.replace(signed.change, plan_id=1))),
+        (SignatureExpired, late),
+    ):
+        with pytest.raises(error):
+            merchant.submit_plan_change(wrong)
+    with pytest.raises(NotAuthorized):
+        merchant.sign_plan_change(1, large)
+    with pytest.raises(NothingToChange):
+        payer.sign_plan_change(1, small)
+    assert business.anvil.block_number == before
+    as_account(BILLER).submit_plan_change(signed)
+    assert merchant.subscription(1).scheduled == (large.plan_id, 0)
+    with pytest.raises(SaltUsed):
+        merchant.submit_plan_change(signed)

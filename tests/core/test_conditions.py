@@ -30,6 +30,7 @@ from tallystick.core.payer_change import PayerChange, SignedPayerChange, parse_p
 from tallystick.core.period import Unit
 from tallystick.core.permit import SignedPermit
 from tallystick.core.permit2 import Permit2, SignedPermit2
+from tallystick.core.plan_change import PlanChange, SignedPlanChange, parse_plan_change
 from tallystick.errors import InputError
 from tallystick.testing import start_anvil
 from tests.business import Business
@@ -165,6 +166,14 @@ def test_a_consent_to_stand_in_survives_its_text(signed: SignedFallback) -> None
     assert parse_fallback(signed.render()) == signed
 
 
+PLAN_CHANGES = st.builds(PlanChange, UINT256, ADDRESSES, st.integers(0, 2**32), st.integers(0, 2**24), UINT256, UINT256)
+
+
+@given(st.builds(SignedPlanChange, CHAINS, ADDRESSES, PLAN_CHANGES, SIGNATURES))
+def test_a_change_of_plan_survives_its_text(signed: SignedPlanChange) -> None:
+    assert parse_plan_change(signed.render()) == signed
+
+
 def test_either_kind_of_mandate_is_told_by_its_text() -> None:
     plain = SignedMandate(1, SIGNER.address, Mandate(SIGNER.address, 1, 2, 3), b"\x01")
     assert parse_any_mandate(plain.render()) == plain
@@ -179,6 +188,7 @@ def test_text_that_is_none_of_them_is_an_error(text: str | bytes) -> None:
         (parse_mandate_with_conditions, "a signed mandate with conditions"),
         (parse_coupon, "a signed coupon"),
         (parse_payer_change, "a signed change of payer"),
+        (parse_plan_change, "a signed change of plan"),
         (parse_fallback, "a signed consent to pay in another's place"),
     ):
         with pytest.raises(InputError, match=f"this is not {what}"):

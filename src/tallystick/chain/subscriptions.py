@@ -19,6 +19,7 @@ from tallystick.chain.plans import read_plans, terms_values
 from tallystick.chain.sender import Call
 from tallystick.core.change import Segment
 from tallystick.core.plan import Plan, PlanTerms
+from tallystick.core.plan_change import SignedPlanChange
 from tallystick.core.subscription import DeclineReason, Status, Subscription
 from tallystick.errors import InputError, UnusedNotRefunded
 
@@ -210,6 +211,15 @@ class Subscriptions(ConsentCalls):
         PlanIsArchived, SeatsOutOfRange or MaximumMissing.
         """
         return self._send("scheduleChange", subscription_id, plan.plan_id, plan.terms_hash(), seats)
+
+    def schedule_change_by_signature(self, signed: SignedPlanChange) -> Sent:
+        """As `schedule_change`, signed by the payer and sent by anyone. Event: ChangeScheduled.
+
+        Raises what that does, and SignatureExpired, InvalidSignature or SaltUsed.
+        """
+        change = signed.change
+        values = (change.subscription_id, change.plan_id, change.seats, change.salt, change.valid_before)
+        return self._send("scheduleChangeBySignature", *values, signed.signature)
 
     def try_schedule(self, subscription_id: int, plan: Plan, seats: int, payer: str) -> None:
         """Raises what `schedule_change` would raise for that payer now. Sends nothing."""

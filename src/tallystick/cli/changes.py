@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
 from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.consent import FUNDINGS
 from tallystick.cli.output import Record, Time, shown
+from tallystick.cli.spans import SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount
 
 if TYPE_CHECKING:
+    from tallystick.chain.subscriptions import Sent
     from tallystick.flows.change import Offer
     from tallystick.flows.connect import Connection
 
@@ -53,10 +55,11 @@ def quote(config: Config, subscription_id: int, plan_id: int, seats: int | None,
         "tallystick subscriptions change 118 1 --seats 7 --max-to-pay 12.50",
         "tallystick subscriptions change 118 3 --when now   a cheaper one now, the difference as credit",
         "tallystick subscriptions change 118 2 --when period-end",
+        "tallystick subscriptions change --signed change.json          what the payer signed, sent by anyone",
     )
 )
-@click.argument("subscription_id", type=int)
-@click.argument("plan_id", type=int)
+@click.argument("subscription_id", type=int, required=False)
+@click.argument("plan_id", type=int, required=False)
 @_seats
 @_when
 @click.option("--max-to-pay", metavar="AMOUNT", help="The most to be paid now.  [default: what `quote` says at_most]")
@@ -67,16 +70,18 @@ def quote(config: Config, subscription_id: int, plan_id: int, seats: int | None,
     show_default=True,
     help="Where the allowance is too low: approve more, or take what is there.",
 )
+@click.option("--signed", type=click.File("rb"), metavar="FILE", help="A payer's `sign-change`; at the period's end.")
 @configured
 @shown
 def change(
     config: Config,
-    subscription_id: int,
-    plan_id: int,
+    subscription_id: int | None,
+    plan_id: int | None,
     seats: int | None,
     when: str | None,
     max_to_pay: str | None,
     funding: str,
+    signed: BinaryIO | None,
 ) -> Record:
     """Change to another plan of the same payee and token, to other seats, or to both. Its payer may.
 
@@ -84,12 +89,20 @@ def change(
     another period begins now and is paid, less what was left of the old one. At the period's end nothing is paid
     before; the present plan and seats take back what was scheduled.
     """
-    from tallystick.core.events import ChangeScheduled, Charged, PlanChanged
     from tallystick.core.money import parse_units
-    from tallystick.flows.change import When, change_plan
+    from tallystick.core.plan_change import parse_plan_change
+    from tallystick.flows.change import When, change_plan, submit_plan_change
     from tallystick.flows.connect import open_contract
     from tallystick.flows.subscribe import Funding
 
+    if signed is not None:
+        if (subscription_id, plan_id, seats, when, max_to_pay) != (None,) * 5:
+            raise click.UsageError("give what the payer signed with --signed FILE alone")
+        agreed = parse_plan_change(signed.read())
+        connection = open_contract(unlocked(config), signing=True)
+        return _changed(connection, agreed.change.subscription_id, submit_plan_change(connection, agreed))
+    if subscription_id is None or plan_id is None:
+        raise click.UsageError("name the subscription and the plan, or give what the payer signed with --signed FILE")
     connection = open_contract(unlocked(config), signing=True)
     plan = connection.contract.plan(plan_id)
     token = connection.token(plan.terms.token).describe()
@@ -102,10 +115,17 @@ def change(
         max_to_pay_units=parse_units(max_to_pay, token.decimals) if max_to_pay else None,
         funding=Funding(funding),
     )
+    return _changed(connection, subscription_id, sent)
+
+
+def _changed(connection: Connection, subscription_id: int, sent: Sent) -> Record:
+    from tallystick.core.events import ChangeScheduled, Charged, PlanChanged
+
     scheduled = next((event for event in sent.events if isinstance(event, ChangeScheduled)), None)
     changed = scheduled or sent.one(PlanChanged)
     paid = next((event.amount_units for event in sent.events if isinstance(event, Charged)), 0)
     found = connection.contract.subscription(subscription_id)
+    token = connection.token(connection.contract.plan(found.plan_id).terms.token).describe()
     return Record(
         {
             "subscription_id": subscription_id,
@@ -118,6 +138,26 @@ def change(
             "transaction": sent.receipt.transaction,
         }
     )
+
+
+@click.command(
+    "sign-change",
+    epilog=examples("TALLYSTICK_KEY=0x... tallystick subscriptions sign-change 118 2 --out change.json"),
+)
+@click.argument("subscription_id", type=int)
+@click.argument("plan_id", type=int)
+@_seats
+@click.option("--valid", type=SPAN, default="7d", show_default=True, metavar="SPAN", help="How long it may be sent.")
+@click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
+@configured
+def sign_change(config: Config, subscription_id: int, plan_id: int, seats: int | None, valid: int, out: TextIO) -> None:
+    """Sign a change to another plan, other seats, or both, at the period's end. Its payer may; no gas is needed."""
+    from tallystick.flows.change import sign_plan_change
+    from tallystick.flows.connect import open_contract
+
+    connection = open_contract(unlocked(config), signing=True)
+    out.write(sign_plan_change(connection, subscription_id, plan_id, seats=seats, valid_s=valid).render())
+    click.echo("to send it: tallystick subscriptions change --signed FILE", err=True)
 
 
 @click.command(

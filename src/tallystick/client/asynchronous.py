@@ -96,6 +96,8 @@ class AsyncTallystick:
     quote = _threaded(Tallystick.quote)
     change_plan = _threaded(Tallystick.change_plan)
     schedule_change = _threaded(Tallystick.schedule_change)
+    sign_plan_change = _threaded(Tallystick.sign_plan_change)
+    submit_plan_change = _threaded(Tallystick.submit_plan_change)
     lower_price = _threaded(Tallystick.lower_price)
     cancel = _threaded(Tallystick.cancel)
     cancel_with_refund = _threaded(Tallystick.cancel_with_refund)

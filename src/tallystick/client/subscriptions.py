@@ -8,6 +8,7 @@ from tallystick.chain.subscriptions import Preview, Sent
 from tallystick.client.base import Client, Money
 from tallystick.core.cancellation import SignedEnd
 from tallystick.core.plan import Plan
+from tallystick.core.plan_change import SignedPlanChange
 from tallystick.core.subscription import Subscription
 from tallystick.errors import InputError
 from tallystick.flows.cancel import (
@@ -17,7 +18,15 @@ from tallystick.flows.cancel import (
     stop,
     submit_end,
 )
-from tallystick.flows.change import Offer, When, change_plan, quote
+from tallystick.flows.change import (
+    PLAN_CHANGE_VALID_S,
+    Offer,
+    When,
+    change_plan,
+    quote,
+    sign_plan_change,
+    submit_plan_change,
+)
 from tallystick.flows.describe import SubscriptionState, describe
 from tallystick.flows.fund import Funding
 from tallystick.flows.recognise import OwnPlans
@@ -120,6 +129,27 @@ class SubscriptionVerbs(Client):
         `SubscriptionState.scheduled` shows it; the present plan and seats take it back. Raises what `change_plan` does.
         """
         return self.change_plan(subscription_id, plan, seats=seats, when=When.PERIOD_END)
+
+    def sign_plan_change(
+        self,
+        subscription_id: int,
+        plan: int | Plan,
+        *,
+        seats: int | None = None,
+        valid_s: int = PLAN_CHANGE_VALID_S,
+        salt: int | None = None,
+    ) -> SignedPlanChange:
+        """The payer, who is the signer, changes plan, seats or both at the period's end without sending anything;
+        anyone may submit it within `valid_s` seconds. `SignedPlanChange.render()` is its text.
+
+        Raises NotAuthorized, KeyMissing, and what `schedule_change` raises for a change that is not allowed.
+        """
+        return sign_plan_change(self._connection, subscription_id, plan, seats=seats, valid_s=valid_s, salt=salt)
+
+    def submit_plan_change(self, signed: SignedPlanChange) -> Sent:
+        """Submits a payer's change of plan; the signer here pays the gas. Raises what `schedule_change` does, and
+        SignatureExpired, InvalidSignature, SaltUsed, or InputError for one for elsewhere."""
+        return submit_plan_change(self._connection, signed)
 
     def lower_price(self, subscription_ids: Sequence[int], plan: int | Plan) -> Sent:
         """The payee, who is the signer, moves subscriptions to a plan that differs by lower prices alone, from the next

@@ -5,18 +5,22 @@ Unless told otherwise a downgrade waits for the period's end, so that what was p
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from enum import Enum
 
 from tallystick.chain.subscriptions import Sent
 from tallystick.core.period import DAY_S, Period
 from tallystick.core.plan import Plan, PlanTerms
+from tallystick.core.plan_change import PlanChange, SignedPlanChange, typed_data
 from tallystick.core.subscription import Subscription
-from tallystick.errors import BalanceTooLow
+from tallystick.errors import BalanceTooLow, NotAuthorized
 from tallystick.flows.connect import Connection
 from tallystick.flows.fund import Funding, approve_needed, rate_of
+from tallystick.flows.submit import require_here
 from tallystick.flows.subscribe import agreed
 
+PLAN_CHANGE_VALID_S = 7 * DAY_S
 MINED_WITHIN_S = 600
 """How long a change may take to be mined without costing more than was agreed to."""
 _SHORTEST_MONTH_S = 28 * DAY_S
@@ -82,6 +86,48 @@ def change_plan(
     if 0 < offer.to_pay_units <= bound_units:
         _fund(connection, subscription_id, offer, min(bound_units, offer.max_to_pay_units), funding)
     return connection.contract.change_plan(subscription_id, offer.plan, offer.seats, bound_units)
+
+
+def sign_plan_change(
+    connection: Connection,
+    subscription_id: int,
+    plan: int | Plan,
+    *,
+    seats: int | None = None,
+    valid_s: int = PLAN_CHANGE_VALID_S,
+    salt: int | None = None,
+) -> SignedPlanChange:
+    """The signer, who is the payer, changes plan, seats or both when the paid period ends, without sending anything;
+    anyone may submit it within `valid_s` seconds, in the period that is paid now or a later one.
+
+    Raises NotAuthorized, and what `quote` does for a change that is not allowed.
+    """
+    signer = connection.sender.signer
+    subscription = connection.contract.subscription(subscription_id)
+    if subscription.payer != signer.address:
+        raise NotAuthorized(signer.address)
+    offer = _offer(connection, subscription, agreed(connection, plan), seats, When.PERIOD_END)
+    change = PlanChange(
+        subscription_id=subscription_id,
+        payer=signer.address,
+        plan_id=offer.plan.plan_id,
+        seats=offer.seats,
+        salt=secrets.randbits(256) if salt is None else salt,
+        valid_before=connection.node.timestamp() + valid_s,
+    )
+    chain_id, contract = connection.node.chain_id, connection.contract.address
+    message = typed_data(change, offer.plan, chain_id=chain_id, contract=contract)
+    return SignedPlanChange(chain_id, contract, change, signer.sign_typed_data(message))
+
+
+def submit_plan_change(connection: Connection, signed: SignedPlanChange) -> Sent:
+    """Submits a payer's change of plan; the signer here pays the gas.
+
+    Raises InputError for one for another chain or contract, and what `Subscriptions.schedule_change_by_signature`
+    raises.
+    """
+    require_here(connection, "change of plan", signed.chain_id, signed.contract)
+    return connection.contract.schedule_change_by_signature(signed)
 
 
 def usual_when(subscription: Subscription, old: PlanTerms, plan: Plan, seats: int) -> When:
