@@ -7,7 +7,7 @@ from typing import Any
 
 from tallystick.core.invoice import Kind
 from tallystick.core.money import Amount, Currency, Token
-from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, Status, Usage
+from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, QuotedPrice, Status, Usage
 
 USDC = Token(8453, "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", "USDC", 6)
 DAI = Token(1, "0x6B175474E89094C44Da98b954EedeAC495271d0F", "DAI", 18)
@@ -108,6 +108,12 @@ SAMPLES = {
     "usage": invoice(
         lines=(line(3_125_000, "Plan 3, 1,250,000 units of usage"),),
         usage=Usage(1_250_000, "0x5e1f0c9d7b3a2846f5e8c17d90b4a6325c8f1e7d04b93a6258c7f1e0d5b4a392"),
+    ),
+    "quoted": invoice(
+        lines=(line(53_021_374, "Plan 3, one month, as quoted"), line(-3_000_000, "Discount by coupon")),
+        quoted=QuotedPrice(4_900, Amount(53_021_374, USDC), "0x" + "9A" * 20),
+        beneficiary="0x" + "7B" * 20,
+        payment=replace(PAYMENT, sender="0x" + "6C" * 20),
     ),
     "anonymous": invoice(
         merchant=Party(account=MERCHANT.account),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tallystick.core.events import Charged, Origin, Refunded
-from tallystick.core.invoice import Invoice, Kind, Peg, credit_note_for, invoice_for
+from tallystick.core.invoice import Invoice, Kind, Peg, QuotedPrice, credit_note_for, invoice_for
 from tallystick.core.money import Amount
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
@@ -16,7 +16,7 @@ from tallystick.render.document import InvoiceDocument, Issuer, Party, Status, i
 from tests.render.samples import CUSTOMER, DAI, MERCHANT, PAID_AT, PAYMENT, USD, USDC, invoice, line
 
 ISSUER = Issuer(replace(MERCHANT, account=None))
-PAYEE, PAYER = PAYMENT.recipient, PAYMENT.sender
+PAYEE, PAYER, OTHER = PAYMENT.recipient, PAYMENT.sender, "0x" + "6C" * 20
 ORIGIN = Origin(38_214_907, bytes.fromhex("2b" * 32), PAID_AT, bytes.fromhex("8f" * 32), 17)
 LATER = Origin(38_300_000, bytes.fromhex("3c" * 32), PAID_AT + 86_400, bytes.fromhex("9a" * 32), 4)
 TERMS = PlanTerms(PAYEE, 49_000_000, USDC.address, 1, Unit.MONTH, 0)
@@ -29,7 +29,8 @@ def charge(number: int | None = 42) -> Invoice:
 
 
 def refund(units: int, number: int | None = 3, of: Invoice | None = None) -> Invoice:
-    return credit_note_for(Refunded(118, 7, units), LATER, of or charge(), payee=PAYEE, payer=PAYER, number=number, peg=PEG)
+    event = Refunded(118, 7, units)
+    return credit_note_for(event, LATER, of or charge(), payee=PAYEE, payer=PAYER, number=number, peg=PEG)
 
 
 def document(of: Invoice, *notes: Invoice) -> InvoiceDocument:
@@ -65,6 +66,15 @@ def test_the_document_of_a_refund_is_a_credit_note_that_goes_the_other_way() -> 
     assert (made.payment.sender, made.payment.recipient) == (PAYEE, PAYER)
     assert made.customer.account == PAYER
     assert made.total == Amount(12_500_000, USDC)
+
+
+def test_another_wallet_that_paid_is_the_sender_and_a_quote_is_evidence() -> None:
+    quoted = QuotedPrice(4_900, 49_000_000, OTHER)
+    made = document(charge()._replace(paid_by=OTHER, beneficiary=PAYEE, quoted=quoted))
+    assert (made.payment.sender, made.customer.account, made.beneficiary) == (OTHER, PAYER, PAYEE)
+    assert made.quoted is not None
+    assert made.quoted.amount == made.total
+    assert document(charge()).quoted is None
 
 
 def test_before_its_block_is_final_it_is_pending_and_has_no_number() -> None:

@@ -61,9 +61,23 @@ def test_usage_keeps_every_digit() -> None:
     assert invoice_json(invoice())["usage"] is None
 
 
+def test_a_quoted_price_has_its_evidence() -> None:
+    shown = invoice_json(SAMPLES["quoted"])
+    assert shown["quoted"] is not None
+    assert shown["quoted"]["price_units"] == "4900"
+    assert shown["quoted"]["amount"]["decimal"] == "53.021374"
+    assert (shown["quoted"]["quoter"], shown["beneficiary"]) == ("0x" + "9A" * 20, "0x" + "7B" * 20)
+    assert (invoice_json(invoice())["quoted"], invoice_json(invoice())["beneficiary"]) == (None, None)
+
+
 def test_every_field_is_described_in_the_docs() -> None:
     described = DOCS.read_text()
-    documents = (invoice(refunded=Amount(1, USDC), credit_notes=("CN-000003",)), credit_note(), SAMPLES["usage"])
+    documents = (
+        invoice(refunded=Amount(1, USDC), credit_notes=("CN-000003",)),
+        credit_note(),
+        SAMPLES["usage"],
+        SAMPLES["quoted"],
+    )
     for document in documents:
         for key in _keys(invoice_json(document)):
             assert f"`{key}`" in described, f"docs/invoices.md does not describe `{key}`"

@@ -55,6 +55,18 @@ def test_what_was_refunded_stands_below_the_total() -> None:
     assert page(many)["totals"][1]["label"] == "Refunded by 20 credit notes"
 
 
+def test_a_quoted_price_who_paid_and_for_whom_are_told() -> None:
+    shown = page(SAMPLES["quoted"])
+    proof = {row["label"]: row["value"] for row in shown["proof"]}
+    assert proof["From"] == SAMPLES["quoted"].payment.sender != SAMPLES["quoted"].customer.account
+    assert proof["Quoted"].replace(INVISIBLE, "") == "4,900 units of the quoter are 53.021374 USDC"
+    assert proof["Quoter"] == "0x" + "9A" * 20
+    facts = {row["label"]: row["value"].replace(INVISIBLE, "") for row in shown["facts"]}
+    assert facts["For"] == "0x" + "7B" * 20
+    plain = page(invoice())
+    assert not {"Quoted", "Quoter", "For"} & {row["label"] for row in (*plain["proof"], *plain["facts"])}
+
+
 def test_each_kind_and_status_says_what_it_is() -> None:
     assert (page(invoice())["title"], page(invoice())["status"]) == ("Invoice", "Paid")
     assert (page(credit_note())["title"], page(credit_note())["status"]) == ("Credit note", "Refunded")
@@ -106,6 +118,6 @@ def test_what_lists_the_usage_is_named_beside_the_payment() -> None:
 def test_where_credit_paid_all_nothing_moved() -> None:
     shown = page(SAMPLES["covered_by_credit"])
     assert shown["totals"] == [{"label": "Total", "value": "0.00 USDC", "strong": True}]
-    assert shown["proof_note"].startswith("This transaction used the credit, which paid all of it.")
+    assert shown["proof_note"].startswith("This transaction moved no money: credit or a discount took all of it.")
     assert page(invoice())["proof_note"].startswith("This transaction moved the money.")
     assert page(credit_note())["proof_note"].startswith("This transaction gave back the money.")

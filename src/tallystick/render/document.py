@@ -60,7 +60,8 @@ class FiatValue:
 @dataclass(frozen=True, slots=True)
 class Payment:
     """Where the payment, or the refund, stands on chain; anyone can look it up there. Hashes and addresses are hex with
-    0x, `block_time` Unix seconds. The money went from `sender` to `recipient`."""
+    0x, `block_time` Unix seconds. The money went from `sender`, who may have paid in the customer's place, to
+    `recipient`."""
 
     chain_id: int
     contract: str
@@ -84,13 +85,24 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotedPrice:
+    """A price that the plan's quoter, a contract at this address, gave when it was charged: so many units of what it
+    prices in were so much of the token. It stands on chain beside the payment."""
+
+    price_units: int
+    amount: Amount
+    quoter: str
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceDocument:
     """An invoice or a credit note.
 
     `number` is None while it is pending. `issued_at` is the time of the payment's block, in Unix seconds. A credit note
     has the number of the invoice that it corrects in `refers_to` where that has one, an invoice the sum of its credit
-    notes in `refunded` and their numbers in `credit_notes`. An invoice for usage has that in `usage`. Raises
-    DocumentInvalid where it contradicts itself.
+    notes in `refunded` and their numbers in `credit_notes`. An invoice for usage has that in `usage`, one whose price
+    was quoted has that in `quoted`. `beneficiary` is the account that the subscription serves, where it is not the
+    customer's. Raises DocumentInvalid where it contradicts itself.
     """
 
     kind: Kind
@@ -109,6 +121,8 @@ class InvoiceDocument:
     refunded: Amount | None = None
     credit_notes: tuple[str, ...] = ()
     usage: Usage | None = None
+    quoted: QuotedPrice | None = None
+    beneficiary: str | None = None
 
     def __post_init__(self) -> None:
         """Checks that the document adds up."""
@@ -206,7 +220,7 @@ def invoice_document(
             block_number=origin.block_number,
             block_hash=f"0x{origin.block_hash.hex()}",
             block_time=origin.block_time,
-            sender=invoice.payee if is_refund else payer,
+            sender=invoice.payee if is_refund else invoice.paid_by or payer,
             recipient=payer if is_refund else invoice.payee,
             token=invoice.token,
         ),
@@ -216,7 +230,16 @@ def invoice_document(
         refunded=Amount(refunded_units, token) if final_notes else None,
         credit_notes=tuple(issuer.number_text(note.kind, note.number) for note in final_notes if note.number),
         usage=invoice.usage and Usage(invoice.usage.quantity, f"0x{invoice.usage.usage_hash.hex()}"),
+        quoted=_quoted(invoice, token),
+        beneficiary=invoice.beneficiary,
     )
+
+
+def _quoted(invoice: Invoice, token: Token) -> QuotedPrice | None:
+    if invoice.quoted is None:
+        return None
+    price_units, amount_units, quoter = invoice.quoted
+    return QuotedPrice(price_units, Amount(amount_units, token), quoter)
 
 
 def _status(invoice: Invoice, refunded_units: int) -> Status:

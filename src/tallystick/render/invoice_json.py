@@ -10,7 +10,7 @@ import json
 from typing import TypedDict
 
 from tallystick.core.money import Amount, Token
-from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, Usage
+from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, QuotedPrice, Usage
 from tallystick.render.wording import iso_text
 
 FORMAT = "tallystick/invoice/1"
@@ -83,6 +83,14 @@ class UsageJson(TypedDict):
     hash: str
 
 
+class QuotedJson(TypedDict):
+    """The price is text, as the units of an amount are: in units of what the quoter prices in."""
+
+    price_units: str
+    amount: AmountJson
+    quoter: str
+
+
 class InvoiceJson(TypedDict):
     """The whole document."""
 
@@ -103,6 +111,8 @@ class InvoiceJson(TypedDict):
     refunded: AmountJson | None
     credit_notes: list[str]
     usage: UsageJson | None
+    quoted: QuotedJson | None
+    beneficiary: str | None
 
 
 def invoice_json(document: InvoiceDocument) -> InvoiceJson:
@@ -125,6 +135,8 @@ def invoice_json(document: InvoiceDocument) -> InvoiceJson:
         "refunded": None if document.refunded is None else _amount(document.refunded),
         "credit_notes": list(document.credit_notes),
         "usage": _usage(document.usage),
+        "quoted": _quoted(document.quoted),
+        "beneficiary": document.beneficiary,
     }
 
 
@@ -168,6 +180,12 @@ def _fiat_value(fiat: FiatValue | None) -> FiatValueJson | None:
 
 def _usage(usage: Usage | None) -> UsageJson | None:
     return None if usage is None else {"quantity": str(usage.quantity), "hash": usage.usage_hash}
+
+
+def _quoted(quoted: QuotedPrice | None) -> QuotedJson | None:
+    if quoted is None:
+        return None
+    return {"price_units": str(quoted.price_units), "amount": _amount(quoted.amount), "quoter": quoted.quoter}
 
 
 def _payment(payment: Payment) -> PaymentJson:

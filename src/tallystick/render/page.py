@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from tallystick.core.invoice import Kind
 from tallystick.core.money import Amount
-from tallystick.render.document import InvoiceDocument, Line, Party, Payment, Status, Usage
+from tallystick.render.document import InvoiceDocument, Line, Party, Status
 from tallystick.render.wording import (
     amount_text,
     date_text,
@@ -142,7 +142,7 @@ def page(document: InvoiceDocument) -> Page:
         "fiat": _fiat(document),
         "proof_title": "Refunded on chain" if is_credit else "Paid on chain",
         "proof_note": _proof_note(document, is_credit),
-        "proof": _proof(document.payment, document.usage),
+        "proof": _proof(document),
         "footer": _free(" · ".join(part for part in (author, name) if part)),
         "meta_title": printable(f"{name}, {author}" if author else name),
         "meta_author": author,
@@ -210,7 +210,8 @@ def _facts(document: InvoiceDocument) -> list[Row]:
     if is_credit:
         rows.append(_row("Corrects invoice", document.refers_to or "not numbered yet"))
     rows.append(_row("Refunded at" if is_credit else "Paid at", time_text(document.payment.block_time)))
-    return [*rows, _row("Subscription", document.subscription_id), _row("Charge", document.charge_number)]
+    rows += [_row("Subscription", document.subscription_id), _row("Charge", document.charge_number)]
+    return [*rows, _row("For", document.beneficiary)] if document.beneficiary else rows
 
 
 def _totals(document: InvoiceDocument, decimals: int) -> list[Sum]:
@@ -272,11 +273,12 @@ def _party(label: str, party: Party) -> PartyTexts:
 def _proof_note(document: InvoiceDocument, is_credit: bool) -> str:
     did = "gave back the money" if is_credit else "moved the money"
     if not document.total.units:
-        did = "used the credit, which paid all of it"
+        did = "moved no money: credit or a discount took all of it"
     return f"This transaction {did}. It can be looked up by anyone on chain {document.payment.chain_id}."
 
 
-def _proof(payment: Payment, usage: Usage | None) -> list[Row]:
+def _proof(document: InvoiceDocument) -> list[Row]:
+    payment, usage, quoted = document.payment, document.usage, document.quoted
     hashes = {
         "Transaction": payment.transaction_hash,
         "Log": payment.log_index,
@@ -290,4 +292,7 @@ def _proof(payment: Payment, usage: Usage | None) -> list[Row]:
     rows = [_row(label, value, mono=True) for label, value in hashes.items()]
     if usage is not None:
         rows.append(_row("Usage hash", usage.usage_hash, mono=True))
+    if quoted is not None:
+        rows.append(_row("Quoter", quoted.quoter, mono=True))
+        rows.append(_row("Quoted", f"{quoted.price_units:,} units of the quoter are {_money(quoted.amount)}"))
     return [*rows[:4], _row("Block time", time_text(payment.block_time)), *rows[4:]]
