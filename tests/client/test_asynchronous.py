@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from tallystick import AsyncTallystick, Config, DeclineReason, Tallystick, parse_end, parse_mandate
+from tallystick import AsyncTallystick, Config, DeclineReason, Tallystick, parse_any_mandate, parse_end, parse_mandate
 from tallystick.core.events import Cancelled, Refunded
 from tallystick.errors import AnotherChargeIsNext, KeyMissing, NodeUnreachable, UnknownPlan, UsageTooDear
 from tests.business import Business
@@ -84,6 +84,35 @@ def test_a_subscription_from_consent_to_its_end(business: Business, manifest: Pa
         assert (await payer.units("1", business.token), (await payer.token(business.token)).symbol) == (10**6, "USDC")
         with pytest.raises(UnknownPlan):
             await payer.plan(9)
+
+    business.mint(business.anvil.address(PAYER), 10**12)
+    asyncio.run(story())
+
+
+def test_conditions_coupons_and_other_wallets(business: Business, manifest: Path) -> None:
+    async def connect(index: int) -> AsyncTallystick:
+        signer = Account.from_key(business.anvil.key(index))
+        return await AsyncTallystick.connect(Config(), rpc_url=business.anvil.url, deployment=manifest, signer=signer)
+
+    async def story() -> None:
+        merchant, payer, other = await asyncio.gather(*map(connect, (MERCHANT, PAYER, BILLER)))
+        plan = await merchant.create_plan(price="10", token=business.token, every=30, unit="day")
+        large = await merchant.create_plan(price="30", token=business.token, every=30, unit="day")
+        wanted = await payer.conditions(business.token, max_per_period="30")
+        coupon = await merchant.sign_coupon(large, basis_points_off=1_000)
+        signed = await payer.sign_mandate_with_conditions([plan, large], conditions=wanted, coupon=coupon)
+        opened = await merchant.submit_mandate(parse_any_mandate(signed.render()), plan_id=2, coupon=coupon)
+        await payer.subscribe(large)
+        assert (await payer.set_conditions(1, wanted)).charges == opened.charges == 1
+        await payer.redeem_coupon(2, await merchant.sign_coupon(large, amount_off="1"))
+        await payer.schedule_change(1, plan)
+        await merchant.lower_price([2], plan)
+        await merchant.submit_plan_change(await payer.sign_plan_change(1, large))
+        change = await other.countersign_payer_change(await payer.sign_payer_change(1, other.address))
+        assert (await merchant.change_payer(change)).payer == other.address
+        assert (await payer.set_fallback(await other.sign_fallback(2))).charges == 1
+        await other.drop_fallback(2)
+        assert (await merchant.cancel_with_refund(2)).one(Refunded).amount_units > 29 * 10**6
 
     business.mint(business.anvil.address(PAYER), 10**12)
     asyncio.run(story())
