@@ -15,23 +15,33 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from tallystick.core.books import Books, Change
-from tallystick.core.change import objection, quote
+from tallystick.core.change import lowering_objection, objection, quote, schedule_objection
 from tallystick.core.events import (
     CancellationScheduled,
     Cancelled,
+    ChangeScheduled,
     Charged,
     Claimable,
     Claimed,
+    ConditionsSet,
+    CouponRedeemed,
     CreditUsed,
     Declined,
+    Discounted,
     Event,
+    FallbackSet,
     MandateAccepted,
     MandateRevoked,
     Origin,
+    PaidByFallback,
     Paused,
+    PayeeChanged,
+    PayerChanged,
     PlanArchived,
     PlanChanged,
     PlanCreated,
+    PriceLowered,
+    Quoted,
     Recorded,
     Refunded,
     RegisterOpened,
@@ -44,8 +54,19 @@ from tallystick.core.invoice import Kind, Peg
 from tallystick.core.ledger import GENESIS_HASH, entry_hash, imbalance
 from tallystick.core.money import Token
 from tallystick.core.period import Unit, anchor_day_of
-from tallystick.core.plan import PlanTerms
-from tallystick.core.subscription import PER_REGISTER, DeclineReason, Status, next_charge
+from tallystick.core.plan import MOST_UNITS, PlanTerms
+from tallystick.core.subscription import (
+    NO_LIMITS,
+    PER_REGISTER,
+    DeclineReason,
+    Discount,
+    Limits,
+    NextCharge,
+    Status,
+    Subscription,
+    next_charge,
+    over_limit,
+)
 from tallystick.errors import EventsInconsistent
 from tallystick.render.journal import FORMATS
 
@@ -53,10 +74,10 @@ PAYEES = ["0x" + f"{number:040x}" for number in (1, 2)]
 TOKENS = ["0x" + f"{number:040x}" for number in (10, 11)]
 PEGS = {TOKENS[0]: [(0, Peg("USDC", 6, "USD", 2))]}
 KNOWN = {TOKENS[0]: Token(1, TOKENS[0], "USDC", 6), TOKENS[1]: Token(1, TOKENS[1], "DAI", 18)}
-RECEIVER = f"0x{3:040x}"
+RECEIVER, QUOTER = f"0x{3:040x}", f"0x{4:040x}"
 COUNTED = (
     *(RegisterOpened, PlanCreated, Subscribed, SeatsSet, Charged, UsageCharged, CreditUsed, Claimable, Claimed),
-    Refunded,
+    *(Refunded, Quoted, Discounted),
 )
 """Events of which one that is left out is noticed at once: the contract counts them, or the next of their act does not
 follow. Of the others it is noticed when something builds on them."""
@@ -66,6 +87,8 @@ def with_parts(terms: PlanTerms) -> PlanTerms:
     """The same as the contract takes them: a fee has a receiver, and no usage is charged under a term."""
     if terms.min_charges or terms.max_charges or not terms.usage_cap_units:
         terms = replace(terms, usage_cap_units=0, usage_price_units=0)
+    if terms.quoter:
+        terms = replace(terms, refunds_unused=False)
     return replace(terms, fee_receiver=RECEIVER) if terms.fee_bps else terms
 
 
@@ -85,7 +108,14 @@ plans = st.builds(
     fee_bps=st.sampled_from([0, 0, 1, 250, 9_999]),
     usage_cap_units=st.sampled_from([0, 1, 10**6, 2**96 - 1]),
     usage_price_units=st.sampled_from([1, 10**6, 2**96 - 1]),
+    align_to=st.sampled_from([0, 0, 1, 1_580_428_800]),
+    quoter=st.sampled_from([None, None, None, QUOTER]),
+    refunds_unused=st.booleans(),
 ).map(with_parts)
+
+
+offs = st.tuples(st.integers(1, 10_000), st.sampled_from([0, 1, 2**80]), st.integers(1, 3))
+"""What a coupon takes off: basis points, an amount, for how many charges."""
 
 
 def applied(events: list[Recorded], *, final: bool = True) -> tuple[Books, list[Change]]:
@@ -123,6 +153,7 @@ class Business(RuleBasedStateMachine):
         self.documents: Counter[tuple[Kind, str]] = Counter()
         self.left: dict[tuple[int, int], int] = {}
         self.spent: defaultdict[int, int] = defaultdict(int)
+        self.quote = 1_000
         for terms in first:
             self.create_plan(terms)
         self.subscribe(0, payer, 3, trial=False)
@@ -163,30 +194,49 @@ class Business(RuleBasedStateMachine):
         payer=st.integers(100, 103),
         seats=st.integers(1, 50),
         trial=st.booleans(),
+        start_s=st.sampled_from([0, 0, 0, 1, 10**6]),
+        off=st.none() | offs,
+        adds=st.booleans(),
     )
-    def subscribe(self, number: int, payer: int, seats: int, trial: bool) -> tuple[int, int] | None:
+    def subscribe(
+        self,
+        number: int,
+        payer: int,
+        seats: int,
+        trial: bool,
+        start_s: int = 0,
+        off: tuple[int, int, int] | None = None,
+        adds: bool = False,
+    ) -> tuple[int, int] | None:
+        """With conditions and perhaps a coupon, where the payer `adds` them or the plan needs them."""
         plans = [plan for plan in self.books.plans.values() if not plan.archived]
         if not plans:
             return None
         plan = plans[number % len(plans)]
         subscription_id = self.books.registers[plan.register_id].next_id
         assert subscription_id // PER_REGISTER == plan.register_id
-        first_due = self.time + (plan.terms.trial if trial else 0)
-        act: list[Event] = [Subscribed(subscription_id, f"0x{payer:040x}", plan.plan_id, first_due)]
-        if plan.terms.seat_price_units:
-            act.append(SeatsSet(subscription_id, seats))
-        else:
-            seats = 0
-        rate = plan.terms.rate(seats)
-        if first_due == self.time:
-            end = plan.terms.period.later(self.time, 1, anchor_day_of(self.time))
-            act.append(Charged(subscription_id, 1, self.time, end, rate))
-            self.receive(plan.terms, rate)
-            self.left[subscription_id, 1] = rate
-        change = self.emit(*act)
-        assert self.books.subscriptions[subscription_id].seats == seats
-        assert (change.invoice is None) == (first_due > self.time)
-        return None if change.invoice is None else (subscription_id, 1)
+        adds = adds or plan.terms.quoter is not None
+        first_due = self.time + (plan.terms.trial if trial else 0) + (start_s if adds else 0)
+        seats = seats if plan.terms.seat_price_units else 0
+        opened = Subscription(
+            *(subscription_id, f"0x{payer:040x}", plan.plan_id, first_due, 0, Status.ACTIVE),
+            *(anchor_day_of(first_due), seats),
+            discount=Discount(*off) if adds and off else None,
+        )
+        act: list[Event] = [Subscribed(subscription_id, opened.payer, plan.plan_id, first_due)]
+        act += [SeatsSet(subscription_id, seats)] if seats else []
+        act += [ConditionsSet(subscription_id, MOST_UNITS, 0, 0, PAYEES[1], False)] if adds else []
+        if opened.discount:
+            act.append(CouponRedeemed(subscription_id, b"c" * 32, 0, *opened.discount[:3]))
+        if first_due > self.time:
+            self.emit(*act)
+            assert self.books.subscriptions[subscription_id].seats == seats
+            return None
+        due = next_charge(opened, plan.terms, self.time, quoted_units=self.quote)
+        if adds and over_limit(opened._replace(limits=Limits(MOST_UNITS)), plan.terms, due):
+            return None
+        self._charged(opened, due, plan.terms, [*act, *self._parts(opened, due, plan.terms)], [])
+        return subscription_id, 1
 
     @rule(
         target=charges,
@@ -194,37 +244,179 @@ class Business(RuleBasedStateMachine):
         late_s=st.integers(0, 10 * 86_400) | st.integers(0, 10**8),
         payee_blocked=st.booleans(),
         receiver_blocked=st.booleans(),
+        quote=st.integers(1, 2**70),
+        helped=st.booleans(),
     )
-    def charge(self, number: int, late_s: int, payee_blocked: bool, receiver_blocked: bool) -> tuple[int, int] | None:
+    def charge(
+        self,
+        number: int,
+        late_s: int,
+        payee_blocked: bool,
+        receiver_blocked: bool,
+        quote: int = 1,
+        helped: bool = False,
+    ) -> tuple[int, int] | None:
         """Some time after it is due, if that is still to come."""
         subscription_id = self._one(number, Status.ACTIVE)
         if subscription_id is None:
             return None
+        self.quote = quote
         subscription = self.books.subscriptions[subscription_id]
         terms = self.books.plans[subscription.plan_id].terms
+        coming = self.books.plans[(subscription.scheduled or subscription).plan_id].terms
         self.wait(max(1, subscription.next_due - self.time + late_s), 1)
         if not subscription.is_due(terms, self.time):
             return None
-        start, end, units, credit, *_ = next_charge(subscription, terms, self.time)
-        key = (subscription_id, subscription.charges + 1)
-        fee = terms.fee(units)
-        parts = [(terms.payee, units - fee, payee_blocked), (terms.fee_receiver or "", fee, receiver_blocked)]
+        due = next_charge(subscription, terms, self.time, coming, self.quote)
+        if over_limit(subscription, coming, due):
+            return None
+        number_told = (subscription_id, subscription.charges + 1)
+        fee, units = coming.fee(due.amount_units), due.amount_units
+        parts = [(coming.payee, units - fee, payee_blocked), (coming.fee_receiver or "", fee, receiver_blocked)]
         kept = [(account, part) for account, part, blocked in parts if part and blocked]
-        act: list[Event] = [Claimable(account, terms.token, subscription_id, part) for account, part in kept]
-        act += [CreditUsed(*key, credit)] if credit else []
-        change = self.emit(*act, Charged(*key, start, end, units))
-        self.receive(terms, units, kept)
-        self.left[key] = units
-        self.spent[subscription_id] = 0
-        after = self.books.subscriptions[subscription_id]
-        credit_after = subscription.credit_units - credit
-        assert after == subscription._replace(next_due=end, charges=key[1], credit_units=credit_after, shifted=False)
+        before = self._parts(subscription, due, coming)
+        fallback = subscription.fallback
+        if helped and units and fallback and fallback[1:] == (due.plan_id, due.seats):
+            before.append(PaidByFallback(*number_told, fallback.wallet))
+        claimables: list[Event] = [Claimable(account, coming.token, subscription_id, part) for account, part in kept]
+        is_simple = all(isinstance(part, CreditUsed) for part in before)
+        change = self._charged(
+            subscription, due, coming, claimables + before if is_simple else before + claimables, kept
+        )
         assert change.invoice is not None
         assert (change.entry is None) == (units == 0)
-        assert change.invoice.total_units == units == sum(line.amount_units for line in change.invoice.lines)
-        assert change.invoice.number == self.documents[Kind.INVOICE, terms.payee]
+        assert change.invoice.number == self.documents[Kind.INVOICE, coming.payee]
         assert (change.invoice.fiat is not None) == (terms.token in PEGS)
-        return key
+        assert (change.invoice.paid_by is not None) == any(isinstance(part, PaidByFallback) for part in before)
+        return number_told
+
+    def _parts(self, subscription: Subscription, due: NextCharge, terms: PlanTerms) -> list[Event]:
+        """What is told of a charge before it, in its order."""
+        key = (subscription.subscription_id, subscription.charges + 1)
+        scheduled = subscription.scheduled
+        parts: list[Event] = [PlanChanged(key[0], *scheduled, subscription.credit_units)] if scheduled else []
+        parts += [Quoted(*key, due.asked_units, due.price_units)] if terms.quoter else []
+        parts += [Discounted(*key, due.discount_units)] if due.discount_units else []
+        return parts + ([CreditUsed(*key, due.credit_units)] if due.credit_units else [])
+
+    def _charged(
+        self,
+        subscription: Subscription,
+        due: NextCharge,
+        terms: PlanTerms,
+        before: list[Event],
+        kept: list[tuple[str, int]],
+    ) -> Change:
+        key = (subscription.subscription_id, subscription.charges + 1)
+        change = self.emit(*before, Charged(*key, *due[:3]))
+        self.receive(terms, due.amount_units, kept)
+        self.left[key] = due.amount_units
+        self.spent[key[0]] = 0
+        after = self.books.subscriptions[key[0]]
+        assert (after.next_due, after.charges, after.shifted, after.scheduled) == (due.period_end, key[1], False, None)
+        assert (after.plan_id, after.seats) == (due.plan_id, due.seats)
+        assert after.credit_units == subscription.credit_units - due.credit_units
+        invoice = change.invoice
+        assert invoice is not None
+        assert invoice.total_units == due.amount_units == sum(line.amount_units for line in invoice.lines)
+        assert (invoice.plan_id, invoice.quoted is not None) == (due.plan_id, terms.quoter is not None)
+        return change
+
+    # --- what payers and payees agree to ---
+
+    @rule(number=st.integers(0, 30), to=st.integers(0, 30), seats=st.integers(1, 50), back=st.booleans())
+    def schedule(self, number: int, to: int, seats: int, back: bool) -> None:
+        subscription_id = self._one(number, Status.ACTIVE)
+        if subscription_id is None:
+            return
+        found = self.books.subscriptions[subscription_id]
+        own = self.books.plans[found.plan_id]
+        allowed = [
+            (plan, one)
+            for plan in self.books.plans.values()
+            for one in (0, seats)
+            if not schedule_objection(found, own, plan, one, self.time)
+        ]
+        if allowed and not (back and found.scheduled and found.next_due > self.time):
+            plan, seats = allowed[to % len(allowed)]
+            self.emit(ChangeScheduled(subscription_id, plan.plan_id, seats))
+        elif found.scheduled and found.next_due > self.time:
+            self.emit(ChangeScheduled(subscription_id, found.plan_id, found.seats))
+
+    @rule(number=st.integers(0, 30))
+    def lower_price(self, number: int) -> None:
+        """To a plan that is made for it."""
+        subscription_id = self._one(number, Status.ACTIVE, Status.ENDING, Status.PAUSED)
+        if subscription_id is None:
+            return
+        found = self.books.subscriptions[subscription_id]
+        plan_id, seats = found.scheduled or (found.plan_id, found.seats)
+        coming = self.books.plans[plan_id]
+        if coming.terms.price_units > 1:
+            self.create_plan(replace(coming.terms, price_units=coming.terms.price_units // 2))
+            cheaper = self.books.plans[len(self.books.plans)]
+            assert lowering_objection(found, coming, cheaper) is None
+            self.emit(PriceLowered(subscription_id, cheaper.plan_id, seats))
+
+    @rule(
+        number=st.integers(0, 30),
+        most=st.sampled_from([0, 1, 2**60, MOST_UNITS]),
+        total=st.sampled_from([0, 1, 2**62, MOST_UNITS]),
+        end_s=st.sampled_from([0, 0, 1, 10**7]),
+    )
+    def set_conditions(self, number: int, most: int, total: int, end_s: int) -> None:
+        subscription_id = self._one(number, Status.ACTIVE, Status.ENDING, Status.PAUSED)
+        if subscription_id is None:
+            return
+        if self.books.plans[self.books.subscriptions[subscription_id].plan_id].terms.quoter:
+            most = most or 1
+        end = self.time + end_s if end_s else 0
+        self.emit(ConditionsSet(subscription_id, most, total, end, None, False))
+        found = self.books.subscriptions[subscription_id]
+        assert (found.limits == NO_LIMITS) == (not most and not total and not end)
+
+    @rule(number=st.integers(0, 30), off=offs, bound=st.booleans())
+    def redeem(self, number: int, off: tuple[int, int, int], bound: bool) -> None:
+        subscription_id = self._one(number, Status.ACTIVE, Status.ENDING, Status.PAUSED)
+        if subscription_id is not None:
+            found = self.books.subscriptions[subscription_id]
+            if found.discount is None:
+                self.emit(CouponRedeemed(subscription_id, b"c" * 32, found.plan_id if bound else 0, *off))
+
+    @rule(number=st.integers(0, 30), wallet=st.none() | st.integers(200, 203))
+    def set_fallback(self, number: int, wallet: int | None) -> None:
+        subscription_id = self._one(number, Status.ACTIVE, Status.ENDING, Status.PAUSED)
+        if subscription_id is None:
+            return
+        found = self.books.subscriptions[subscription_id]
+        quoted = self.books.plans[found.plan_id].terms.quoter
+        if wallet is None and found.fallback:
+            self.emit(FallbackSet(subscription_id, None))
+        elif wallet is not None and not quoted:
+            self.emit(FallbackSet(subscription_id, f"0x{wallet:040x}"))
+
+    @rule(number=st.integers(0, 30), payer=st.integers(100, 103))
+    def change_payer(self, number: int, payer: int) -> None:
+        subscription_id = self._one(number, Status.ACTIVE, Status.ENDING, Status.PAUSED)
+        if subscription_id is None:
+            return
+        found, new = self.books.subscriptions[subscription_id], f"0x{payer:040x}"
+        if new == found.payer or (found.status == Status.ACTIVE and found.next_due <= self.time):
+            return
+        act: list[Event] = []
+        act += [ChangeScheduled(subscription_id, found.plan_id, found.seats)] if found.scheduled else []
+        act += [FallbackSet(subscription_id, None)] if found.fallback else []
+        self.emit(*act, PayerChanged(subscription_id, found.payer, new))
+        assert self.books.subscriptions[subscription_id].payer == new
+
+    @rule(number=st.integers(0, 5), new=st.integers(5, 6))
+    def change_payee(self, number: int, new: int) -> None:
+        register = self.books.registers[number % len(self.books.registers)]
+        payee = f"0x{new:040x}"
+        if all(known[1:3] != (payee, register.token) for known in self.books.registers.values()):
+            self.emit(PayeeChanged(register.register_id, register.payee, payee))
+
+    # --- usage, changes, refunds ---
 
     @rule(target=charges, number=st.integers(0, 30), part=st.integers(0, 100), more=st.integers(0, 2**20))
     def charge_usage(self, number: int, part: int, more: int) -> tuple[int, int] | None:
@@ -240,6 +432,10 @@ class Business(RuleBasedStateMachine):
         quantity = -(-units * 10**6 // terms.usage_price_units) + more
         if subscription.has_ended(terms, self.time) or units > left or quantity >= 2**128:
             return None
+        most, in_all, _ = subscription.limits
+        cost = subscription.paid_rate(terms) + terms.usage_cap_units - left + units
+        if (in_all is not None and units > in_all) or (most and not terms.quoter and cost > most):
+            return None
         key = (subscription_id, subscription.charges + 1)
         start = terms.period.later(subscription.next_due, -1, subscription.anchor_day)
         charged = Charged(*key, start, subscription.next_due, units)
@@ -248,7 +444,10 @@ class Business(RuleBasedStateMachine):
         self.receive(terms, units)
         self.left[key] = units
         assert self.books.subscriptions[subscription_id] == subscription._replace(
-            charges=key[1], usage_units=self.spent[subscription_id], usage_charge=key[1]
+            charges=key[1],
+            usage_units=self.spent[subscription_id],
+            usage_charge=key[1],
+            limits=subscription.limits.spent(units),
         )
         assert change.entry is not None
         assert sum(posting.account.startswith("Income:Usage:") for posting in change.entry.postings) == 1
