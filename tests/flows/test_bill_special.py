@@ -1,4 +1,4 @@
-"""Billing of what has more than a plan and seats: changes at the period's end, limits, quoted prices, who is blocked."""
+"""Billing of more than a plan and seats: changes at the period's end, limits, quoted prices, blocked payers."""
 
 from __future__ import annotations
 
