@@ -12,7 +12,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
 
 from tallystick.core.books import Books, Change
 from tallystick.core.change import lowering_objection, objection, quote, schedule_objection
@@ -253,8 +262,13 @@ class Business(RuleBasedStateMachine):
         late_s: int,
         payee_blocked: bool,
         receiver_blocked: bool,
-        quote: int = 1,
-        helped: bool = False,
+        quote: int,
+        helped: bool,
+    ) -> tuple[int, int] | None:
+        return self._charge(number, late_s, payee_blocked, receiver_blocked, quote, helped)
+
+    def _charge(
+        self, number: int, late_s: int, payee_blocked: bool, receiver_blocked: bool, quote: int, helped: bool
     ) -> tuple[int, int] | None:
         """Some time after it is due, if that is still to come."""
         subscription_id = self._one(number, Status.ACTIVE)
@@ -289,6 +303,11 @@ class Business(RuleBasedStateMachine):
         assert (change.invoice.fiat is not None) == (terms.token in PEGS)
         assert (change.invoice.paid_by is not None) == any(isinstance(part, PaidByFallback) for part in before)
         return number_told
+
+    @rule(target=charges, numbers=st.lists(st.integers(0, 30), min_size=2, max_size=5), helped=st.booleans())
+    def charge_some(self, numbers: list[int], helped: bool) -> MultipleResults[tuple[int, int] | None]:
+        """Charges are what most events are."""
+        return multiple(*(self._charge(number, 0, False, False, 10**6, helped) for number in numbers))
 
     def _parts(self, subscription: Subscription, due: NextCharge, terms: PlanTerms) -> list[Event]:
         """What is told of a charge before it, in its order."""
