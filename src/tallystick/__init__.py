@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tallystick.core.mandate import parse_mandate as parse_mandate
     from tallystick.core.money import Amount as Amount
     from tallystick.core.money import Token as Token
+    from tallystick.core.payee_change import SignedPayeeChange as SignedPayeeChange
+    from tallystick.core.payee_change import parse_payee_change as parse_payee_change
     from tallystick.core.payer_change import SignedPayerChange as SignedPayerChange
     from tallystick.core.payer_change import parse_payer_change as parse_payer_change
     from tallystick.core.period import Unit as Unit
@@ -54,6 +56,7 @@ _HOMES = {
     "SignedFallback": "tallystick.core.fallback",
     "SignedMandate": "tallystick.core.mandate",
     "SignedMandateWithConditions": "tallystick.core.conditions",
+    "SignedPayeeChange": "tallystick.core.payee_change",
     "SignedPayerChange": "tallystick.core.payer_change",
     "SignedPlanChange": "tallystick.core.plan_change",
     "Status": "tallystick.core.subscription",
@@ -68,6 +71,7 @@ _HOMES = {
     "parse_end": "tallystick.core.cancellation",
     "parse_fallback": "tallystick.core.fallback",
     "parse_mandate": "tallystick.core.mandate",
+    "parse_payee_change": "tallystick.core.payee_change",
     "parse_payer_change": "tallystick.core.payer_change",
     "parse_plan_change": "tallystick.core.plan_change",
 }
@@ -84,6 +88,7 @@ __all__ = [
     "SignedFallback",
     "SignedMandate",
     "SignedMandateWithConditions",
+    "SignedPayeeChange",
     "SignedPayerChange",
     "SignedPlanChange",
     "Status",
@@ -98,6 +103,7 @@ __all__ = [
     "parse_end",
     "parse_fallback",
     "parse_mandate",
+    "parse_payee_change",
     "parse_payer_change",
     "parse_plan_change",
 ]

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from tallystick import DeclineReason, Tallystick, parse_fallback, parse_payer_change
+from tallystick import DeclineReason, Tallystick, parse_fallback, parse_payee_change, parse_payer_change
+from tallystick.chain.token import TokenContract
 from tallystick.core.conditions import Conditions
 from tallystick.core.events import PaidByFallback, PayerChanged, Refunded
 from tallystick.core.plan import Plan
@@ -20,6 +21,7 @@ from tallystick.errors import (
     PayerIsPayee,
     SaltUsed,
     SignatureExpired,
+    UnknownRegister,
     UnknownSubscription,
 )
 from tests.business import Business
@@ -177,3 +179,37 @@ def test_consents_to_stand_in_that_do_not_fit_are_refused_before_they_are_sent(
     with pytest.raises(NotAuthorized):
         merchant.drop_fallback(1)
     payer.drop_fallback(1)
+
+
+# --- Another payee ----------------------------------------------------------------------------------------------------
+
+
+def test_both_payees_sign_and_anyone_moves_the_register(
+    business: Business, payer: Tallystick, merchant: Tallystick, other: Tallystick, as_account: Connect, plan: Plan
+) -> None:
+    opened = payer.subscribe(plan)
+    stranger = as_account(BILLER)
+    first = parse_payee_change(merchant.sign_payee_change(business.token, other.address).render())
+    late = merchant.sign_payee_change(business.token, other.address, valid_s=0)
+    before = business.anvil.block_number
+    with pytest.raises(InputError, match=f"found no signature of {other.address}"):
+        stranger.change_payee(first)
+    with pytest.raises(NotAuthorized):
+        stranger.countersign_payee_change(first)
+    with pytest.raises(InputError, match="on chain 1, this is"):
+        other.countersign_payee_change(dataclasses.replace(first, chain_id=1))
+    both = other.countersign_payee_change(first)
+    with pytest.raises(SignatureExpired):
+        other.change_payee(late)
+    with pytest.raises(InvalidSignature):
+        stranger.change_payee(dataclasses.replace(both, payee_signature=both.new_payee_signature))
+    with pytest.raises(UnknownRegister):
+        stranger.change_payee(stranger.sign_payee_change(business.token, stranger.address))
+    assert business.anvil.block_number == before
+    assert merchant.contract.payee_of(0) in {None, merchant.address}
+    stranger.change_payee(both)
+    assert merchant.contract.payee_of(0) == other.address
+    at(business, opened.next_due)
+    merchant.charge([1])
+    assert TokenContract(payer.contract.node, business.token).balance(other.address) == 10**9 + 10_000_000
+    assert other.totals(other.address, business.token).charge_count == 2

@@ -17,7 +17,9 @@ from tallystick.chain.consent import ConsentCalls, Discount
 from tallystick.chain.contract import Sent
 from tallystick.chain.plans import read_plans, terms_values
 from tallystick.chain.sender import Call
+from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.change import Segment
+from tallystick.core.payee_change import SignedPayeeChange
 from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.plan_change import SignedPlanChange
 from tallystick.core.subscription import DeclineReason, Status, Subscription
@@ -150,6 +152,23 @@ class Subscriptions(ConsentCalls):
         TermsContradict.
         """
         return self._send("createPlan", terms_values(terms))
+
+    def payee_of(self, register_id: int) -> str | None:
+        """Who is paid now in a register that moved to another payee; None where it never did."""
+        found = str(to_checksum_address(self._read("payeeOf", register_id)))
+        return None if found == ZERO_ADDRESS else found
+
+    def change_payee(self, signed: SignedPayeeChange) -> Sent:
+        """A register moves to another payee, with its plans, subscriptions and totals; whoever sends it needs no
+        signature of their own. Event: PayeeChanged.
+
+        Raises SignatureExpired, ZeroAddress, PayeeRefused, UnknownRegister, RegisterExists, InvalidSignature or
+        SaltUsed.
+        """
+        change = signed.change
+        accounts = change.payee, change.token, change.new_payee
+        signatures = signed.payee_signature, signed.new_payee_signature
+        return self._send("changePayee", *accounts, change.salt, change.valid_before, *signatures)
 
     def archive_plan(self, plan_id: int) -> Sent:
         """The payee lets a plan take no more subscriptions; those that it has go on. Event: PlanArchived.

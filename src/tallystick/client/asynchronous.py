@@ -71,6 +71,9 @@ class AsyncTallystick:
     plan = _threaded(Tallystick.plan)
     plans = _threaded(Tallystick.plans)
     archive_plan = _threaded(Tallystick.archive_plan)
+    sign_payee_change = _threaded(Tallystick.sign_payee_change)
+    countersign_payee_change = _threaded(Tallystick.countersign_payee_change)
+    change_payee = _threaded(Tallystick.change_payee)
     sign_coupon = _threaded(Tallystick.sign_coupon)
 
     subscribe = _threaded(Tallystick.subscribe)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from tallystick.chain.subscriptions import Sent
 from tallystick.client.base import Client, Money
 from tallystick.core.address import parse_address
 from tallystick.core.coupon import SignedCoupon
 from tallystick.core.events import PlanCreated
+from tallystick.core.payee_change import SignedPayeeChange
 from tallystick.core.period import Unit
 from tallystick.core.plan import Plan, PlanTerms
 from tallystick.errors import InputError
+from tallystick.flows.move_register import (
+    PAYEE_CHANGE_VALID_S,
+    change_payee,
+    countersign_payee_change,
+    sign_payee_change,
+)
 from tallystick.flows.redeem import COUPON_VALID_S, sign_coupon
 
 
@@ -103,6 +111,33 @@ class PlanVerbs(Client):
         """
         self.contract.archive_plan(plan_id)
         return self.contract.plan(plan_id)
+
+    def sign_payee_change(
+        self, token: str, new_payee: str, *, payee: str | None = None, valid_s: int = PAYEE_CHANGE_VALID_S
+    ) -> SignedPayeeChange:
+        """The signer agrees that `new_payee` is paid in a token from now on, in place of `payee` (the signer), for all
+        plans and subscriptions; nothing is sent. The other account signs as well (`countersign_payee_change`).
+
+        Raises AddressInvalid, NotAuthorized where the signer is neither, or KeyMissing.
+        """
+        old = parse_address(payee) if payee else self.address
+        return sign_payee_change(self._connection, old, parse_address(token), parse_address(new_payee), valid_s=valid_s)
+
+    def countersign_payee_change(self, signed: SignedPayeeChange) -> SignedPayeeChange:
+        """The signer, who is the other account of a change of payee, agrees to it as well; nothing is sent.
+
+        Raises NotAuthorized, KeyMissing, or InputError for one for elsewhere.
+        """
+        return countersign_payee_change(self._connection, signed)
+
+    def change_payee(self, signed: SignedPayeeChange) -> Sent:
+        """Plans, subscriptions and totals in a token go over to another payee; anyone may submit what both signed, and
+        one of the two needs no signature. What the contract keeps for the old payee stays theirs.
+
+        Raises SignatureExpired, InvalidSignature, SaltUsed, UnknownRegister, RegisterExists, PayeeRefused, ZeroAddress,
+        or InputError for one for elsewhere, or without a signature.
+        """
+        return change_payee(self._connection, signed)
 
     def sign_coupon(
         self,
