@@ -9,6 +9,7 @@ import pytest
 
 from tallystick.chain.decode import event_names
 from tallystick.chain.rpc import Rpc
+from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.period import Unit
 from tallystick.errors import EventsInconsistent
 from tallystick.flows.audit import audit
@@ -21,8 +22,16 @@ from tests.databases import NewDatabase
 from tests.flows.test_ingest import content
 
 DAY = 86_400
-UNSEEN = {"Declined", "Cancelled", "CancellationScheduled", "MandateAccepted", "MandateRevoked", "PlanArchived"}
-"""Nothing is counted of these, and nothing builds on them that a node could not leave out as well."""
+SIGNS_ALL = "0x631626ba7e60e01b5f5260205ff3"
+"""A wallet that finds every signature good (ERC-1271)."""
+QUOTES_SEVEN = "0x60075f5260205ff3"
+"""A quoter for which any price is seven units."""
+UNSEEN = {
+    *("Declined", "Cancelled", "CancellationScheduled", "MandateAccepted", "MandateRevoked", "PlanArchived"),
+    *("PayerChanged", "PaidByFallback"),
+}
+"""Nothing is counted of these, and nothing builds on them that a node could not leave out as well. Who paid a charge is
+told by the token, which the mirror does not read."""
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +68,48 @@ def business() -> Iterator[Business]:
         business.block(platform)
         anvil.advance(31 * DAY)
         business.charge(*ids)
+        business.call(payee, "refund", ids[1], 1, 1_000)
         business.unblock(platform)
         business.call(business.operator, "claim", platform, business.token)
-        business.call(payee, "refund", ids[1], 1, 1_000)
+        add_what_payers_add(business)
         anvil.finalize()
         yield business
+
+
+def add_what_payers_add(business: Business) -> None:
+    """Everything with which a subscription is more than a plan and seats, and charges that show it."""
+    anvil, payee = business.anvil, business.payee
+    quoter, uncle, heir = (business.payer(name) for name in ("quoter", "uncle", "heir"))
+    for account, code in ((payee, SIGNS_ALL), (uncle, SIGNS_ALL), (quoter, QUOTES_SEVEN)):
+        anvil.rpc("anvil_setCode", account, code)
+    plain = business.create_plan(3_000_000, 30, Unit.DAY, align_to=1)
+    cheaper = business.create_plan(2_000_000, 30, Unit.DAY, align_to=1)
+    quoted = business.create_plan(5, 30, Unit.DAY, quoter=quoter)
+    first, second, third = (business.payer(name) for name in ("first", "second", "third"))
+    coupon = (0, 1_000, 0, 9, ZERO_ADDRESS, 1, UNLIMITED)
+    later, no_coupon = anvil.timestamp + 10_000, (0, 0, 0, 0, ZERO_ADDRESS, 0, 0)
+    opened = [
+        business.call(payer, "subscribeWithConditions", plan, business.terms_hash(plan), 0, conditions, off, b"")
+        for payer, plan, conditions, off in (
+            (first, plain, (0, 0, later, 0, heir, False), no_coupon),
+            (second, quoted, (100, 0, 0, 0, ZERO_ADDRESS, False), no_coupon),
+            (third, plain, (0, 0, later, 0, ZERO_ADDRESS, False), coupon),
+        )
+    ]
+    ids = [int(business.events(receipt)[0][0]) for receipt in opened]
+    business.call(first, "setFallback", ids[0], uncle, 1, UNLIMITED, b"\1")
+    business.approve(first, 0)
+    anvil.advance(DAY)
+    business.charge(*ids)
+    business.call(payee, "lowerPrice", [ids[0]], cheaper)
+    business.call(third, "scheduleChange", ids[2], cheaper, business.terms_hash(cheaper), 0)
+    anvil.advance(31 * DAY)
+    business.charge(*ids)
+    anvil.rpc("anvil_setCode", second, SIGNS_ALL)
+    business.call(heir, "changePayer", ids[1], heir, 2, UNLIMITED, b"\1", b"")
+    business.call(heir, "changePayee", payee, business.token, heir, 3, UNLIMITED, b"\1", b"")
+    anvil.advance(31 * DAY)
+    business.charge(ids[0])
 
 
 def logs_of(business: Business) -> list[dict[str, str]]:
