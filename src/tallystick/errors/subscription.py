@@ -30,8 +30,8 @@ class ChargeDue(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"subscription {self.subscription_id} is due since {utc(self.due)}: it can be paused, changed or handed "
-            "over within a paid period, so have it charged first, or cancel it"
+            f"subscription {self.subscription_id} is due since {utc(self.due)}: it can be paused or changed within a "
+            "paid period, and only then go over to another payer, so have it charged first, or cancel it"
         )
 
 
