@@ -334,7 +334,7 @@ def test_a_wrong_chain_is_refused(manifest: Path) -> None:
 def test_a_missing_deployment_is_refused(anvil: Anvil, manifest: Path, tmp_path: Path) -> None:
     with pytest.raises(DeploymentMissing, match="there is no deployment manifest"):
         Tallystick.connect(Config(), rpc_url=anvil.url, deployment=tmp_path / "no.json")
-    with start_anvil() as empty, pytest.raises(DeploymentMissing, match="there is no SubscriptionsExtension at"):
+    with start_anvil() as empty, pytest.raises(DeploymentMissing, match="there is no SubscriptionsPayee at"):
         Tallystick.connect(Config(), rpc_url=empty.url, deployment=manifest)
 
 
