@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import ape
 import pytest
 
+from tests.contracts.permit2 import ABI, PERMIT2, place_permit2
 from tests.contracts.stage import START, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, deploy
 from tests.hypothesis_profiles import load_profile
 
@@ -121,3 +123,10 @@ def hooked(stage: Stage, project: Any, payers: list[Account]) -> Contract:
     for payer in payers:
         stage.fund(payer, hooked)
     return hooked
+
+
+@pytest.fixture(scope="session")
+def permit2(stage: Stage) -> Contract:
+    """Permit2, at its address."""
+    place_permit2(stage.rpc)
+    return ape.Contract(PERMIT2, abi=ABI)

@@ -249,15 +249,15 @@ def payer_change_data(
     """What both wallets sign before another one pays; what holds at present unless told otherwise."""
     contract = contract or stage.subscriptions.address
     found = stage.subscriptions.subscription(subscription_id)
-    conditions = stage.subscriptions.conditions(subscription_id).found
+    conditions = Conditions(*stage.subscriptions.conditions(subscription_id).found)
     message = {
         "subscriptionId": subscription_id,
         "payer": payer,
         "newPayer": new_payer,
         "terms": bytes(stage.subscriptions.termsHash(found.planId if plan_id is None else plan_id)),
         "seats": found.seats if seats is None else seats,
-        "maxPerPeriod": conditions.maxPerPeriod if max_per_period is None else max_per_period,
-        "endsAt": conditions.endsAt if ends_at is None else ends_at,
+        "maxPerPeriod": conditions.max_per_period if max_per_period is None else max_per_period,
+        "endsAt": conditions.ends_at if ends_at is None else ends_at,
         "salt": salt,
         "validBefore": valid_before,
     }

@@ -401,4 +401,4 @@ def test_the_payers_conditions_stay(stage: Stage, payer: Account, monthly: int, 
     lower_price(stage, lower, subscription_id)
     assert stage.charge_as_previewed(subscription_id, at=FIRST_DUE)[-1][1]["amount"] == LOWER
     told = stage.subscriptions.conditions(subscription_id)
-    assert (told.found.maxPerPeriod, told.found.maxTotal, told.isSpent) == (PRICE, 0, True)
+    assert (Conditions(*told.found), told.isSpent) == (Conditions(max_per_period=PRICE), True)

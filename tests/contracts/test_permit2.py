@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import ape
 import pytest
 from ape.exceptions import ProviderError
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from tests.contracts.hostile import REFUSALS, play
-from tests.contracts.permit2 import ABI, FOREVER, PERMIT2, UNLIMITED_160, Permit, permit_data, place_permit2
+from tests.contracts.permit2 import FOREVER, PERMIT2, UNLIMITED_160, Permit, permit_data, place_permit2
 from tests.contracts.signing import signed
 from tests.contracts.stage import FUNDS, PRICE, UNLIMITED, Account, Contract, Stage
 from tests.tricks import Trick
 
 TOKEN_GAS = 250_000
 """What a token may use, through Permit2 as without it."""
-
-
-@pytest.fixture(scope="session")
-def permit2(stage: Stage) -> Contract:
-    """Permit2, at its address."""
-    place_permit2(stage.rpc)
-    return ape.Contract(PERMIT2, abi=ABI)
 
 
 @pytest.fixture(scope="session")
