@@ -2,6 +2,9 @@
 
 solc's syntax tree is walked as the code runs: arguments before the call, then the body of what is called. Both sides of
 an `if` are walked, and what other contracts do is not. So the errors come in the order in which they are checked.
+
+Of what the contract calls in a frame of its own (`ISubscriptionsFrames`) the events are walked and the errors are not:
+they decline a row.
 """
 
 from __future__ import annotations
@@ -16,8 +19,16 @@ from typing import Any
 
 from tests.docs.blocks import ROOT
 
-SOURCES = ("contracts/Subscriptions.sol", "contracts/SubscriptionsExtension.sol")
-INTERFACE = ("ISubscriptionsCore", "ISubscriptionsExtension")
+PARTS = {
+    "Subscriptions": "ISubscriptionsCore",
+    "SubscriptionsPayee": "ISubscriptionsPayee",
+    "SubscriptionsPayer": "ISubscriptionsPayer",
+    "SubscriptionsConsent": "ISubscriptionsConsent",
+    "SubscriptionsViews": "ISubscriptionsViews",
+}
+"""Each part of the contract with the interface whose functions it implements."""
+FRAMES = ("SubscriptionsConsent", "ISubscriptionsFrames")
+SOURCES = [f"contracts/{part}.sol" for part in PARTS]
 REMAPPING = "@openzeppelin/contracts/=node_modules/@openzeppelin/contracts/"
 
 Node = dict[str, Any]
@@ -26,7 +37,8 @@ Node = dict[str, Any]
 @dataclass(frozen=True)
 class Verb:
     """A function that changes state. `errors` in the order in which they are checked first, `events` without order;
-    `before` has pairs of events of which the first is always emitted before the second, where both are."""
+    `before` has pairs of events of which the first is always emitted before the second, where both are: in no part of
+    the code is it the other way round."""
 
     name: str
     errors: tuple[str, ...]
@@ -51,24 +63,27 @@ class _Tree:
 
     def functions(self) -> Iterator[Node]:
         """As they are implemented."""
-        promised = {
-            function["functionSelector"]
-            for name in INTERFACE
-            for function in self._contracts[name]["nodes"]
-            if function.get("stateMutability") == "nonpayable" and "functionSelector" in function
-        }
-        for name in ("Subscriptions", "SubscriptionsExtension"):
-            for function in self._contracts[name]["nodes"]:
-                if function.get("functionSelector") in promised:
-                    promised.remove(function["functionSelector"])
-                    yield function
-        assert promised == set()
+        for part, interface in PARTS.items():
+            promised = {
+                function["functionSelector"]
+                for function in self._contracts[interface]["nodes"]
+                if function.get("stateMutability") == "nonpayable" and "functionSelector" in function
+            }
+            yield from self._implemented(part, promised)
+
+    def _implemented(self, part: str, selectors: set[str]) -> list[Node]:
+        functions = self._contracts[part]["nodes"]
+        found = [function for function in functions if function.get("functionSelector") in selectors]
+        assert len(found) == len(selectors), part
+        return found
 
     def verb(self, function: Node) -> Verb:
         happens = list(self._happens(function, frozenset()))
         errors = [self._named(node) for node in happens if node["nodeType"] == "RevertStatement"]
         events = self._events(function)
-        return Verb(function["name"], tuple(dict.fromkeys(errors)), events, frozenset(self._before(happens)))
+        pairs = set(self._before(happens))
+        before = frozenset((one, other) for one, other in pairs if (other, one) not in pairs)
+        return Verb(function["name"], tuple(dict.fromkeys(errors)), events, before)
 
     def _before(self, happens: list[Node]) -> Iterator[tuple[str, str]]:
         """From every list of statements: what the earlier emits comes before what the later does."""
@@ -104,6 +119,10 @@ class _Tree:
             yield from self._happens(part, running)
         if node["nodeType"] == "FunctionCall" and (called := self._called(node)) is not None:
             yield from self._happens(called, running)
+        if node["nodeType"] == "FunctionCall" and (frame := self._frame(node)) is not None:
+            for inner in self._happens(frame, running):
+                if inner["nodeType"] != "RevertStatement":
+                    yield inner
 
     def _called(self, call: Node) -> Node | None:
         """The function, unless it is of another contract (or of this one from without)."""
@@ -112,6 +131,15 @@ class _Tree:
             return None
         called = self._nodes.get(call["expression"].get("referencedDeclaration", 0))
         return called if called and called["nodeType"] == "FunctionDefinition" else None
+
+    def _frame(self, call: Node) -> Node | None:
+        """What the contract calls of itself, as it is implemented."""
+        part, interface = FRAMES
+        called = self._nodes.get(call["expression"].get("referencedDeclaration", 0))
+        if called is None or called.get("scope") != self._contracts[interface]["id"]:
+            return None
+        (found,) = self._implemented(part, {called["functionSelector"]})
+        return found
 
 
 def _analysed() -> dict[str, Any]:
