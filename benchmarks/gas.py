@@ -61,12 +61,19 @@ DAY_S = 86_400
 MONTH_AND_MORE_S = 32 * 86_400
 GAS_LIMIT = 16_000_000
 ROWS = 100
+FEW = 10
 
 PER_REGISTER = 1_000_000_000
 NOBODY = "0x" + "0" * 40
 CREATE_PLAN = (
     "createPlan((address,uint96,address,uint32,uint8,uint8,uint96,uint32,uint32,uint16,uint16,uint16,uint16,address,"
     "uint96,uint96,address,uint32,address,bool))"
+)
+
+
+SUBSCRIBE_WITH_CONDITIONS = (
+    "subscribeWithConditions(uint256,bytes32,uint256,(uint96,uint96,uint40,uint40,address,bool),"
+    "(uint32,uint16,uint96,uint16,address,uint256,uint256),bytes)"
 )
 
 
@@ -216,7 +223,7 @@ def charges(scene: Scene, sale: Sale) -> list[Measurement]:
     """Alone and in batches, each beside transferFrom + a slot + an event; and rows that are not due."""
     found = []
     first_id = scene.newest - ROWS + 1
-    for n in (ROWS, 10, 1):
+    for n in (ROWS, FEW, 1):
         scene.next_month()
         gas = scene.charge(range(first_id, first_id + n))
         record = calldata(
@@ -252,6 +259,8 @@ def subscribing(scene: Scene, sale: Sale) -> list[Measurement]:
         measured("create plan", sale.kind, 1, scene.create_plan(sale.kind, sale.payee)),
         *changing(scene, sale),
         *using(scene, sale),
+        *conditional(scene, sale),
+        *scheduling(scene, sale),
     ]
 
 
@@ -282,6 +291,41 @@ def using(scene: Scene, sale: Sale) -> list[Measurement]:
         charge = calldata("chargeUsage(uint256,uint256,uint256,uint256,bytes32)", *arguments)
         found.append(measured(op, sale.kind, 1, scene.send(sale.payee, scene.subscriptions, charge)))
     return found
+
+
+def conditional(scene: Scene, sale: Sale) -> list[Measurement]:
+    """Payers who limited what a period and all charges may cost, and until when: what their charges cost more."""
+    payers = [account(f"{sale.kind} limiting {row}") for row in range(FEW)]
+    scene.fund(sale.kind, payers, scene.subscriptions)
+    conditions = (2 * PRICE_UNITS, 24 * PRICE_UNITS, 0, 2_000_000_000, NOBODY, False)
+    no_coupon = (0, 0, 0, 0, NOBODY, 0, 0)
+    arguments = (sale.plan_id, scene.terms_hash(sale.plan_id), 0, conditions, no_coupon, b"")
+    subscribe = calldata(SUBSCRIBE_WITH_CONDITIONS, *arguments)
+    opened = scene.send_all([(payer, scene.subscriptions, subscribe) for payer in payers])
+    scene.newest += FEW
+    found = []
+    for n in (FEW, 1):
+        scene.next_month()
+        gas = scene.charge(range(scene.newest - n + 1, scene.newest + 1))
+        found.append(measured("charge with conditions", sale.kind, n, gas))
+    return [measured("subscribe with conditions", sale.kind, 1, opened[-1]), *reversed(found)]
+
+
+def scheduling(scene: Scene, sale: Sale) -> list[Measurement]:
+    """A payer goes to a plan that costs twice as much when the period ends."""
+    payer = account(f"{sale.kind} scheduling")
+    scene.fund(sale.kind, [payer], scene.subscriptions)
+    scene.create_plan(sale.kind, sale.payee, 2 * PRICE_UNITS)
+    scene.subscribe([payer], sale.plan_id)
+    arguments = (scene.newest, scene.plans, scene.terms_hash(scene.plans), 0)
+    schedule = calldata("scheduleChange(uint256,uint256,bytes32,uint256)", *arguments)
+    scheduled = scene.send(payer, scene.subscriptions, schedule)
+    scene.next_month()
+    charged = scene.charge([scene.newest])
+    return [
+        measured("schedule change", sale.kind, 1, scheduled),
+        measured("charge, change scheduled", sale.kind, 1, charged),
+    ]
 
 
 def submit_mandate(scene: Scene, sale: Sale) -> int:

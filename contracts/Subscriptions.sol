@@ -6,6 +6,7 @@ import {SubscriptionsState} from "./SubscriptionsState.sol";
 import {ISubscriptionsCore, ISubscriptionsFrames} from "./interfaces/ISubscriptions.sol";
 import {Calendar} from "./libraries/Calendar.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
+import {LimitsSlot} from "./libraries/LimitsSlot.sol";
 import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
 import {RegisterSlot} from "./libraries/RegisterSlot.sol";
 import {Step} from "./libraries/Schedule.sol";
@@ -283,7 +284,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         return DeclineReason.None;
     }
 
-    /// @dev A row with seats or credit, or of a plan with a fee.
+    /// @dev A row with seats, credit or limits, or of a plan with a fee.
     function _chargeRowWithTerms(uint256 id, SubscriptionSlot slot, PlanWords words, Step step, Others memory others)
         private
         returns (DeclineReason reason)
@@ -292,6 +293,12 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         if (_isSpecial(slot, words, extras)) return _trySpecialRow(id, others);
         uint256 rate = words.rate(extras.seats());
         uint256 amount = extras.credit() < rate ? rate - extras.credit() : 0;
+        LimitsSlot limits;
+        if (extras.isLimited()) {
+            limits = _limits[id];
+            reason = _trySpend(id, limits, rate + words.usageCap(), amount);
+            if (reason != DeclineReason.None) return reason;
+        }
         (uint256 periodStart, uint256 periodEnd) = _periodOf(slot, words, step);
         uint256 chargeNumber = slot.charges() + 1;
         _subscriptions[id] = slot.advance(periodEnd, chargeNumber);
@@ -301,6 +308,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         if (reason != DeclineReason.None) {
             _subscriptions[id] = slot;
             if (amount != rate) _extras[id] = extras;
+            if (extras.isLimited()) _limits[id] = limits;
             return reason;
         }
         ++others.paid;

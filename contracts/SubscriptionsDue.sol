@@ -54,6 +54,11 @@ abstract contract SubscriptionsDue is SubscriptionsState {
         due.rate = words.rate(due.seats);
         due.price = due.rate;
         _setPeriod(slot, words, isStub, due);
+        LimitsSlot limits = extras.isLimited() ? _limits[id] : LimitsSlot.wrap(0);
+        if (limits.hasEnded(block.timestamp)) {
+            (due.reason, due.found, due.allowed) = (DeclineReason.Ended, block.timestamp, limits.endsAt());
+            return (due, words);
+        }
         if (words.quoter() != address(0)) {
             due.quoted = due.price;
             (due.reason, due.price) = QuoterCall.tryQuote(words.quoter(), words.token(), due.quoted);
@@ -62,7 +67,6 @@ abstract contract SubscriptionsDue is SubscriptionsState {
         if (extras.isDiscounted()) due.discount = _discounts[id].takenOff(due.planId, due.price);
         due.amount = due.price - due.discount;
         due.creditUsed = extras.credit() < due.amount ? extras.credit() : due.amount;
-        LimitsSlot limits = extras.isLimited() ? _limits[id] : LimitsSlot.wrap(0);
         _limit(limits, words, due);
         due.amount -= due.creditUsed;
     }
@@ -106,16 +110,10 @@ abstract contract SubscriptionsDue is SubscriptionsState {
 
     /// @dev The payer's limits. `due.amount` is what the period costs, credit included.
     function _limit(LimitsSlot limits, PlanWords words, Due memory due) private view {
-        uint256 maximum = limits.maxPerPeriod();
         uint256 cost = due.amount + words.usageCap();
-        uint256 toPay = due.amount - due.creditUsed;
-        if (limits.hasEnded(block.timestamp)) {
-            (due.reason, due.found, due.allowed) = (DeclineReason.Ended, block.timestamp, limits.endsAt());
-        } else if ((maximum != 0 || due.quoted != 0) && cost > maximum) {
-            due.reason = due.quoted == 0 ? DeclineReason.OverMandate : DeclineReason.Slippage;
-            (due.found, due.allowed) = (cost, maximum);
-        } else if (limits.hasTotal() && toPay > limits.left()) {
-            (due.reason, due.found, due.allowed) = (DeclineReason.OverMandate, toPay, limits.left());
+        (due.reason, due.found, due.allowed) = limits.objection(cost, due.amount - due.creditUsed, block.timestamp);
+        if (due.quoted != 0 && cost > limits.maxPerPeriod()) {
+            (due.reason, due.found, due.allowed) = (DeclineReason.Slippage, cost, limits.maxPerPeriod());
         }
     }
 

@@ -103,7 +103,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         }
     }
 
-    /// @dev Whether charging it asks for more than a plan, seats and credit: {SubscriptionsConsent} does it, in a frame of
+    /// @dev Whether charging it asks for more than a plan, seats, credit and limits: {SubscriptionsConsent} does it, in a frame of
     /// its own.
     function _isSpecial(SubscriptionSlot slot, PlanWords words, ExtrasSlot extras)
         internal
@@ -342,6 +342,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
                 }
                 history = ExtrasSlots.extend(history, charges, oldRate, next);
             } // else nothing was paid yet: the trial goes on
+            if (toPay != 0 && extras.isLimited()) _requireSpendable(subscriptionId, _limits[subscriptionId], toPay);
             // Where a change was scheduled, this one takes its place.
             kept = extras.with(seats, credit, history).withScheduled(false);
         }
@@ -506,10 +507,22 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     function _spend(uint256 subscriptionId, ExtrasSlot extras, uint256 amount) internal {
         if (!extras.isLimited()) return;
         LimitsSlot limits = _limits[subscriptionId];
+        _requireSpendable(subscriptionId, limits, amount);
+        if (limits.hasTotal()) _limits[subscriptionId] = limits.withSpent(amount);
+    }
+
+    function _requireSpendable(uint256 subscriptionId, LimitsSlot limits, uint256 amount) private view {
         if (limits.hasEnded(block.timestamp)) revert ConditionsEnded(subscriptionId, limits.endsAt());
-        if (!limits.hasTotal()) return;
-        if (amount > limits.left()) revert OverMandate(amount, limits.left());
-        _limits[subscriptionId] = limits.withSpent(amount);
+        if (limits.hasTotal() && amount > limits.left()) revert OverMandate(amount, limits.left());
+    }
+
+    /// @dev As `_spend`, for a charge of a period that costs `cost`, of which `toPay` is paid now; or why it may not.
+    function _trySpend(uint256 subscriptionId, LimitsSlot limits, uint256 cost, uint256 toPay)
+        internal
+        returns (DeclineReason reason)
+    {
+        (reason,,) = limits.objection(cost, toPay, block.timestamp);
+        if (reason == DeclineReason.None && limits.hasTotal()) _limits[subscriptionId] = limits.withSpent(toPay);
     }
 
     /// @dev What the payer lacks to pay `amount`, as far as the token tells.

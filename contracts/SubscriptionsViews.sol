@@ -175,9 +175,13 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
     }
 
     /// @inheritdoc ISubscriptionsViews
-    function fallbackWallet(uint256 subscriptionId) external view returns (address wallet) {
+    function fallbackWallet(uint256 subscriptionId)
+        external
+        view
+        returns (address wallet, uint256 planId, uint256 seats)
+    {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        if (_extrasOf(subscriptionId, slot).hasFallback()) (wallet,,) = _unpackFallback(_fallbacks[subscriptionId]);
+        if (_extrasOf(subscriptionId, slot).hasFallback()) return _unpackFallback(_fallbacks[subscriptionId]);
     }
 
     /// @inheritdoc ISubscriptionsViews

@@ -173,8 +173,8 @@ interface ISubscriptionsPayer is ISubscriptionsTypes {
 
     /// @notice Another wallet pays from now on; both wallets sign, anyone sends it:
     /// `PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,
-    /// uint256 maxPerPeriod,uint256 endsAt,uint256 salt,uint256 validBefore)`, with what holds at present. Who sends it needs no signature. Refunds go to the
-    /// new one; a fallback wallet and what was scheduled are dropped.
+    /// uint256 maxPerPeriod,uint256 endsAt,uint256 salt,uint256 validBefore)`, with what holds at present. Who sends it
+    /// needs no signature. Refunds go to the new one; a fallback wallet and what was scheduled are dropped.
     /// Not while a charge is due. A running discount goes along.
     /// @param salt Of the old payer: good for one consent, ever. The new one can revoke it, too.
     function changePayer(
@@ -305,8 +305,11 @@ interface ISubscriptionsViews is ISubscriptionsTypes {
         view
         returns (uint256 basisPointsOff, uint256 amountOff, uint256 periods);
 
-    /// @notice The wallet that pays where the payer cannot, or zero.
-    function fallbackWallet(uint256 subscriptionId) external view returns (address);
+    /// @notice The wallet that pays where the payer cannot, or zero, and the plan and seats that it agreed to.
+    function fallbackWallet(uint256 subscriptionId)
+        external
+        view
+        returns (address wallet, uint256 planId, uint256 seats);
 
     /// @notice The EIP-712 digest that the payee of a plan signs.
     function couponHash(uint256 planId, Coupon calldata coupon) external view returns (bytes32);

@@ -86,9 +86,9 @@ library ExtrasSlots {
         return uint128(digest) | 1;
     }
 
-    /// @dev Whether charges ask for more than seats and credit.
+    /// @dev Whether charges ask for more than seats, credit and limits.
     function isSpecial(ExtrasSlot slot) internal pure returns (bool) {
-        return ExtrasSlot.unwrap(slot) & FLAGS != 0;
+        return ExtrasSlot.unwrap(slot) & (FLAGS ^ LIMITED) != 0;
     }
 
     function isLimited(ExtrasSlot slot) internal pure returns (bool) {

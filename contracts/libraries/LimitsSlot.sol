@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {ISubscriptionsTypes} from "../interfaces/ISubscriptionsTypes.sol";
+
 /// @dev What a payer limited charges to, in one word. From the low bits:
 ///
 ///     maxPerPeriod 96 | left 96 | endsAt 40 | hasTotal 1 | (23 free)
@@ -41,6 +43,20 @@ library LimitsSlots {
     function hasEnded(LimitsSlot slot, uint256 time) internal pure returns (bool) {
         uint256 end = slot.endsAt();
         return end != 0 && time >= end;
+    }
+
+    /// @dev Why a period may not cost `cost`, of which `toPay` is paid now, or `None`; what was found, and what is allowed.
+    function objection(LimitsSlot slot, uint256 cost, uint256 toPay, uint256 time)
+        internal
+        pure
+        returns (ISubscriptionsTypes.DeclineReason reason, uint256 found, uint256 allowed)
+    {
+        if (slot.hasEnded(time)) return (ISubscriptionsTypes.DeclineReason.Ended, time, slot.endsAt());
+        uint256 maximum = slot.maxPerPeriod();
+        if (maximum != 0 && cost > maximum) return (ISubscriptionsTypes.DeclineReason.OverMandate, cost, maximum);
+        if (slot.hasTotal() && toPay > slot.left()) {
+            return (ISubscriptionsTypes.DeclineReason.OverMandate, toPay, slot.left());
+        }
     }
 
     /// @dev The caller holds the bound: amount at most `left`.
