@@ -278,7 +278,7 @@ def test_E07_declines_while_the_payer_is_blocked(stage: Stage, usdc: Contract, p
     """What becomes of a blocked payee's money: see test_claim.py."""
     subscription_id = stage.subscribe(payer, stage.create_plan(token=usdc), at=SUBSCRIBED)
     usdc.blacklist(payer, sender=stage.anyone)
-    assert decline(stage, subscription_id, usdc) == DeclineReason.TOKEN_REFUSED
+    assert decline(stage, subscription_id, usdc) == DeclineReason.BLOCKED
     usdc.unBlacklist(payer, sender=stage.anyone)
     assert stage.charge(subscription_id) == [PAID]
 
@@ -288,7 +288,7 @@ def test_having_just_enough_is_no_lack(stage: Stage, usdc: Contract, payer: Acco
     usdc.approve(stage.subscriptions, PRICE, sender=payer)
     usdc.transfer(stage.anyone, FUNDS - 2 * PRICE, sender=payer)
     usdc.blacklist(payer, sender=stage.anyone)
-    assert decline(stage, subscription_id, usdc) == DeclineReason.TOKEN_REFUSED
+    assert decline(stage, subscription_id, usdc) == DeclineReason.BLOCKED
 
 
 @pytest.mark.parametrize("trick", [trick for trick in REFUSALS if trick not in DENIALS])

@@ -64,7 +64,7 @@ def test_each_row_stands_for_itself(
     assert outcomes == [
         PAID,
         DeclineReason.ALLOWANCE,
-        REFUSED,
+        DeclineReason.BLOCKED,
         DeclineReason.UNKNOWN,
         PAID,
         PAID,

@@ -23,7 +23,7 @@ from tests.contracts.stage import (
 )
 from tests.tricks import UNREADABLE, Trick
 
-PAID, REFUSED = DeclineReason.NONE, DeclineReason.TOKEN_REFUSED
+PAID, REFUSED, BLOCKED = DeclineReason.NONE, DeclineReason.TOKEN_REFUSED, DeclineReason.BLOCKED
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_E07_a_blocked_payer_declines(
     if payee_too:
         usdc.blacklist(stage.merchant, sender=stage.anyone)
     with stage.nothing_changes(usdc):
-        assert stage.charge(in_usdc, at=FIRST_DUE) == [REFUSED]
+        assert stage.charge(in_usdc, at=FIRST_DUE) == [BLOCKED]
     assert subscriptions.claimable(stage.merchant, usdc) == 0
 
 

@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
-from tests.contracts.stage import NOBODY, PRICE, REGISTER, Account, Contract, Stage, reverts, reverts_bare
+from tests.contracts.stage import DAY, NOBODY, PRICE, REGISTER, START, Account, Contract, Stage, reverts, reverts_bare
 
 MAX_PERIOD_S = 100 * 366 * 86_400
 PLAIN = {
@@ -29,6 +29,9 @@ PLAIN = {
     "usageCap": 0,
     "usagePrice": 0,
     "biller": NOBODY,
+    "alignTo": 0,
+    "quoter": NOBODY,
+    "refundsUnused": False,
 }
 RICH = {
     "every": 2,
@@ -41,8 +44,10 @@ RICH = {
     "maxCharges": 9,
     "feeBps": 10,
     "family": 11,
+    "alignTo": 12,
+    "refundsUnused": True,
 }
-METERED = {"usageCap": 12, "usagePrice": 13}
+METERED = {"usageCap": 13, "usagePrice": 14}
 
 
 def terms_of(stage: Stage, **changes: Any) -> tuple[Any, ...]:
@@ -95,7 +100,7 @@ def test_opens_a_register_for_each_payee_and_token_and_numbers_subscriptions_in_
 MOST = PlanTerms(
     payee="", price_units=2**96 - 1, token="", every=14, unit=Unit.DAY, catch_up=255, seat_price_units=2**96 - 1,
     trial=2**32 - 1, grace=2**32 - 1, min_charges=65_535, max_charges=65_535, fee_bps=9_999, family=65_535,
-    fee_receiver="0xFFfFfFffFFfffFFfFFfFFFFFffFFFffffFfFFFfF",
+    fee_receiver="0xFFfFfFffFFfffFFfFFfFFFFFffFFFffffFfFFFfF", align_to=START, refunds_unused=True,
 )  # fmt: skip
 METERED_MOST = replace(
     MOST,
@@ -104,6 +109,8 @@ METERED_MOST = replace(
     usage_cap_units=2**96 - 1,
     usage_price_units=2**96 - 1,
     biller=MOST.fee_receiver,
+    refunds_unused=False,
+    quoter="the token",  # any contract
 )
 LEAST = PlanTerms(payee="", price_units=1, token="", every=14, unit=Unit.DAY)
 
@@ -121,6 +128,9 @@ LEAST = PlanTerms(payee="", price_units=1, token="", every=14, unit=Unit.DAY)
         replace(LEAST, min_charges=1),
         replace(LEAST, max_charges=1),
         replace(LEAST, family=1),
+        replace(LEAST, align_to=1),
+        replace(LEAST, refunds_unused=True),
+        replace(LEAST, quoter="the token"),
         replace(LEAST, usage_cap_units=1, usage_price_units=1),
         replace(LEAST, fee_bps=1, fee_receiver="0x" + "00" * 19 + "01"),
     ],
@@ -131,7 +141,9 @@ def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
 ) -> None:
     if register_id == 1:
         stage.create_plan(payee=anyone)
+    quoter = stage.token if terms.quoter else None
     terms = replace(terms, payee=stage.merchant.address, token=stage.token.address)
+    terms = replace(terms, quoter=quoter and quoter.address)
     plan_id = stage.create_plan(
         price=terms.price_units,
         every=terms.every,
@@ -148,6 +160,9 @@ def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
         usage_cap=terms.usage_cap_units,
         usage_price=terms.usage_price_units,
         biller=terms.biller,
+        align_to=terms.align_to,
+        quoter=quoter,
+        refunds_unused=terms.refunds_unused,
     )
     assert bytes(subscriptions.termsHash(plan_id)) == terms.hash(register_id)
     assert tuple(subscriptions.plan(plan_id)) == (
@@ -168,6 +183,9 @@ def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
         terms.usage_cap_units,
         terms.usage_price_units,
         terms.biller or NOBODY,
+        terms.align_to,
+        terms.quoter or NOBODY,
+        terms.refunds_unused,
     )
 
 
@@ -269,6 +287,29 @@ def test_refuses_a_minimum_above_the_maximum(stage: Stage, subscriptions: Contra
     with stage.nothing_changes(), reverts("TermsContradict"):
         subscriptions.createPlan(terms_of(stage, minCharges=4, maxCharges=3), sender=merchant)
     subscriptions.createPlan(terms_of(stage, minCharges=3, maxCharges=3), sender=merchant)
+
+
+@pytest.mark.parametrize("offset_s", [-1, 0, 1])
+def test_E20_refuses_a_grid_that_begins_in_the_future(
+    stage: Stage, subscriptions: Contract, merchant: Account, offset_s: int
+) -> None:
+    now = START + DAY
+    stage.at(now)
+    if offset_s <= 0:
+        subscriptions.createPlan(terms_of(stage, alignTo=now + offset_s), sender=merchant)
+        assert subscriptions.plan(1).alignTo == now + offset_s
+        return
+    with stage.nothing_changes(), reverts("AlignedToFuture", found=now + offset_s, time=now):
+        subscriptions.createPlan(terms_of(stage, alignTo=now + offset_s), sender=merchant)
+
+
+def test_refuses_a_quoter_without_code_and_refunds_of_a_quoted_price(
+    stage: Stage, subscriptions: Contract, merchant: Account
+) -> None:
+    with stage.nothing_changes(), reverts("NotAContract", account=stage.anyone):
+        subscriptions.createPlan(terms_of(stage, quoter=stage.anyone), sender=merchant)
+    with stage.nothing_changes(), reverts("TermsContradict"):
+        subscriptions.createPlan(terms_of(stage, quoter=stage.token, refundsUnused=True), sender=merchant)
 
 
 def test_refuses_a_unit_that_does_not_exist(stage: Stage, subscriptions: Contract, merchant: Account) -> None:

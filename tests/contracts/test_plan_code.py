@@ -62,7 +62,7 @@ def test_the_code_is_a_stop_and_the_words_of_the_terms(
     stage: Stage, subscriptions: Contract, merchant: Account, token: Contract, accounts: Any
 ) -> None:
     plain, rich = stage.create_plan(), stage.create_plan(fee_bps=1, fee_receiver=accounts[8])
-    for plan_id, words in ((plain, 2), (rich, 5)):
+    for plan_id, words in ((plain, 2), (rich, 6)):
         code = code_of(stage, plan_id)
         assert (len(code), code[0]) == (1 + 32 * words, 0)
         assert int.from_bytes(code[1:33], "big") == int(merchant.address, 16) | PRICE << 160
@@ -102,7 +102,28 @@ def test_the_contract_creates_nothing_else(
 def test_a_plan_that_would_lie_elsewhere_is_not_stored(stage: Stage, subscriptions: Contract) -> None:
     """Where CREATE were not Ethereum's, or the nonce not the count."""
     stage.rpc("anvil_setNonce", subscriptions.address, hex(9))
-    terms = (stage.merchant, PRICE, stage.token, 1, Unit.MONTH, 0, 0, 0, 0, 0, 0, 0, 0, NOBODY, 0, 0, NOBODY)
+    terms = (
+        stage.merchant,
+        PRICE,
+        stage.token,
+        1,
+        Unit.MONTH,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        NOBODY,
+        0,
+        0,
+        NOBODY,
+        0,
+        NOBODY,
+        False,
+    )
     data = "0x" + subscriptions.createPlan.encode_input(terms).hex()
     call = {"from": stage.merchant.address, "to": subscriptions.address, "data": data}
     trace = stage.rpc("debug_traceCall", call, "latest", {"tracer": "callTracer"})

@@ -172,4 +172,4 @@ def test_what_only_the_token_knows_is_not_foreseen(stage: Stage, usdc: Contract,
     subscription_id = stage.subscribe(payer, stage.create_plan(token=usdc), at=SUBSCRIBED)
     usdc.blacklist(payer, sender=stage.anyone)
     assert previewed(stage, subscription_id, FIRST_DUE)[0] == PAID
-    assert happens(stage, subscription_id, FIRST_DUE)[0] == DeclineReason.TOKEN_REFUSED
+    assert happens(stage, subscription_id, FIRST_DUE)[0] == DeclineReason.BLOCKED

@@ -10,7 +10,16 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from tallystick.core.subscription import DeclineReason
-from tests.contracts.signing import NO_PERMIT, Mandate, signed_mandate
+from tests.contracts.signing import (
+    NO_COUPON,
+    NO_PERMIT,
+    Conditions,
+    Coupon,
+    Mandate,
+    MandateWithConditions,
+    signed_mandate,
+    signed_mandate_with_conditions,
+)
 from tests.contracts.stage import FIRST_DUE, PRICE, SUBSCRIBED, UNLIMITED, Account, Contract, Stage
 
 LOCKED = keccak(text="ReentrancyGuardReentrantCall()")[:4]
@@ -20,15 +29,27 @@ NO_USAGE = bytes(32)
 ENTRY_POINTS = [
     "createPlan",
     "archivePlan",
+    "lowerPrice",
+    "changePayee",
     "subscribe",
     "subscribeWithPermit",
     "submitMandate",
     "submitMandateWithPermit",
+    "subscribeWithConditions",
+    "submitMandateWithConditions",
     "revokeMandate",
     "revokeMandateBySignature",
     "charge",
     "chargeRun",
+    "chargeSpecialRow",
     "changePlan",
+    "scheduleChange",
+    "scheduleChangeBySignature",
+    "changePayer",
+    "setConditions",
+    "redeemCoupon",
+    "setFallback",
+    "dropFallback",
     "cancel",
     "cancelAtPeriodEnd",
     "cancelBySignature",
@@ -38,8 +59,11 @@ ENTRY_POINTS = [
     "chargeUsage",
     "refund",
     "refundChanged",
+    "cancelWithRefund",
     "claim",
 ]
+FRAMES = {"chargeRun": "chargeRun(uint256[])", "chargeSpecialRow": "chargeSpecialRow(uint256)"}
+"""What the contract calls of itself: not of its interface, and open to nobody else."""
 
 
 @pytest.fixture
@@ -69,15 +93,35 @@ def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -
     return {
         "createPlan": contract.createPlan.encode_input(terms),
         "archivePlan": contract.archivePlan.encode_input(plan_id),
+        "lowerPrice": contract.lowerPrice.encode_input([1], plan_id),
+        "changePayee": contract.changePayee.encode_input(
+            terms[0], terms[2], stage.anyone, 99, UNLIMITED, signature, signature
+        ),
         "subscribe": contract.subscribe.encode_input(plan_id, terms_hash, 0),
         "subscribeWithPermit": contract.subscribeWithPermit.encode_input(plan_id, terms_hash, 0, NO_PERMIT),
         "submitMandate": contract.submitMandate.encode_input(mandate, signature),
         "submitMandateWithPermit": contract.submitMandateWithPermit.encode_input(mandate, signature, NO_PERMIT),
+        "subscribeWithConditions": contract.subscribeWithConditions.encode_input(
+            plan_id, terms_hash, 0, Conditions(), NO_COUPON, b""
+        ),
+        "submitMandateWithConditions": contract.submitMandateWithConditions.encode_input(
+            MandateWithConditions(mandate.payer, [terms_hash]), plan_id, signature, NO_COUPON, b""
+        ),
         "revokeMandate": contract.revokeMandate.encode_input(99),
         "revokeMandateBySignature": contract.revokeMandateBySignature.encode_input(mandate.payer, 99, signature),
         "charge": contract.charge.encode_input([1]),
-        "chargeRun": contract.chargeRun.encode_input([1]),
+        "chargeRun": keccak(text=FRAMES["chargeRun"])[:4] + encode(["uint256[]"], [[1]]),
+        "chargeSpecialRow": keccak(text=FRAMES["chargeSpecialRow"])[:4] + encode(["uint256"], [1]),
         "changePlan": contract.changePlan.encode_input(1, plan_id, terms_hash, 1, UNLIMITED),
+        "scheduleChange": contract.scheduleChange.encode_input(1, plan_id, terms_hash, 1),
+        "scheduleChangeBySignature": contract.scheduleChangeBySignature.encode_input(
+            1, plan_id, 1, 99, UNLIMITED, signature
+        ),
+        "changePayer": contract.changePayer.encode_input(1, stage.anyone, 99, UNLIMITED, signature, signature),
+        "setConditions": contract.setConditions.encode_input(1, Conditions(max_total=1)),
+        "redeemCoupon": contract.redeemCoupon.encode_input(1, Coupon(amount_off=1), signature),
+        "setFallback": contract.setFallback.encode_input(1, stage.anyone, 99, UNLIMITED, signature),
+        "dropFallback": contract.dropFallback.encode_input(1),
         "cancel": contract.cancel.encode_input(1),
         "cancelAtPeriodEnd": contract.cancelAtPeriodEnd.encode_input(1),
         "cancelBySignature": contract.cancelBySignature.encode_input(1, UNLIMITED, signature),
@@ -87,13 +131,27 @@ def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -
         "chargeUsage": contract.chargeUsage.encode_input(1, 2, 1, 1, NO_USAGE),
         "refund": contract.refund.encode_input(1, 1, 1),
         "refundChanged": contract.refundChanged.encode_input(1, 1, 1, []),
+        "cancelWithRefund": contract.cancelWithRefund.encode_input(1, [1], []),
         "claim": contract.claim.encode_input(terms[0], terms[2]),
     }
 
 
-def test_every_entry_point_is_tried(subscriptions: Contract) -> None:
-    methods = [abi for abi in subscriptions.contract_type.abi if abi.type == "function"]
-    assert sorted(abi.name for abi in methods if abi.stateMutability != "view") == sorted(ENTRY_POINTS)
+def locked_out(entry_point: str, caller: Contract) -> bytes:
+    """What an entry point answers to somebody who calls it from within another."""
+    if entry_point in FRAMES:
+        return keccak(text="NotAuthorized(address)")[:4] + encode(["address"], [caller.address])
+    return LOCKED
+
+
+def test_every_entry_point_is_tried(project: Any) -> None:
+    parts = ("ISubscriptions", "ISubscriptionsFrames", "Subscriptions", "SubscriptionsPayee", "SubscriptionsPayer")
+    methods = {
+        abi.name
+        for part in (*parts, "SubscriptionsConsent", "SubscriptionsViews")
+        for abi in getattr(project, part).contract_type.abi
+        if abi.type == "function" and abi.stateMutability not in ("view", "pure")
+    }
+    assert methods == set(ENTRY_POINTS)
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -116,8 +174,7 @@ def test_E03_nobody_comes_in_again(
     wallet = hooked_payer if caller == "payer" else payee
     call_back = calls_back(stage, plan_id, third, signed_mandate(stage, payers[0], third))[entry_point]
     wallet.setHook(subscriptions, call_back, sender=stage.anyone)
-    barred = encode(["address"], [wallet.address])
-    locked = keccak(text="NotAuthorized(address)")[:4] + barred if entry_point == "chargeRun" else LOCKED
+    locked = locked_out(entry_point, wallet)
 
     def pays(action: Callable[[], object], hooks: int) -> None:
         action()
@@ -161,6 +218,54 @@ def test_E03_nobody_comes_in_again(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("caller", ["payer", "payee"])
+def test_E03_nobody_comes_in_again_where_there_are_conditions(
+    stage: Stage,
+    subscriptions: Contract,
+    hooked: Contract,
+    payers: list[Account],
+    hooked_plan: tuple[int, Contract],
+    hooked_payer: Contract,
+    caller: str,
+    entry_point: str,
+) -> None:
+    plan_id, payee = hooked_plan
+    terms, conditions = subscriptions.termsHash(plan_id), Conditions(max_per_period=2 * PRICE, max_total=9 * PRICE)
+    mandate = MandateWithConditions(hooked_payer.address, [bytes(terms)], conditions=conditions, salt=1)
+    signature = signed_mandate_with_conditions(stage, payers[0], mandate, plan_id)
+    plain = Mandate(hooked_payer.address, plan_id, salt=2)
+    wallet = hooked_payer if caller == "payer" else payee
+    call_back = calls_back(stage, plan_id, plain, signed_mandate(stage, payers[0], plain))[entry_point]
+    wallet.setHook(subscriptions, call_back, sender=stage.anyone)
+    locked = locked_out(entry_point, wallet)
+
+    def submit() -> None:
+        subscriptions.submitMandateWithConditions(mandate, plan_id, signature, NO_COUPON, b"", sender=stage.anyone)
+
+    def charge() -> None:
+        assert stage.charge(1, 1, at=FIRST_DUE) == [DeclineReason.NONE, DeclineReason.NOT_DUE]
+
+    def cancel_with_refund() -> None:
+        data = subscriptions.cancelWithRefund.encode_input(1, [2], [])
+        stage.at(FIRST_DUE)  # all of the period is left
+        payee.execute(subscriptions, data, sender=stage.anyone)
+
+    def subscribe() -> None:
+        arguments = (plan_id, terms, 0, conditions, NO_COUPON, b"")
+        data = subscriptions.subscribeWithConditions.encode_input(*arguments)
+        hooked_payer.execute(subscriptions, data, sender=stage.anyone)
+
+    stage.at(SUBSCRIBED)
+    for hooks, action in enumerate((submit, charge, cancel_with_refund, subscribe), 1):
+        action()
+        assert (wallet.hooks(), wallet.hookSucceeded(), bytes(wallet.hookAnswer())) == (hooks, False, locked)
+    assert (subscriptions.planCount(), stage.opened(payee, hooked)) == (1, 2)
+    assert [stage.charges(row) for row in (1, 2)] == [2, 1]
+    assert stage.totals(payee, hooked) == (3, 3 * PRICE, 1, PRICE)
+    assert (hooked.balanceOf(payee), hooked.balanceOf(subscriptions)) == (2 * PRICE, 0)
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_E03_E07_nobody_comes_in_again_while_a_claim_is_paid(
     stage: Stage,
     subscriptions: Contract,
@@ -180,8 +285,7 @@ def test_E03_E07_nobody_comes_in_again_while_a_claim_is_paid(
     call_back = calls_back(stage, plan_id, mandate, signed_mandate(stage, payers[1], mandate))[entry_point]
     payee.setHook(subscriptions, call_back, sender=stage.anyone)
     subscriptions.claim(payee, hooked, sender=stage.anyone)
-    barred = keccak(text="NotAuthorized(address)")[:4] + encode(["address"], [payee.address])
-    locked = barred if entry_point == "chargeRun" else LOCKED
+    locked = locked_out(entry_point, payee)
     assert (payee.hooks(), payee.hookSucceeded(), bytes(payee.hookAnswer())) == (1, False, locked)
     assert (hooked.balanceOf(payee), hooked.balanceOf(subscriptions)) == (2 * PRICE, 0)
     assert subscriptions.claimable(payee, hooked) == 0
