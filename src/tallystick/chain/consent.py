@@ -26,6 +26,14 @@ class Discount(NamedTuple):
     periods: int
 
 
+class FallbackWallet(NamedTuple):
+    """Who pays where the payer cannot, and the plan and number of seats that they agreed to pay for."""
+
+    wallet: str
+    plan_id: int
+    seats: int
+
+
 class ConsentCalls(Contract):
     """The part of `Subscriptions` that a payer, and those who help them pay, consent by."""
 
@@ -74,9 +82,11 @@ class ConsentCalls(Contract):
         found = Discount(*self._read("discount", subscription_id))
         return found if any(found) else None
 
-    def fallback_wallet(self, subscription_id: int) -> str | None:
+    def fallback_wallet(self, subscription_id: int) -> FallbackWallet | None:
         """The wallet that pays where the payer cannot; None where there is none. Raises UnknownSubscription."""
-        return _account(self._read("fallbackWallet", subscription_id))
+        wallet, plan_id, seats = self._read("fallbackWallet", subscription_id)
+        account = _account(wallet)
+        return None if account is None else FallbackWallet(account, plan_id, seats)
 
     # --- Direct or by mandate ---
 

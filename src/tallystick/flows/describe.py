@@ -118,18 +118,19 @@ def describe(connection: Connection, subscription: Subscription, *, history: boo
     plan = contract.plan(subscription.plan_id)
     preview = contract.preview(number)
     conditions, scheduled = contract.conditions(number), contract.scheduled_change(number)
-    fallback_wallet = contract.fallback_wallet(number)
+    fallback = contract.fallback_wallet(number)
     next_charge = None
     if preview.reason not in ENDED:
+        plan_id = scheduled.plan_id if scheduled else subscription.plan_id
+        seats = scheduled.seats if scheduled else subscription.seats
+        # For another plan or number of seats the fallback wallet does not pay.
+        second = fallback.wallet if fallback and fallback[1:] == (plan_id, seats) else None
         next_charge = NextCharge(
             *(preview.period_start, preview.period_end, preview.amount_units, preview.credit_used_units),
             decline=preview.reason,
-            # For another plan or number of seats the fallback wallet does not pay.
-            missing=_missing(
-                connection, subscription.payer, plan, preview, conditions, None if scheduled else fallback_wallet
-            ),
-            plan_id=scheduled.plan_id if scheduled else subscription.plan_id,
-            seats=scheduled.seats if scheduled else subscription.seats,
+            missing=_missing(connection, subscription.payer, plan, preview, conditions, second),
+            plan_id=plan_id,
+            seats=seats,
         )
     return SubscriptionState(
         subscription,
@@ -140,7 +141,7 @@ def describe(connection: Connection, subscription: Subscription, *, history: boo
         conditions=conditions,
         discount=contract.discount(number),
         scheduled=scheduled,
-        fallback_wallet=fallback_wallet,
+        fallback_wallet=fallback.wallet if fallback else None,
     )
 
 
