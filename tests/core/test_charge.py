@@ -63,7 +63,7 @@ class Story:
         terms = (SMALL, CHEAPER, WEEKLY, ALIGNED, QUOTED, SEATED, METERED)
         self.at(0, RegisterOpened(0, PAYEE, TOKEN), PlanCreated(1, 0, terms[0]))
         for number, one in enumerate(terms[1:], start=2):
-            self.at(0, PlanCreated(number, 0, one))
+            self.at(5, PlanCreated(number, 0, one))  # when the grid of the aligned one begins
         self.at(0, Subscribed(1, PAYER, 1, 0), charged(1, 0, 30, 3_000))
 
     def at(self, day: int, *act: Event) -> Change:
@@ -345,6 +345,7 @@ IMPOSSIBLE: list[tuple[list[tuple[int, list[Event]]], int, list[Event], str]] = 
     ([], 30, [PayerChanged(1, PAYER, OTHER)], "a charge is due since 2592000"),
     (SCHEDULED, 11, [PayerChanged(1, PAYER, OTHER)], "was not dropped before"),
     (HELPED, 11, [PayerChanged(1, PAYER, OTHER)], "was not dropped before"),
+    ([], 1, [PlanCreated(8, 0, replace(SMALL, align_to=DAY + 1))], "its grid begins at 86401, after it"),
     ([], 10, [PayeeChanged(1, PAYEE, OTHER)], "register 1 is none of"),
     ([], 10, [PayeeChanged(0, OTHER, UNCLE)], "register 0 is none of"),
     ([], 10, [PayeeChanged(0, PAYEE, PAYEE)], "has a register in"),

@@ -159,7 +159,7 @@ class History:
             self.seen[reason.name] += 1
             self.over = reason in (DeclineReason.ENDED, DeclineReason.CANCELLED)
             return [reason]
-        start, end, amount, credit = next_charge(now, terms, self.time)
+        start, end, amount, credit, *_ = next_charge(now, terms, self.time)
         self.seen["LATE"] += start > now.next_due
         self.seen["CAUGHT UP"] += end <= self.time
         self.seen["SHORT MONTH"] += anchor_day_of(end) < now.anchor_day and not terms.period.step[0]

@@ -50,6 +50,7 @@ from tallystick.core.life import LifeEvent, lived, require_status
 from tallystick.core.opening import needs_conditions, opened, require_opening, seated
 from tallystick.core.pegs import PegHistory, peg_at
 from tallystick.core.plan import Plan
+from tallystick.core.register import created_plan, moved_register, opened_register
 from tallystick.core.subscription import Register, Status, Subscription
 from tallystick.core.usage import used
 
@@ -114,22 +115,13 @@ class Books:
     # --- registers and plans ---
 
     def _open_register(self, recorded: Recorded, event: RegisterOpened, _final: bool) -> Change:
-        if event.register_id != len(self.registers):
-            refuse(recorded, f"register {event.register_id} is opened where {len(self.registers)} is the next")
-        if any(known[1:3] == event[1:] for known in self.registers.values()):
-            refuse(recorded, f"{event.payee} has a register in {event.token} already")
-        register = Register(*event)
+        register = opened_register(recorded, event, self.registers)
         self.registers[register.register_id] = register
         self.act.add(recorded)
         return Change(register=register)
 
     def _change_payee(self, recorded: Recorded, event: PayeeChanged, _final: bool) -> Change:
-        register = self.registers.get(event.register_id)
-        if register is None or register.payee != event.payee:
-            refuse(recorded, f"register {event.register_id} is none of {event.payee}")
-        if any(known[1:3] == (event.new_payee, register.token) for known in self.registers.values()):
-            refuse(recorded, f"{event.new_payee} has a register in {register.token} already")
-        moved = register._replace(payee=event.new_payee)
+        moved = moved_register(recorded, event, self.registers)
         self.registers[moved.register_id] = moved
         for plan in self.plans.values():
             if plan.register_id == moved.register_id:
@@ -137,15 +129,9 @@ class Books:
         return Change(register=moved)
 
     def _create_plan(self, recorded: Recorded, event: PlanCreated, _final: bool) -> Change:
-        plan_id, register_id, terms = event
-        if plan_id != len(self.plans) + 1:
-            refuse(recorded, f"plan {plan_id} follows plan {len(self.plans)}")
-        register = self.registers.get(register_id)
-        if register is None or (register.payee, register.token) != (terms.payee, terms.token):
-            refuse(recorded, f"it is of register {register_id}, which is not of {terms.payee} and {terms.token}")
+        plan = created_plan(recorded, event, self.registers, self.plans)
         self.act.end()
-        plan = Plan(plan_id, register_id, terms)
-        self.plans[plan_id] = plan
+        self.plans[plan.plan_id] = plan
         return Change(plan=plan)
 
     def _archive_plan(self, recorded: Recorded, event: PlanArchived, _final: bool) -> Change:
