@@ -178,7 +178,7 @@ def test_a_fallback_wallet_is_dropped(
     set_fallback(stage, payers[0], payers[2], subscribed)
     receipt = change_payer(stage, payers[0], payers[1], subscribed)
     assert stage.events(receipt)[0] == ("FallbackSet", {"subscriptionId": subscribed, "wallet": NOBODY})
-    assert subscriptions.fallbackWallet(subscribed) == NOBODY
+    assert subscriptions.fallbackWallet(subscribed).wallet == NOBODY
     token.approve(subscriptions, 0, sender=payers[1])
     assert stage.charge(subscribed, at=FIRST_DUE) == [DeclineReason.ALLOWANCE]
     assert token.balanceOf(payers[2]) == FUNDS

@@ -361,6 +361,7 @@ def test_a_fallback_wallet_goes_along(
     lower_price(stage, lower, subscribed)
     lowest = stage.create_plan(price=LOWEST)
     lower_price(stage, lowest, subscribed)
+    assert tuple(subscriptions.fallbackWallet(subscribed)) == (wallet, lowest, 0)
     token.approve(subscriptions, 0, sender=payer)
     names = [name for name, _ in stage.charge_as_previewed(subscribed, at=FIRST_DUE)]
     assert names == ["PlanChanged", "PaidByFallback", "Charged"]

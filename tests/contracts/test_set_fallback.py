@@ -61,10 +61,10 @@ def set_fallback(stage: Stage, payer: Account, wallet: Account, subscription_id:
 def test_the_payer_names_a_wallet_that_signed(
     stage: Stage, subscriptions: Contract, payer: Account, wallet: Account, subscribed: int
 ) -> None:
-    assert subscriptions.fallbackWallet(subscribed) == NOBODY
+    assert subscriptions.fallbackWallet(subscribed).wallet == NOBODY
     receipt = set_fallback(stage, payer, wallet, subscribed, salt=7)
     assert stage.events(receipt) == [("FallbackSet", {"subscriptionId": subscribed, "wallet": wallet})]
-    assert subscriptions.fallbackWallet(subscribed) == wallet
+    assert tuple(subscriptions.fallbackWallet(subscribed)) == (wallet, 1, 0)
     assert (subscriptions.isSaltUsed(wallet, 7), subscriptions.isSaltUsed(payer, 7)) == (True, False)
     found = subscriptions.subscription(subscribed)
     assert (found.payer, found.charges, found.seats, found.credit, found.history) == (payer, 1, 0, 0, 0)
@@ -75,7 +75,7 @@ def test_another_one_takes_its_place(
     stage: Stage, subscriptions: Contract, token: Contract, payers: list[Account], backed: int
 ) -> None:
     set_fallback(stage, payers[0], payers[2], backed)
-    assert subscriptions.fallbackWallet(backed) == payers[2]
+    assert subscriptions.fallbackWallet(backed).wallet == payers[2]
     token.approve(subscriptions, 0, sender=payers[0])
     assert stage.charge(backed, at=FIRST_DUE) == [PAID]
     assert [token.balanceOf(wallet) for wallet in payers[:3]] == [FUNDS - PRICE, FUNDS, FUNDS - PRICE]
@@ -97,7 +97,7 @@ def test_E20_is_good_before_validBefore(
     stage.at(EXPIRES + offset_s)
     if works:
         subscriptions.setFallback(subscribed, wallet, 0, EXPIRES, signature, sender=payer)
-        assert subscriptions.fallbackWallet(subscribed) == wallet
+        assert subscriptions.fallbackWallet(subscribed).wallet == wallet
         return
     with stage.nothing_changes(), reverts("SignatureExpired", validBefore=EXPIRES, time=EXPIRES + offset_s):
         subscriptions.setFallback(subscribed, wallet, 0, EXPIRES, signature, sender=payer)
@@ -147,7 +147,7 @@ def test_what_is_paused_or_ending_may_have_one(
 ) -> None:
     getattr(subscriptions, verb)(subscribed, sender=payer)
     set_fallback(stage, payer, wallet, subscribed)
-    assert (subscriptions.fallbackWallet(subscribed), stage.status(subscribed)) == (wallet, status)
+    assert (subscriptions.fallbackWallet(subscribed).wallet, stage.status(subscribed)) == (wallet, status)
 
 
 def test_refuses_nobody_the_payee_and_the_receiver_of_its_fee(
@@ -217,7 +217,7 @@ def test_E17_replayed_it_is_refused_after_the_wallet_took_it_back(
     with stage.nothing_changes(), reverts("SaltUsed", payer=wallet, salt=0):
         subscriptions.setFallback(backed, wallet, 0, UNLIMITED, signed(wallet, data), sender=payer)
     set_fallback(stage, payer, wallet, backed, salt=1)
-    assert subscriptions.fallbackWallet(backed) == wallet
+    assert subscriptions.fallbackWallet(backed).wallet == wallet
 
 
 def test_E17_a_wallet_revokes_what_it_signed(
@@ -265,7 +265,7 @@ def test_payer_or_wallet_end_it(
 ) -> None:
     receipt = subscriptions.dropFallback(backed, sender={"payer": payer, "wallet": wallet}[who])
     assert stage.events(receipt) == [("FallbackSet", {"subscriptionId": backed, "wallet": NOBODY})]
-    assert subscriptions.fallbackWallet(backed) == NOBODY
+    assert subscriptions.fallbackWallet(backed).wallet == NOBODY
     token.approve(subscriptions, 0, sender=payer)
     assert stage.charge(backed, at=FIRST_DUE) == [ALLOWANCE]
     assert token.balanceOf(wallet) == FUNDS
