@@ -188,3 +188,9 @@ def test_the_walk_through_the_sources_sees_what_it_should(verb: str) -> None:
     }
     assert verbs()[verb].errors == expected[verb]
     assert ("CreditUsed", "Charged") in verbs()["charge"].before
+    assert ("PlanChanged", "Quoted") in verbs()["charge"].before  # of a frame of its own
+
+
+def test_what_cannot_happen_stands_in_the_code_all_the_same() -> None:
+    for name, excepted in CANNOT_HAPPEN.items():
+        assert excepted <= {*verbs()[name].errors, *verbs()[name].events}, name
