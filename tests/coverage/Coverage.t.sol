@@ -6,9 +6,15 @@ import {SubscriptionsConsent} from "../../contracts/SubscriptionsConsent.sol";
 import {SubscriptionsPayee} from "../../contracts/SubscriptionsPayee.sol";
 import {SubscriptionsPayer} from "../../contracts/SubscriptionsPayer.sol";
 import {SubscriptionsViews} from "../../contracts/SubscriptionsViews.sol";
+import {AlignedTest} from "../solidity/Aligned.t.sol";
+import {ConditionsTest} from "../solidity/Conditions.t.sol";
+import {CouponsTest} from "../solidity/Coupons.t.sol";
 import {MeteredTest} from "../solidity/Metered.t.sol";
 import {PathsTest} from "../solidity/Paths.t.sol";
+import {QuotedTest} from "../solidity/Quoted.t.sol";
 import {RefusalsTest} from "../solidity/Refusals.t.sol";
+import {SchedulesTest} from "../solidity/Schedules.t.sol";
+import {WalletsTest} from "../solidity/Wallets.t.sol";
 
 /// @notice Forge counts what runs of the code that it compiles itself: here that code takes the place of the one that is
 /// shipped. Run by `make coverage`.
@@ -23,7 +29,19 @@ library Compiled {
     }
 }
 
-contract RefusalsCoverage is RefusalsTest {
+contract AlignedCoverage is AlignedTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
+contract ConditionsCoverage is ConditionsTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
+contract CouponsCoverage is CouponsTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
     }
@@ -36,6 +54,30 @@ contract MeteredCoverage is MeteredTest {
 }
 
 contract PathsCoverage is PathsTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
+contract QuotedCoverage is QuotedTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
+contract RefusalsCoverage is RefusalsTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
+contract SchedulesCoverage is SchedulesTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
+contract WalletsCoverage is WalletsTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
     }

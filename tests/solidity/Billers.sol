@@ -10,13 +10,13 @@ abstract contract Billers is Payers {
     function chargeUsage(uint256 seed, uint256 amount, uint256 quantity, uint256 caller) external clocked {
         uint256 id = _someMetered(seed);
         PlanTerms storage terms = _termsOf(rows[id].planId);
-        address right = caller % 2 == 0 || terms.biller == address(0) ? terms.payee : terms.biller;
+        address right = caller % 2 == 0 || terms.biller == address(0) ? _payeeOf(rows[id].planId) : terms.biller;
         amount = bound(amount, 0, _usageLeft(id) + 1);
         Bill memory bill = Bill(_senderOf(right, caller / 2), 0, amount, 0, keccak256(abi.encode(seed, caller)));
         bill.chargeNumber = _someNumber(rows[id].charges, uint256(bill.usageHash));
         bill.quantity = _someQuantity(amount, terms.usagePrice, quantity);
         billed[id] = bill;
-        _bills(id, bill, bill.sender == terms.payee ? "usage charged" : "usage charged by a biller");
+        _bills(id, bill, bill.sender == _payeeOf(rows[id].planId) ? "usage charged" : "usage charged by a biller");
     }
 
     function _bills(uint256 id, Bill memory bill, string memory what) private {

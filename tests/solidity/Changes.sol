@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Step} from "../../contracts/libraries/Schedule.sol";
 import {Vm} from "./Forge.sol";
 import {Money} from "./Money.sol";
 
@@ -50,10 +49,11 @@ abstract contract Changes is Money {
     mapping(uint256 id => Terms) internal asked;
     mapping(uint256 id => Worth) private _worth;
 
-    /// @dev A whole period was charged.
-    function _buys(uint256 id, uint256 whole, uint256 rate) internal {
+    /// @dev A period of `whole` seconds was charged or, for less than its rate, what is left of one.
+    function _buys(uint256 id, uint256 whole, uint256 left, uint256 rate, uint256 paid) internal {
         Worth memory worth;
-        (worth.whole, worth.left, worth.rate, worth.paid) = (whole, whole, rate, int256(rate));
+        (worth.whole, worth.left, worth.rate, worth.paid) = (whole, left, rate, int256(paid));
+        if (left < whole) worth.changes = 1; // rounded up, by less than a unit
         _worth[id] = worth;
     }
 
@@ -65,7 +65,9 @@ abstract contract Changes is Money {
             return false;
         }
         if (registerOf[row.planId - 1] != registerOf[planId - 1] || !_sells(planId, seats)) return false;
-        if (terms.feeReceiver == row.payer) return false;
+        if (terms.feeReceiver == row.payer || terms.quoter != address(0) || old.quoter != address(0)) return false;
+        uint256 most = limits[id].maxPerPeriod;
+        if (discounts[id].isOn || (most > 0 && _rateOf(planId, seats) + terms.usageCap > most)) return false;
         if (row.charges == 0 && (terms.trial == 0 || terms.family != old.family)) return false;
         return planId == row.planId ? seats != row.seats : !archived[planId] && terms.minCharges == 0;
     }
@@ -80,12 +82,39 @@ abstract contract Changes is Money {
         bool lostItsPlace = shifted[id] && _isCalendar(row.planId);
         uint256 whole = lostItsPlace ? _longestOf(row.planId) : worth.whole;
         uint256 oldValue = worth.rate * left / whole;
-        if (lostItsPlace || Step.unwrap(_stepOf(planId)) != Step.unwrap(_stepOf(row.planId))) {
-            return Change(oldValue, newRate, true);
+        if (lostItsPlace || !_hasGridOf(planId, row.planId)) {
+            return Change(oldValue, _firstPrice(planId, newRate), true);
         }
         uint256 newValue = newRate * left / whole;
         if (newValue > oldValue) change.charged = newValue - oldValue;
         else change.credited = oldValue - newValue;
+    }
+
+    /// @dev Of the period that begins now: of an aligned plan what is left of one.
+    function _firstPrice(uint256 planId, uint256 rate) internal view returns (uint256) {
+        if (_termsOf(planId).alignTo == 0) return rate;
+        (uint256 before, uint256 after_) = _gridAround(planId, _now());
+        return rate - rate * (_now() - before) / (after_ - before);
+    }
+
+    /// @dev What the payer has paid for and not had yet: what is left of the period, rounded down, and the credit.
+    function _unusedOf(uint256 id) internal view returns (uint256) {
+        Subscription storage row = rows[id];
+        bool paused = row.status == Status.Paused;
+        if (row.charges == 0 || _termsOf(row.planId).quoter != address(0)) return 0; // a quoted price has no part
+        if (!paused && row.nextDue <= _now()) return row.credit;
+        uint256 left = paused ? row.nextDue : row.nextDue - _now();
+        uint256 whole = _worth[id].whole;
+        if ((paused || shifted[id]) && _isCalendar(row.planId)) whole = _longestOf(row.planId);
+        uint256 paid = _rateOf(row.planId, row.seats) - (discounts[id].isOn ? discounts[id].last : 0);
+        return paid * left / whole + row.credit;
+    }
+
+    /// @dev Whether the payer's own limits let through what a change takes from them now.
+    function _affords(uint256 id, uint256 planId, uint256 seats) internal view returns (bool) {
+        Change memory change = _costOf(id, planId, seats);
+        uint256 credit = rows[id].credit + change.credited;
+        return change.charged <= credit || _maySpend(id, change.charged - credit);
     }
 
     // ----------------------------------------------------------------- events
@@ -104,9 +133,10 @@ abstract contract Changes is Money {
         (uint256 charges, uint256 oldRate) = (row.charges, _rateOf(row.planId, row.seats));
         _judge(id, change, planId, seats);
         (row.planId, row.seats, row.credit) = (planId, seats, row.credit + change.credited);
+        scheduled[id].isOn = false; // this one takes its place
         if (change.restarts) {
             _restarts(id, planId);
-            _buys(id, row.nextDue - _now(), _rateOf(planId, seats));
+            _begins(id, planId, _rateOf(planId, seats));
         }
         if (change.charged > 0) _onCharge(id, logs, change.charged);
         else vm.assertEq(logs.length, 1, "Inv-1: this change charges nothing");
@@ -116,6 +146,16 @@ abstract contract Changes is Money {
         (, uint256 credit) = abi.decode(last.data, (uint256, uint256));
         vm.assertEq(credit, row.credit, "Inv-14: the credit that is left");
         vm.assertLe(credit, paidFor[id], "Inv-14: no more credit than was paid");
+    }
+
+    function _begins(uint256 id, uint256 planId, uint256 rate) private {
+        uint256 left = rows[id].nextDue - _now();
+        uint256 whole = left;
+        if (_termsOf(planId).alignTo > 0) {
+            (uint256 before, uint256 after_) = _gridAround(planId, _now());
+            whole = after_ - before;
+        }
+        _buys(id, whole, left, rate, _firstPrice(planId, rate));
     }
 
     function _onCharge(uint256 id, Vm.Log[] memory logs, uint256 cost) private {

@@ -14,16 +14,19 @@ contract Handler is Lives {
         _sell(0, HONEST, 1_000_000, 250_001, Unit.Month, 1, 250);
         _sell(0, HONEST, 3_000_001, 0, Unit.Week, 2, 0);
         _sell(0, HONEST, 0, 777_777, Unit.Day, 14, 9_999);
-        _sellTrial();
+        _sellTrial(4_321_000);
         _sell(1, HOSTILE, 5_000_000, 0, Unit.Month, 1, 0);
         _sell(1, HOSTILE, 5_000_000, 1, Unit.Week, 1, 5_000);
         _sell(0, USDT, 1_000_000, 0, Unit.Second, 1_000_000, 9_990);
         _sell(1, USDC, 20_000_000, 0, Unit.Year, 1, 3_000);
         _sell(1, USDC, 70_003, 0, Unit.Day, 1, 0);
+        _sellAligned();
+        _sellTrial(2_000_001);
         for (uint256 i = 0; i < PAYERS; ++i) {
             subscribe(i, i, 0, 1);
             subscribe(i, i + 4, 1, 1);
         }
+        subscribe(1, 9, 0, 1); // each day, in USDC
     }
 
     function _sell(uint256 payee, uint256 token, uint96 price, uint96 seatPrice, Unit unit, uint32 every, uint16 feeBps)
@@ -40,10 +43,26 @@ contract Handler is Lives {
         _create(terms, terms.payee);
     }
 
-    function _sellTrial() private {
+    /// @dev On the first of the month, cheaper and with a quoted price; refunds what is unused.
+    function _sellAligned() private {
         PlanTerms memory terms;
         (terms.payee, terms.token, terms.price, terms.unit, terms.every) =
-        (payees[0], tokens[HONEST], 4_321_000, Unit.Week, 2);
+            (payees[0], tokens[HONEST], 9_990_000, Unit.Month, 1);
+        (terms.alignTo, terms.refundsUnused) = (1_798_761_600, true); // 1 January 2027
+        _create(terms, terms.payee);
+        terms.price = 4_990_000;
+        _create(terms, terms.payee);
+        (terms.alignTo, terms.refundsUnused, terms.quoter) = (0, false, address(quoter));
+        _create(terms, terms.payee);
+        (terms.quoter, terms.price) = (address(0), 8_990_000); // cheaper than the first of all, and else the same
+        (terms.usageCap, terms.usagePrice, terms.biller) = (1_000_001, 2_000_001, BILLER);
+        _create(terms, terms.payee);
+    }
+
+    function _sellTrial(uint96 price) private {
+        PlanTerms memory terms;
+        (terms.payee, terms.token, terms.price, terms.unit, terms.every) =
+        (payees[0], tokens[HONEST], price, Unit.Week, 2);
         (terms.trial, terms.grace, terms.family, terms.seatPrice) = (20 days, 10 days, 1, 123_457);
         _create(terms, terms.payee);
     }
@@ -61,8 +80,7 @@ contract Handler is Lives {
         one[0] = _anyId(seed);
         Subscription memory before = rows[one[0]];
         uint256 paidBefore = paidFor[one[0]];
-        PlanTerms storage terms = _termsOf(before.planId);
-        bool honest = _isHonest(terms.token, before.payer);
+        bool honest = _isHonestTo(one[0]);
         Preview memory preview;
         if (honest) preview = subscriptions.preview(one[0]);
         try subscriptions.charge(one) returns (bytes memory reasons) {
@@ -132,7 +150,7 @@ contract Handler is Lives {
 
     // ------------------------------------------------------------------ claim
 
-    /// @dev Mostly for somebody for whom something is kept.
+    /// @dev Mostly for somebody for whom something is kept, half of the time when USDC lets them receive again.
     function claim(uint256 accountSeed, uint256 tokenSeed) external clocked {
         (address account, address token) = (accounts[accountSeed % accounts.length], tokens[tokenSeed % TOKENS]);
         for (uint256 i = 0; i < accounts.length * TOKENS && claimables[account][token] == 0; ++i) {
@@ -140,6 +158,7 @@ contract Handler is Lives {
             token = tokens[i % TOKENS];
         }
         bool allowed = claimables[account][token] > 0;
+        if (allowed && tokenSeed % 8 > 3) _letGo();
         _does("claimed", address(0xc0ffee), abi.encodeCall(subscriptions.claim, (account, token)), allowed);
     }
 

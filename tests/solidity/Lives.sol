@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Step} from "../../contracts/libraries/Schedule.sol";
-import {Billers} from "./Billers.sol";
+import {Schedules} from "./Schedules.sol";
 
 /// @notice What becomes of subscriptions at random: changed, paused, resumed, ended, by those who may and by
 /// those who may not.
-abstract contract Lives is Billers {
+abstract contract Lives is Schedules {
     // ----------------------------------------------------------------- change
 
     /// @dev A sixteenth of the callers agreed to other terms, a fourth to any sum.
@@ -17,7 +16,7 @@ abstract contract Lives is Billers {
         uint256 id = _someId(seed, Status.Active);
         uint256 planId = _somePlan(id, planSeed);
         seats = _someSeats(planId, seats);
-        bool changeable = _isChangeable(id, planId, seats);
+        bool changeable = _isChangeable(id, planId, seats) && _affords(id, planId, seats);
         Quote memory quote;
         try subscriptions.quote(id, planId, seats) returns (Quote memory found) {
             vm.assertTrue(changeable, "no quote for what may not be done");
@@ -41,7 +40,7 @@ abstract contract Lives is Billers {
         if (!ok) {
             if (!allowed) return;
             vm.assertTrue(quote.toPay > 0, "nothing can be lacking");
-            _assertLack(failure, _termsOf(asked[id].planId).token);
+            if (!limits[id].byPermit2) _assertLack(failure, _termsOf(asked[id].planId).token);
             return;
         }
         Subscription storage row = rows[id];
@@ -60,24 +59,14 @@ abstract contract Lives is Billers {
         return abi.encodeCall(subscriptions.changePlan, (id, terms.planId, agreed, terms.seats, terms.maxToPay));
     }
 
-    /// @dev Mostly of its register, half of these with the same period.
-    function _somePlan(uint256 id, uint256 seed) private view returns (uint256 planId) {
-        planId = seed % plans.length + 1;
-        if (seed % 8 == 0) return planId;
-        uint256 registerId = registerOf[rows[id].planId - 1];
-        Step step = _stepOf(rows[id].planId);
-        bool same = seed % 2 == 0;
-        while (registerOf[planId - 1] != registerId || (same && Step.unwrap(_stepOf(planId)) != Step.unwrap(step))) {
-            planId = planId % plans.length + 1;
-        }
-    }
-
     // ----------------------------------------------------------------- cancel
 
     function cancel(uint256 seed, uint256 caller) external clocked {
         uint256 id = _anyId(seed);
         if (caller % 2 == 0) return; // seldom: what is cancelled is dull
         bool allowed = _mayCancel(id, _leaver(id, caller)) && rows[id].status != Status.Cancelled;
+        bool refunds = _termsOf(rows[id].planId).refundsUnused && _leaver(id, caller) != rows[id].payer;
+        if (refunds && allowed) allowed = _unusedOf(id) == 0; // Inv-21
         _mustDo("cancelled", _leaver(id, caller), abi.encodeCall(subscriptions.cancel, (id)), allowed);
     }
 
@@ -126,12 +115,12 @@ abstract contract Lives is Billers {
 
     /// @dev The payee, the payer after what was agreed.
     function _mayCancel(uint256 id, address sender) private view returns (bool) {
-        if (sender == _termsOf(rows[id].planId).payee) return true;
+        if (sender == _payeeOf(rows[id].planId)) return true;
         return sender == rows[id].payer && _mayLeave(id);
     }
 
     function _leaver(uint256 id, uint256 caller) private view returns (address) {
-        return _senderOf(caller % 4 == 1 ? _termsOf(rows[id].planId).payee : rows[id].payer, caller / 4);
+        return _senderOf(caller % 4 == 1 ? _payeeOf(rows[id].planId) : rows[id].payer, caller / 4);
     }
 
     // ------------------------------------------------------------------ pause

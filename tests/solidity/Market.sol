@@ -6,16 +6,18 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {ISubscriptions} from "../../contracts/interfaces/ISubscriptions.sol";
 import {ISubscriptionsTypes} from "../../contracts/interfaces/ISubscriptionsTypes.sol";
 import {HostileToken} from "../../contracts/mocks/HostileToken.sol";
+import {MockQuoter} from "../../contracts/mocks/MockQuoter.sol";
 import {MockToken} from "../../contracts/mocks/MockToken.sol";
 import {MockUSDC} from "../../contracts/mocks/MockUSDC.sol";
 import {MockUSDT} from "../../contracts/mocks/MockUSDT.sol";
 import {Forge} from "./Forge.sol";
+import {Permit2, PERMIT2} from "./Permit2.sol";
 
 /// @notice Everybody who meets at the contract: payers with keys, payees, receivers of fees, tokens good and bad; and
 /// what each must own if money moves only as the contract's events say.
 abstract contract Market is Forge, ISubscriptionsTypes {
     uint256 internal constant PAYERS = 4;
-    uint256 internal constant PAYEES = 2;
+    uint256 internal constant PAYEES = 3; // the last one sells nothing at first: others hand over to it
     uint256 internal constant TOKENS = 4;
     uint256 internal constant HONEST = 0;
     uint256 internal constant HOSTILE = 1;
@@ -27,9 +29,10 @@ abstract contract Market is Forge, ISubscriptionsTypes {
     HostileToken private immutable _hostile = new HostileToken();
     MockUSDT private immutable _usdt = new MockUSDT();
     MockUSDC private immutable _usdc = new MockUSDC();
+    MockQuoter internal immutable quoter = new MockQuoter();
     address[] internal tokens;
     address[] internal payers;
-    address[] internal payees = [address(0xa11ce), address(0xb0b)];
+    address[] internal payees;
     /// @dev Receivers of fees: two who do nothing else, a payee, a payer.
     address[] internal collectors = [address(0xfee1), address(0xfee2)];
     /// @dev Whoever can come to own something of it.
@@ -49,26 +52,29 @@ abstract contract Market is Forge, ISubscriptionsTypes {
 
     constructor() clocked {
         tokens = [address(new MockToken("Mock Dollar", "MUSD", 6)), address(_hostile), address(_usdt), address(_usdc)];
+        vm.etch(PERMIT2, type(Permit2).runtimeCode);
         for (uint256 i = 0; i < PAYERS; ++i) {
             payers.push(vm.addr(_keyOf(i)));
-        }
-        collectors.push(payees[1]);
-        collectors.push(payers[0]);
-        for (uint256 i = 0; i < PAYERS; ++i) {
             accounts.push(payers[i]);
         }
         for (uint256 i = 0; i < PAYEES; ++i) {
+            payees.push(vm.addr(_keyOf(PAYERS + i)));
             accounts.push(payees[i]);
-            accounts.push(collectors[i]);
         }
+        accounts.push(collectors[0]);
+        accounts.push(collectors[1]);
+        collectors.push(payees[1]);
+        collectors.push(payers[0]);
         accounts.push(address(subscriptions));
         for (uint256 t = 0; t < TOKENS; ++t) {
             for (uint256 i = 0; i < PAYERS; ++i) {
                 mint(i, t, 1e12);
-                _approve(payers[i], tokens[t], type(uint256).max);
+                _approve(payers[i], tokens[t], address(subscriptions), type(uint256).max);
+                _approve(payers[i], tokens[t], PERMIT2, type(uint256).max);
+                _allow(payers[i], tokens[t], type(uint160).max, type(uint48).max);
             }
             for (uint256 i = 0; i < PAYEES; ++i) {
-                _approve(payees[i], tokens[t], type(uint256).max);
+                _approve(payees[i], tokens[t], address(subscriptions), type(uint256).max);
             }
         }
     }
@@ -100,7 +106,21 @@ abstract contract Market is Forge, ISubscriptionsTypes {
         if (_usdc.isBlacklisted(payers[payer % PAYERS]) || _usdc.isBlacklisted(address(subscriptions))) return;
         if (amount % 4 == 0) amount = 0;
         if (amount % 4 == 1) amount = type(uint256).max;
-        _approve(payers[payer % PAYERS], tokens[token % TOKENS], amount);
+        address spender = amount % 3 == 0 ? PERMIT2 : address(subscriptions);
+        _approve(payers[payer % PAYERS], tokens[token % TOKENS], spender, amount);
+    }
+
+    /// @dev In Permit2: often none, or one that has expired.
+    function allow(uint256 payer, uint256 token, uint256 amount, uint256 time) external clocked {
+        uint160 allowed = amount % 3 == 0 ? type(uint160).max : uint160(bound(amount / 3, 0, 2e7));
+        uint256 expiration = time % 4 == 0 ? _time + time % 40 days : time % 4 == 1 ? _time : type(uint48).max;
+        _allow(payers[payer % PAYERS], tokens[token % TOKENS], allowed, uint48(expiration));
+    }
+
+    /// @dev The quoter's price moves, and for a fourth of the seeds there is none.
+    function quotePrice(uint256 rate, uint256 seed) external {
+        quoter.setRate(bound(rate, 1, 4e6));
+        quoter.play(seed % 4 == 0 ? MockQuoter.Trick(seed / 4 % 11) : MockQuoter.Trick.None);
     }
 
     /// @dev The hostile token plays a trick in one of its functions; an even seed makes it behave. In `transfer`, which
@@ -130,10 +150,15 @@ abstract contract Market is Forge, ISubscriptionsTypes {
             _hostile.blockAccount(blocked);
             return;
         }
+        _letGo();
+        if (blocked != address(0)) _usdc.blacklist(blocked);
+    }
+
+    /// @dev Of everybody whom USDC blocks.
+    function _letGo() internal {
         for (uint256 i = 0; i < accounts.length; ++i) {
             _usdc.unBlacklist(accounts[i]);
         }
-        if (blocked != address(0)) _usdc.blacklist(blocked);
     }
 
     /// @dev USDT's fee goes on or off.
@@ -145,16 +170,16 @@ abstract contract Market is Forge, ISubscriptionsTypes {
 
     /// @dev As Ape compiled them: the code that is shipped, and nothing for Forge to compile.
     function _deployAll() private returns (address) {
-        address next = _deploy(_built("SubscriptionsViews"));
-        next = _deploy(bytes.concat(_built("SubscriptionsConsent"), abi.encode(next)));
-        next = _deploy(bytes.concat(_built("SubscriptionsPayer"), abi.encode(next)));
-        next = _deploy(bytes.concat(_built("SubscriptionsPayee"), abi.encode(next)));
-        return _deploy(bytes.concat(_built("Subscriptions"), abi.encode(next)));
+        string memory build = vm.readFile(".build/__local__.json");
+        address next = _deploy(_built(build, "SubscriptionsViews"));
+        next = _deploy(bytes.concat(_built(build, "SubscriptionsConsent"), abi.encode(next)));
+        next = _deploy(bytes.concat(_built(build, "SubscriptionsPayer"), abi.encode(next)));
+        next = _deploy(bytes.concat(_built(build, "SubscriptionsPayee"), abi.encode(next)));
+        return _deploy(bytes.concat(_built(build, "Subscriptions"), abi.encode(next)));
     }
 
-    function _built(string memory name) private view returns (bytes memory) {
-        string memory key = string.concat(".contractTypes.", name, ".deploymentBytecode.bytecode");
-        return vm.parseJsonBytes(vm.readFile(".build/__local__.json"), key);
+    function _built(string memory build, string memory name) private pure returns (bytes memory) {
+        return vm.parseJsonBytes(build, string.concat(".contractTypes.", name, ".deploymentBytecode.bytecode"));
     }
 
     function _deploy(bytes memory code) private returns (address deployed) {
@@ -164,8 +189,9 @@ abstract contract Market is Forge, ISubscriptionsTypes {
         vm.assertTrue(deployed != address(0), "deployed");
     }
 
-    function _keyOf(uint256 payer) internal pure returns (uint256) {
-        return 0xA000 + payer;
+    /// @dev Of a payer or, behind them, of a payee.
+    function _keyOf(uint256 account) internal pure returns (uint256) {
+        return 0xA000 + account;
     }
 
     function _passTo(uint256 time) internal {
@@ -207,9 +233,14 @@ abstract contract Market is Forge, ISubscriptionsTypes {
     }
 
     /// @dev USDT wants a zero in between, and answers nothing.
-    function _approve(address owner, address token, uint256 amount) private {
-        _call(owner, token, abi.encodeCall(IERC20.approve, (address(subscriptions), 0)));
-        _call(owner, token, abi.encodeCall(IERC20.approve, (address(subscriptions), amount)));
+    function _approve(address owner, address token, address spender, uint256 amount) internal {
+        _call(owner, token, abi.encodeCall(IERC20.approve, (spender, 0)));
+        _call(owner, token, abi.encodeCall(IERC20.approve, (spender, amount)));
+    }
+
+    function _allow(address owner, address token, uint160 amount, uint48 expiration) private {
+        bytes memory data = abi.encodeCall(Permit2.approve, (token, address(subscriptions), amount, expiration));
+        _call(owner, PERMIT2, data);
     }
 
     function _call(address sender, address target, bytes memory data) private {

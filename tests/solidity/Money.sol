@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Vm} from "./Forge.sol";
-import {Periods} from "./Periods.sol";
+import {Dues} from "./Dues.sol";
 
 /// @notice Where the money of charges, refunds and claims went, as their events tell it.
-abstract contract Money is Periods {
+abstract contract Money is Dues {
     struct Kept {
         uint256 id;
         address token;
@@ -19,6 +18,8 @@ abstract contract Money is Periods {
     /// @dev What refunds must tell of charges that were not the plan's price.
     mapping(uint256 id => Segment[]) internal segments;
     mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal givenBack;
+    /// @dev Of all charges.
+    mapping(uint256 id => uint256) internal refundedOf;
     /// @dev What usage cost since the last charge that was for something else.
     mapping(uint256 id => uint256) internal usedSince;
     /// @dev What the payer paid in all charges.
@@ -31,6 +32,7 @@ abstract contract Money is Periods {
     Kept[] private _kept;
     uint256 private _keptAt;
     uint256 private _creditUsed;
+    address private _second; // who paid in the payer's place
 
     // ----------------------------------------------------------------- events
 
@@ -49,9 +51,24 @@ abstract contract Money is Periods {
         ++done["credit used"];
     }
 
+    /// @dev Inv-20: another wallet pays only where the payer cannot, and only what it agreed to.
+    function _onSecond(uint256 id, bytes memory data, Due memory due) internal {
+        (uint256 chargeNumber, address wallet) = abi.decode(data, (uint256, address));
+        vm.assertEq(chargeNumber, rows[id].charges + 1, "the charge that it paid");
+        vm.assertEq(wallet, fallbacks[id].wallet, "Inv-20: the wallet that signed");
+        vm.assertEq(due.planId, fallbacks[id].planId, "Inv-20: for the plan that it signed");
+        vm.assertEq(due.seats, fallbacks[id].seats, "Inv-20: for the seats that it signed");
+        if (_isHonestTo(id)) {
+            vm.assertTrue(_payerLacks(id, due.amount) != DeclineReason.None, "Inv-20: the payer pays first");
+        }
+        _second = wallet;
+        ++done["paid by a fallback"];
+    }
+
     /// @dev A charge of `cost` for a period: credit pays what it can, the payer the rest of it.
     function _pays(uint256 id, uint256 chargeNumber, uint256 amount, uint256 cost) internal {
         vm.assertEq(amount + _creditUsed, cost, "Inv-1: the price agreed to, credit included");
+        _spends(id, amount);
         if (amount > 0) vm.assertEq(rows[id].credit, 0, "Inv-14: credit is used before the payer pays");
         (_creditUsed, usedSince[id]) = (0, 0);
         _paysIn(id, chargeNumber, amount);
@@ -68,8 +85,9 @@ abstract contract Money is Periods {
         (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
 
         uint256 fee = amount * terms.feeBps / 10_000;
-        _receives(id, terms.payee, amount - fee);
+        _receives(id, _payeeOf(row.planId), amount - fee);
         _receives(id, terms.feeReceiver, fee);
+        _second = address(0);
         vm.assertEq(_keptAt, _kept.length, "Inv-3: only a part of the charge is kept");
         delete _kept;
         _keptAt = 0;
@@ -85,7 +103,8 @@ abstract contract Money is Periods {
     /// @dev Directly, or by the contract, which keeps it for them.
     function _receives(uint256 id, address account, uint256 amount) private {
         if (amount == 0) return;
-        (address token, address payer) = (_termsOf(rows[id].planId).token, rows[id].payer);
+        address token = _termsOf(rows[id].planId).token;
+        address payer = _second == address(0) ? rows[id].payer : _second;
         if (_keptAt < _kept.length && _kept[_keptAt].account == account) {
             Kept storage kept = _kept[_keptAt++];
             vm.assertEq(kept.id, id, "kept of this subscription");
@@ -114,41 +133,31 @@ abstract contract Money is Periods {
         vm.assertTrue(chargeNumber > 0 && chargeNumber <= row.charges, "Inv-8: a charge that was made");
         vm.assertTrue(amount > 0, "Inv-8: something");
         givenBack[id][chargeNumber] += amount;
+        refundedOf[id] += amount;
         vm.assertLe(givenBack[id][chargeNumber], paidIn[id][chargeNumber], "Inv-8: refunds within what was paid");
         Total storage total = _refunds[registerOf[row.planId - 1]];
         (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
-        _moved(terms.token, terms.payee, row.payer, amount);
+        _moved(terms.token, _payeeOf(row.planId), row.payer, amount);
     }
 
     /// @dev Inv-7: a row that could be charged lacked something.
-    function _judgeLack(uint256 id, DeclineReason reason) internal view {
+    function _judgeLack(uint256 id, DeclineReason reason, Due memory due) internal view {
         bool allowance = reason == DeclineReason.Allowance;
         bool balance = reason == DeclineReason.Balance;
         Subscription storage row = rows[id];
         PlanTerms storage terms = _termsOf(row.planId);
         if (reason == DeclineReason.Blocked) {
-            vm.assertTrue(_isBlocked(terms.token, row.payer), "Inv-7: whom the token says that it blocks");
+            bool blocked = _isBlocked(terms.token, row.payer) || _isBlocked(terms.token, fallbacks[id].wallet);
+            vm.assertTrue(blocked, "Inv-7: whom the token says that it blocks");
             return;
         }
         vm.assertTrue(allowance || balance || reason == DeclineReason.TokenRefused, "Inv-7: what was lacking");
-        if (!_isHonest(terms.token, row.payer)) return;
-        vm.assertTrue(reason != DeclineReason.TokenRefused, "Inv-7: nothing to refuse");
-        uint256 amount = _dueOf(id);
-        if (allowance) {
-            // As it is after the batch, in which allowances only sink.
-            uint256 found = IERC20(terms.token).allowance(row.payer, address(subscriptions));
-            vm.assertTrue(found < amount, "Inv-7: too low an allowance");
-        }
-        if (balance) vm.assertTrue(owned[terms.token][row.payer] < amount, "Inv-7: too low a balance");
-    }
-
-    // ------------------------------------------------------------------ parts
-
-    /// @dev What the payer would pay for a period now.
-    function _dueOf(uint256 id) internal view returns (uint256) {
-        Subscription storage row = rows[id];
-        uint256 rate = _rateOf(row.planId, row.seats);
-        return row.credit < rate ? rate - row.credit : 0;
+        if (!_isHonestTo(id)) return;
+        // Allowances are as they are after the batch, in which they only sink.
+        DeclineReason lack = _payerLacks(id, due.amount);
+        bool sank = balance && lack == DeclineReason.Allowance;
+        vm.assertTrue(sank || reason == lack, "Inv-7: what the payer lacks");
+        vm.assertTrue(sank || !_fallbackPays(id, due), "Inv-20: the wallet that could have paid");
     }
 
     // ------------------------------------------------------------- comparison
@@ -159,7 +168,7 @@ abstract contract Money is Periods {
             uint256 sum;
             for (uint256 i = 0; i < accounts.length; ++i) {
                 uint256 amount = claimables[accounts[i]][tokens[t]];
-                vm.assertEq(subscriptions.claimable(accounts[i], tokens[t]), amount, "claimable");
+                if (amount > 0) vm.assertEq(subscriptions.claimable(accounts[i], tokens[t]), amount, "claimable");
                 sum += amount;
             }
             vm.assertEq(owned[tokens[t]][address(subscriptions)], sum, "Inv-3: nothing beyond what is claimable");

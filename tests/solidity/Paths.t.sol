@@ -344,16 +344,7 @@ contract PathsTest is Scene {
 
     function test_revokeMandateBySignature_by_anyone() public {
         bytes32 kind = keccak256("Revocation(address payer,uint256 salt)");
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256("Tallystick Subscriptions"),
-                keccak256("1"),
-                block.chainid,
-                subscriptions
-            )
-        );
-        bytes32 digest = keccak256(abi.encodePacked(hex"1901", domain, keccak256(abi.encode(kind, payer, 9))));
+        bytes32 digest = _typed(keccak256(abi.encode(kind, payer, 9)));
         subscriptions.revokeMandateBySignature(payer, 9, _signed(digest));
         vm.assertTrue(subscriptions.isSaltUsed(payer, 9), "revoked");
     }

@@ -5,7 +5,7 @@ import {Model} from "./Model.sol";
 
 /// @notice What payees do at random: sell, stop selling, give back. What only they may do is tried by others as well.
 abstract contract Payees is Model {
-    uint256 private constant PLANS = 16;
+    uint256 private constant PLANS = 20;
     uint256 private constant BLOCK_GAS = 30_000_000;
     address internal constant BILLER = address(0xb111);
 
@@ -21,7 +21,7 @@ abstract contract Payees is Model {
     function archivePlan(uint256 seed, uint256 caller) external clocked {
         uint256 planId = seed % plans.length + 1;
         if (caller % 5 > 1) return; // seldom: plans without subscribers are dull
-        address payee = _termsOf(planId).payee;
+        address payee = _payeeOf(planId);
         address sender = _senderOf(payee, caller);
         bool allowed = sender == payee && !archived[planId];
         _does("plan archived", sender, abi.encodeCall(subscriptions.archivePlan, (planId)), allowed);
@@ -41,7 +41,7 @@ abstract contract Payees is Model {
         terms.token = tokens[(seed >> 8) % TOKENS];
         if (seed >> 16 & 1 == 0) {
             PlanTerms storage other = _termsOf(uint256(uint8(seed >> 24)) % plans.length + 1);
-            (terms.payee, terms.token) = (other.payee, other.token);
+            (terms.payee, terms.token) = (_payeeOf(uint256(uint8(seed >> 24)) % plans.length + 1), other.token);
         }
         terms.unit = Unit((seed >> 32) % 5);
         terms.every = uint32(1 + (seed >> 40) % (terms.unit == Unit.Second ? 2_000_000 : 3));
@@ -58,7 +58,10 @@ abstract contract Payees is Model {
         }
         terms.family = uint16(seed >> 168 & 1);
         if (terms.minCharges == 0 && terms.maxCharges == 0) _meter(terms, seed >> 192);
-        if (seed >> 176 & 7 == 0) _spoil(terms, (seed >> 184) % 13);
+        if (seed >> 188 & 3 == 0) terms.alignTo = uint32(_now() - (seed >> 190) % 300 days);
+        if (seed >> 210 & 3 == 0) terms.quoter = address(quoter);
+        if (terms.quoter == address(0)) terms.refundsUnused = seed >> 212 & 1 == 0;
+        if (seed >> 176 & 7 == 0) _spoil(terms, (seed >> 184) % 16);
     }
 
     /// @dev Half of them sell usage, at prices from a millionth of a base unit.
@@ -68,7 +71,10 @@ abstract contract Payees is Model {
         terms.biller = [address(0), BILLER, payers[0], terms.payee][(seed >> 60) % 4];
     }
 
-    function _spoil(PlanTerms memory terms, uint256 how) private pure {
+    function _spoil(PlanTerms memory terms, uint256 how) private view {
+        if (how == 13) terms.alignTo = uint32(_now() + 1);
+        if (how == 14) terms.quoter = address(1);
+        if (how == 15) (terms.quoter, terms.refundsUnused) = (address(quoter), true);
         if (how == 0) terms.payee = address(0);
         if (how == 1) terms.token = address(0);
         if (how == 2) (terms.price, terms.seatPrice) = (0, 0);
@@ -86,7 +92,8 @@ abstract contract Payees is Model {
 
     // ----------------------------------------------------------------- refund
 
-    /// @dev Of two thirds something was changed or used. Half of the amounts are small. A fifth of the callers tells a wrong history, or uses the wrong function.
+    /// @dev Of two thirds something was changed or used. Half of the amounts are small. A fifth of the callers
+    /// tells a wrong history, or uses the wrong function.
     function refund(uint256 seed, uint256 chargeSeed, uint256 amount, uint256 caller) external clocked {
         uint256 id = _someTold(seed);
         Subscription storage row = rows[id];
@@ -95,8 +102,9 @@ abstract contract Payees is Model {
         if (row.charges > 0 && chargeSeed % 8 > 3) chargeNumber = chargeSeed % row.charges + 1;
         uint256 refundable = paidIn[id][chargeNumber] - givenBack[id][chargeNumber];
         amount = bound(amount, 0, refundable + 1);
-        address sender = _senderOf(terms.payee, caller);
-        bool allowed = sender == terms.payee && chargeNumber > 0 && chargeNumber <= row.charges && amount > 0
+        address payee = _payeeOf(row.planId);
+        address sender = _senderOf(payee, caller);
+        bool allowed = sender == payee && chargeNumber > 0 && chargeNumber <= row.charges && amount > 0
             && amount <= refundable;
 
         bool changed = segments[id].length > 0;
@@ -111,7 +119,7 @@ abstract contract Payees is Model {
         bool ok = _does(what, sender, data, allowed);
         if (ok && isForUsage[id][chargeNumber]) ++done["usage refunded"];
         if (ok || !allowed || terms.token != tokens[HONEST]) return;
-        vm.assertTrue(owned[terms.token][terms.payee] < amount, "E37: a payee refunds what it has");
+        vm.assertTrue(owned[terms.token][payee] < amount, "E37: a payee refunds what it has");
     }
 
     function _someTold(uint256 seed) private view returns (uint256 id) {

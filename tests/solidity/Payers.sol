@@ -6,8 +6,8 @@ import {Payees} from "./Payees.sol";
 
 /// @notice How payers consent at random, directly and by signatures, true ones and forged ones.
 abstract contract Payers is Payees {
-    uint256 private constant SUBSCRIPTIONS = 24;
-    uint256 private constant SALTS = 12;
+    uint256 internal constant SUBSCRIPTIONS = 24;
+    uint256 internal constant SALTS = 12;
     bytes32 private constant PERMIT_TYPEHASH =
         keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
 
@@ -18,7 +18,8 @@ abstract contract Payers is Payees {
         (address payer, uint256 planId) = (payers[payerSeed % PAYERS], planSeed % plans.length + 1);
         seats = _someSeats(planId, seats);
         bytes32 terms = subscriptions.termsHash(permitSeed % 32 == 7 ? planId % plans.length + 1 : planId);
-        bool allowed = terms == subscriptions.termsHash(planId) && _isOpenTo(payer, planId, seats);
+        bool allowed = terms == subscriptions.termsHash(planId) && _isOpenTo(payer, planId, seats)
+            && _termsOf(planId).quoter == address(0);
         bytes memory data = abi.encodeCall(subscriptions.subscribe, (planId, terms, seats));
         string memory what = "subscribed";
         if (permitSeed % 4 == 0) {
@@ -40,7 +41,8 @@ abstract contract Payers is Payees {
         uint256 signer = forged ? payerSeed % PAYERS + 1 : payerSeed % PAYERS;
         bytes memory signature = _sign(signer % PAYERS, subscriptions.mandateHash(mandate));
         bool allowed = !forged && !saltUsed[mandate.payer][mandate.salt] && mandate.validBefore > _now()
-            && _isOpenTo(mandate.payer, mandate.planId, mandate.seats);
+            && _isOpenTo(mandate.payer, mandate.planId, mandate.seats)
+            && _termsOf(mandate.planId).quoter == address(0);
         bytes memory data = abi.encodeCall(subscriptions.submitMandate, (mandate, signature));
         string memory what = "mandate";
         if (salt % 4 == 0) {
@@ -70,7 +72,7 @@ abstract contract Payers is Payees {
         uint256 seats,
         bytes memory data,
         bool allowed
-    ) private {
+    ) internal {
         bytes32 consent = _consent(payer, planId, seats);
         if (allowed) ++consents[consent];
         (bool ok, bytes memory answer) = _tries(what, sender, data);
@@ -87,8 +89,8 @@ abstract contract Payers is Payees {
         vm.assertTrue(why == AllowanceTooLow.selector || why == BalanceTooLow.selector, "only money can be lacking");
     }
 
-    function _isOpenTo(address payer, uint256 planId, uint256 seats) private view returns (bool) {
-        return !archived[planId] && _sells(planId, seats) && _termsOf(planId).feeReceiver != payer;
+    function _isOpenTo(address payer, uint256 planId, uint256 seats) internal view returns (bool) {
+        return payer != _payeeOf(planId) && !archived[planId] && _sells(planId, seats) && _termsOf(planId).feeReceiver != payer;
     }
 
     // ----------------------------------------------------------------- revoke

@@ -11,6 +11,8 @@ abstract contract Periods is Plans {
     mapping(uint256 id => Subscription) internal rows;
     /// @dev Where the period began that is being served.
     mapping(uint256 id => uint256) internal periodStart;
+    /// @dev That period is what was left of one on the plan's grid.
+    mapping(uint256 id => bool) internal isStub;
     /// @dev That period was paused.
     mapping(uint256 id => bool) internal shifted;
     /// @dev E25, counted by the clock alone: the end of the last charged period, moved on by the time of each pause.
@@ -75,15 +77,19 @@ abstract contract Periods is Plans {
 
     // ----------------------------------------------------------------- events
 
-    function _opens(uint256 id, address payer, uint256 planId, uint256 seats, uint256 firstDue) internal {
+    function _opens(uint256 id, address payer, uint256 planId, uint256 seats, uint256 firstDue, uint256 startsAt)
+        internal
+    {
         PlanTerms storage terms = _termsOf(planId);
         uint256 registerId = registerOf[planId - 1];
         vm.assertEq(id, _nextIn(registerId), "subscriptions are numbered without gaps");
         vm.assertTrue(!archived[planId], "Inv-1: an archived plan takes nobody");
         vm.assertTrue(_sells(planId, seats), "Inv-1: seats that the plan sells");
-        vm.assertTrue(payer != terms.payee && payer != terms.feeReceiver, "nobody pays themselves");
+        vm.assertTrue(payer != _payeeOf(planId) && payer != terms.feeReceiver, "nobody pays themselves");
         bool trial = terms.trial > 0 && !trialUsed[registerId][terms.family][payer];
-        vm.assertEq(firstDue, _now() + (trial ? terms.trial : 0), "Inv-15: one trial, as long as agreed");
+        uint256 begins = _now() + (trial ? terms.trial : 0);
+        if (startsAt > begins) begins = startsAt;
+        vm.assertEq(firstDue, begins, "Inv-15: one trial, as long as agreed, and no start before the payer's");
         if (trial) {
             trialUsed[registerId][terms.family][payer] = true;
             ++done["trials"];
@@ -94,22 +100,39 @@ abstract contract Periods is Plans {
         rows[id] = Subscription(payer, planId, firstDue, 0, Status.Active, Calendar.dayOfMonth(firstDue), seats, 0, 0);
     }
 
-    /// @dev A whole period is charged because it is due.
+    /// @dev A whole period is charged because it is due, on a grid that `nextDue` lies on.
     function _serves(uint256 id, uint256 start, uint256 end) internal {
         Subscription storage row = rows[id];
         PlanTerms storage terms = _termsOf(row.planId);
-        vm.assertEq(uint256(_standing(id)), 0, "Inv-1, Inv-6: due, not ended, neither cancelled nor paused");
         _judgeGrid(row, start, end);
         Step step = _stepOf(row.planId);
         uint256 skipped = step.wholePeriods(row.nextDue, start, row.anchorDay);
         uint256 missed = step.wholePeriods(start, _now(), row.anchorDay);
         vm.assertLe(missed, terms.catchUp, "Inv-1: no more missed periods than agreed");
         if (skipped > 0) vm.assertEq(missed, terms.catchUp, "no more periods skipped than needed");
+        isStub[id] = false;
+        _servesUntil(id, start, end);
+    }
+
+    /// @dev What is left of a period on the plan's grid.
+    function _servesStub(uint256 id, uint256 start, uint256 end) internal {
+        vm.assertEq(start, rows[id].nextDue, "Inv-2, Inv-5: it begins where the paid one ended");
+        vm.assertLe(start, _now(), "Inv-1: no period is charged before it begins");
+        vm.assertTrue(end > _now(), "Inv-1: no stub is charged after it ended");
+        isStub[id] = true;
+        _servesUntil(id, start, end);
+    }
+
+    function _servesUntil(uint256 id, uint256 start, uint256 end) private {
         vm.assertLe(_paidUntil[id], start, "Inv-13: what was paid is served first, whatever was paused");
-        row.nextDue = end;
+        rows[id].nextDue = end;
         _paidUntil[id] = end;
         periodStart[id] = start;
         shifted[id] = false;
+        uint256 planId = rows[id].planId;
+        if (_termsOf(planId).alignTo == 0) return;
+        (uint256 before,) = _gridAround(planId, end);
+        vm.assertEq(before, end, "Inv-5: on the plan's own grid");
     }
 
     function _judgeGrid(Subscription storage row, uint256 start, uint256 end) private view {
@@ -124,11 +147,13 @@ abstract contract Periods is Plans {
     /// @dev A change of plan begins a new period, and a new grid.
     function _restarts(uint256 id, uint256 planId) internal {
         Subscription storage row = rows[id];
-        row.anchorDay = Calendar.dayOfMonth(_now());
-        row.nextDue = _stepOf(planId).later(_now(), 1, row.anchorDay);
+        uint256 alignTo = _termsOf(planId).alignTo;
+        row.anchorDay = Calendar.dayOfMonth(alignTo > 0 ? alignTo : _now());
+        if (alignTo > 0) (, row.nextDue) = _gridAround(planId, _now());
+        else row.nextDue = _stepOf(planId).later(_now(), 1, row.anchorDay);
         _paidUntil[id] = row.nextDue;
         periodStart[id] = _now();
-        shifted[id] = false;
+        (shifted[id], isStub[id]) = (false, alignTo > 0);
     }
 
     /// @dev Cancelled while paused: what was left of the paid period is left from now.

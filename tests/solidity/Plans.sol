@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Calendar} from "../../contracts/libraries/Calendar.sol";
 import {Schedule, Step} from "../../contracts/libraries/Schedule.sol";
 import {Vm} from "./Forge.sol";
 import {Market} from "./Market.sol";
@@ -13,6 +14,8 @@ abstract contract Plans is Market {
     uint256[] internal registerOf; // of plan n at n - 1
     uint256 internal registers;
     mapping(uint256 planId => bool) internal archived;
+    /// @dev Who is paid in a register now; its plans name who was when they were created.
+    mapping(uint256 registerId => address) internal payeeNow;
     mapping(uint256 registerId => uint256) internal opened; // subscriptions
     mapping(uint256 registerId => mapping(uint256 family => mapping(address payer => bool))) internal trialUsed;
     /// @dev keccak256 of the terms that somebody asked for.
@@ -28,7 +31,25 @@ abstract contract Plans is Market {
         vm.assertEq(uint256(log.topics[1]), registers, "registers are numbered without gaps");
         (address payee, address token) = (_account(log.topics[2]), _account(log.topics[3]));
         vm.assertEq(registerAfter[payee][token], 0, "one register for a payee and token");
+        payeeNow[registers] = payee;
         registerAfter[payee][token] = ++registers;
+    }
+
+    /// @dev Inv-4: its totals go along.
+    function _onPayeeChanged(Vm.Log memory log) internal {
+        uint256 registerId = uint256(log.topics[1]);
+        (address payee, address newPayee) = (_account(log.topics[2]), _account(log.topics[3]));
+        address token = plans[_firstPlanOf(registerId)].token;
+        vm.assertEq(payeeNow[registerId], payee, "handed over by its payee");
+        vm.assertEq(registerAfter[newPayee][token], 0, "Inv-4: whose own totals are not mixed with it");
+        (registerAfter[payee][token], registerAfter[newPayee][token]) = (0, registerId + 1);
+        payeeNow[registerId] = newPayee;
+    }
+
+    function _firstPlanOf(uint256 registerId) private view returns (uint256 found) {
+        while (registerOf[found] != registerId) {
+            ++found;
+        }
     }
 
     function _onPlanCreated(Vm.Log memory log) internal {
@@ -57,14 +78,17 @@ abstract contract Plans is Market {
     function _assertPlansNeverChange() internal view {
         vm.assertEq(subscriptions.planCount(), plans.length, "plans");
         vm.assertEq(subscriptions.registerCount(), registers, "registers");
-        for (uint256 i = 0; i < plans.length; ++i) {
-            vm.assertEq(subscriptions.termsHash(i + 1), _termsHashes[i], "Inv-9: what was agreed to");
-            vm.assertTrue(subscriptions.isArchived(i + 1) == archived[i + 1], "archived");
-        }
+        _assertPlan(_now() % plans.length); // one at a time: all of them take long
+    }
+
+    function _assertPlan(uint256 i) private view {
+        vm.assertEq(subscriptions.termsHash(i + 1), _termsHashes[i], "Inv-9: what was agreed to");
+        vm.assertTrue(subscriptions.isArchived(i + 1) == archived[i + 1], "archived");
     }
 
     function _assertTermsAreRead() internal view {
         for (uint256 i = 0; i < plans.length; ++i) {
+            _assertPlan(i);
             vm.assertEq(keccak256(abi.encode(subscriptions.plan(i + 1))), _termsBytes[i], "Inv-9: the plan's terms");
         }
     }
@@ -85,12 +109,13 @@ abstract contract Plans is Market {
         return plans[planId - 1];
     }
 
-    function _isValid(PlanTerms memory terms) internal pure returns (bool) {
+    function _isValid(PlanTerms memory terms) internal view returns (bool) {
         if (terms.payee == address(0) || terms.token == address(0) || terms.every == 0) return false;
         if (terms.price == 0 && terms.seatPrice == 0) return false;
         if (terms.feeBps > 9_999 || (terms.feeBps == 0) != (terms.feeReceiver == address(0))) return false;
         if (terms.feeReceiver == terms.payee) return false;
-        if (!_isUsageValid(terms)) return false;
+        if (!_isUsageValid(terms) || terms.alignTo > _now()) return false;
+        if (terms.quoter != address(0) && (terms.quoter.code.length == 0 || terms.refundsUnused)) return false;
         return terms.maxCharges == 0 || terms.minCharges <= terms.maxCharges;
     }
 
@@ -119,6 +144,40 @@ abstract contract Plans is Market {
         if (terms.unit == Unit.Week) return Schedule.step(7 days * uint256(terms.every), 0);
         if (terms.unit == Unit.Day) return Schedule.step(1 days * uint256(terms.every), 0);
         return Schedule.step(terms.every, 0);
+    }
+
+    function _payeeOf(uint256 planId) internal view returns (address) {
+        return payeeNow[registerOf[planId - 1]];
+    }
+
+    /// @dev Whether a plan differs from another by prices and its fee alone: none higher, one lower.
+    function _isCheaper(uint256 planId, uint256 other) internal view returns (bool) {
+        if (registerOf[planId - 1] != registerOf[other - 1]) return false;
+        (PlanTerms memory terms, PlanTerms memory old) = (_termsOf(planId), _termsOf(other));
+        uint256[4] memory prices = [uint256(terms.price), terms.seatPrice, terms.usageCap, terms.usagePrice];
+        uint256[4] memory before = [uint256(old.price), old.seatPrice, old.usageCap, old.usagePrice];
+        bool isLower;
+        for (uint256 i = 0; i < prices.length; ++i) {
+            if (prices[i] > before[i]) return false;
+            isLower = isLower || prices[i] < before[i];
+        }
+        if (terms.minCharges > old.minCharges || (terms.seatPrice == 0) != (old.seatPrice == 0)) return false;
+        (terms.price, terms.seatPrice, terms.usageCap, terms.usagePrice) =
+            (old.price, old.seatPrice, old.usageCap, old.usagePrice);
+        (terms.minCharges, terms.feeBps, terms.feeReceiver) = (old.minCharges, old.feeBps, old.feeReceiver);
+        terms.payee = old.payee; // who was paid when they were created
+        return isLower && keccak256(abi.encode(terms)) == keccak256(abi.encode(old));
+    }
+
+    /// @dev Of the grid of an aligned plan: the last point not after `time`, and the one behind it.
+    function _gridAround(uint256 planId, uint256 time) internal view returns (uint256 before, uint256 after_) {
+        (uint256 first, Step step) = (_termsOf(planId).alignTo, _stepOf(planId));
+        uint256 day = Calendar.dayOfMonth(first);
+        uint256 n = step.isCalendar() ? 0 : (time - first) / (step.longest());
+        while (step.later(first, n + 1, day) <= time) {
+            ++n;
+        }
+        return (step.later(first, n, day), step.later(first, n + 1, day));
     }
 
     function _isCalendar(uint256 planId) internal view returns (bool) {

@@ -368,15 +368,6 @@ contract RefusalsTest is Scene {
         return _typed(keccak256(abi.encode(kind, payer, id, type(uint256).max)));
     }
 
-    function _typed(bytes32 structHash) private view returns (bytes32) {
-        bytes32 kind =
-            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-        bytes32 domain = keccak256(
-            abi.encode(kind, keccak256("Tallystick Subscriptions"), keccak256("1"), block.chainid, subscriptions)
-        );
-        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
-    }
-
     // ---------------------------------------------------------- refund, claim
 
     function test_refund_is_the_payee_s_up_to_the_charge() public {

@@ -22,14 +22,17 @@ interface Cheats {
 abstract contract Scene is Forge, ISubscriptionsTypes {
     uint256 internal constant START = 1_801_389_600; // 31 January 2027, 10:00
     uint256 internal constant KEY = 0xA11CE;
+    uint256 internal constant PAYEE_KEY = 0xBEEF;
+    uint256 internal constant SECOND_KEY = 0x5EC0;
     uint96 internal constant PRICE = 9_990_000;
     Cheats internal constant cheats = Cheats(address(vm));
 
     ISubscriptions internal subscriptions;
     MockToken internal token;
     HostileToken internal hostile;
-    address internal payee = address(0xbeef);
+    address internal payee = vm.addr(PAYEE_KEY);
     address internal payer = vm.addr(KEY);
+    address internal second = vm.addr(SECOND_KEY);
     address internal stranger = address(0xc0ffee);
 
     function setUp() public {
@@ -45,6 +48,7 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
         _fund(payer, token);
         _fund(payer, hostile);
         _fund(payee, token);
+        _fund(second, token);
     }
 
     /// @dev As Ape compiled it: the code that is shipped.
@@ -119,8 +123,73 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
     }
 
     function _signed(bytes32 digest) internal pure returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(KEY, digest);
+        return _signed(KEY, digest);
+    }
+
+    function _signed(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
         return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev The EIP-712 digest of a struct.
+    function _typed(bytes32 structHash) internal view returns (bytes32) {
+        bytes32 kind =
+            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+        bytes32 domain = keccak256(
+            abi.encode(kind, keccak256("Tallystick Subscriptions"), keccak256("1"), block.chainid, subscriptions)
+        );
+        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+    }
+
+    // ------------------------------------------------- conditions and coupons
+
+    /// @dev Without a coupon.
+    function _open(uint256 planId, Conditions memory conditions) internal returns (uint256) {
+        Coupon memory none;
+        return _open(planId, conditions, none);
+    }
+
+    function _open(uint256 planId, Conditions memory conditions, Coupon memory coupon) internal returns (uint256 id) {
+        bytes memory data = _opening(planId, conditions, coupon);
+        vm.prank(payer);
+        (bool ok, bytes memory answer) = address(subscriptions).call(data);
+        vm.assertTrue(ok, "opened");
+        return abi.decode(answer, (uint256));
+    }
+
+    function _opening(uint256 planId, Conditions memory conditions, Coupon memory coupon)
+        internal
+        view
+        returns (bytes memory)
+    {
+        uint256 seats = subscriptions.plan(planId).seatPrice == 0 ? 0 : 1;
+        bytes memory signature = coupon.periods == 0 ? bytes("") : _couponSignature(planId, coupon);
+        return abi.encodeCall(
+            subscriptions.subscribeWithConditions,
+            (planId, subscriptions.termsHash(planId), seats, conditions, coupon, signature)
+        );
+    }
+
+    function _couponSignature(uint256 planId, Coupon memory coupon) internal view returns (bytes memory) {
+        return _signed(PAYEE_KEY, subscriptions.couponHash(planId, coupon));
+    }
+
+    /// @dev For any plan, by anyone, for ever.
+    function _coupon(uint16 basisPointsOff, uint96 amountOff, uint16 periods) internal pure returns (Coupon memory) {
+        return Coupon(0, basisPointsOff, amountOff, periods, address(0), 1, type(uint256).max);
+    }
+
+    function _schedule(uint256 id, uint256 planId, uint256 seats) internal {
+        bytes memory data = _scheduling(id, planId, seats);
+        vm.prank(payer);
+        (bool ok,) = address(subscriptions).call(data);
+        vm.assertTrue(ok, "scheduled");
+    }
+
+    function _scheduling(uint256 id, uint256 planId, uint256 seats) internal view returns (bytes memory) {
+        return abi.encodeCall(
+            subscriptions.scheduleChange, (id, planId, subscriptions.termsHash(planId), seats)
+        );
     }
 
     // ------------------------------------------------------------- assertions

@@ -12,7 +12,7 @@ contract SubscriptionsTest is Forge {
     }
 
     uint256 private constant HUNDRED_SEATS = 15 + 16 * 100; // as the handler's seeds say it
-    uint256 private constant CAMPAIGN = 5_000;
+    uint256 private constant CAMPAIGN = 7_000;
 
     Handler private _handler;
 
@@ -33,7 +33,7 @@ contract SubscriptionsTest is Forge {
 
     /// @dev Charging, changing and the passing of time more often than the rest.
     function _actions() private view returns (bytes4[] memory actions) {
-        bytes4[38] memory often = [
+        bytes4[62] memory often = [
             _handler.charge.selector,
             _handler.charge.selector,
             _handler.charge.selector,
@@ -71,7 +71,31 @@ contract SubscriptionsTest is Forge {
             _handler.spend.selector,
             _handler.misbehave.selector,
             _handler.blockAccount.selector,
-            _handler.setFee.selector
+            _handler.blockAccount.selector,
+            _handler.setFee.selector,
+            _handler.allow.selector,
+            _handler.quotePrice.selector,
+            _handler.charge.selector,
+            _handler.charge.selector,
+            _handler.chargeOne.selector,
+            _handler.passToBoundary.selector,
+            _handler.passToBoundary.selector,
+            _handler.mint.selector,
+            _handler.subscribeWithConditions.selector,
+            _handler.subscribeWithConditions.selector,
+            _handler.submitMandateWithConditions.selector,
+            _handler.setConditions.selector,
+            _handler.redeemCoupon.selector,
+            _handler.redeemCoupon.selector,
+            _handler.setFallback.selector,
+            _handler.setFallback.selector,
+            _handler.dropFallback.selector,
+            _handler.changePayer.selector,
+            _handler.changePayee.selector,
+            _handler.scheduleChange.selector,
+            _handler.lowerPrice.selector,
+            _handler.cancelWithRefund.selector,
+            _handler.refund.selector
         ];
         actions = new bytes4[](often.length);
         for (uint256 i = 0; i < often.length; ++i) {
@@ -82,7 +106,7 @@ contract SubscriptionsTest is Forge {
     /// @dev A campaign in which nothing happens would prove nothing: here is one in which everything does. It begins
     /// anew every hundred steps, as Forge's runs do.
     function test_the_handler_does_everything_that_can_be_done() public {
-        string[32] memory all = [
+        string[51] memory all = [
             "plan created",
             "plan archived",
             "subscribed",
@@ -114,9 +138,28 @@ contract SubscriptionsTest is Forge {
             "stopped",
             "paused",
             "resumed",
-            "refunded"
+            "refunded",
+            "subscribed with conditions",
+            "mandate with conditions",
+            "conditions set",
+            "coupon redeemed",
+            "discounted",
+            "quoted",
+            "stub",
+            "scheduled",
+            "scheduled by signature",
+            "scheduled change made",
+            "lowered",
+            "price lowered",
+            "fallback set",
+            "fallback dropped",
+            "paid by a fallback",
+            "payer changed",
+            "payee changed",
+            "cancelled with refund",
+            "paid by a fallback"
         ];
-        uint256[32] memory sums;
+        uint256[51] memory sums;
         uint256 afterChange;
         bytes4[] memory actions = _actions();
         for (uint256 step = 0; step < CAMPAIGN; ++step) {
@@ -173,7 +216,7 @@ contract SubscriptionsTest is Forge {
         _handler.pass(10 days + 2);
         (uint256 monthly, uint256 payer) = (0, 1);
         _handler.changePlan(monthly, 1, HUNDRED_SEATS, 1, payer);
-        _handler.changePlan(monthly, 10, 0, 1, payer); // back to the first of ten plans
+        _handler.changePlan(monthly, 15, 0, 1, payer); // back to the first of fifteen plans
         _handler.pause(monthly, payer);
         _handler.resume(monthly, payer);
         _handler.changePlan(monthly, 1, HUNDRED_SEATS, 1, payer);
@@ -195,8 +238,7 @@ contract SubscriptionsTest is Forge {
     }
 
     function test_E07_what_a_blocked_payee_was_paid_is_kept_for_it() public {
-        uint256 daily = 8;
-        _handler.subscribe(0, 9, 0, 1); // in USDC
+        uint256 daily = 8; // in USDC
         _handler.pass(1 days + 2);
         _handler.blockAccount(1, 0); // USDC blocks the payee
         _handler.chargeOne(daily);

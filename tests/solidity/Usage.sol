@@ -24,7 +24,8 @@ abstract contract Usage is Changes {
         if (bill.amount == 0 || bill.amount > _usageLeft(id)) return false;
         if (bill.amount > _dearest(rows[id].planId, bill.quantity)) return false;
         PlanTerms storage terms = _termsOf(rows[id].planId);
-        return bill.sender == terms.payee || (bill.sender == terms.biller && bill.sender != address(0));
+        if (!_maySpend(id, bill.amount) || !_isWithinMaximum(id, bill.amount)) return false;
+        return bill.sender == _payeeOf(rows[id].planId) || (bill.sender == terms.biller && bill.sender != address(0));
     }
 
     /// @dev Something was served that can still be charged.
@@ -33,6 +34,14 @@ abstract contract Usage is Changes {
         if (row.charges == 0 || (row.status != Status.Active && row.status != Status.Ending)) return false;
         uint256 grace = _termsOf(row.planId).grace;
         return grace == 0 || _now() < row.nextDue + grace;
+    }
+
+    /// @dev Inv-18: with what the period cost and all its usage so far. A quoted price was judged with the plan's cap.
+    function _isWithinMaximum(uint256 id, uint256 amount) private view returns (bool) {
+        (uint256 most, uint256 planId) = (limits[id].maxPerPeriod, rows[id].planId);
+        if (most == 0 || _termsOf(planId).quoter != address(0)) return true;
+        uint256 paid = _rateOf(planId, rows[id].seats) - (discounts[id].isOn ? discounts[id].last : 0);
+        return paid + usedSince[id] + amount <= most;
     }
 
     /// @dev What usage may still cost before the next charge of another kind.
@@ -74,6 +83,7 @@ abstract contract Usage is Changes {
         vm.assertLe(usedSince[id], _termsOf(row.planId).usageCap, "Inv-17: no more than agreed to for a period");
         _tellsOf(id, row.charges, _rateOf(row.planId, row.seats), amount);
         isForUsage[id][number] = true;
+        _spends(id, amount);
         _paysIn(id, number, amount);
     }
 
@@ -82,6 +92,7 @@ abstract contract Usage is Changes {
         Subscription storage row = rows[id];
         vm.assertEq(end, row.nextDue, "Inv-5, Inv-17: the period ends as it did");
         vm.assertEq(_stepOf(row.planId).later(start, 1, row.anchorDay), end, "Inv-5: a period of the plan");
-        if (!shifted[id]) vm.assertEq(start, periodStart[id], "Inv-17: the period that was charged last");
+        if (shifted[id] || isStub[id]) return;
+        vm.assertEq(start, periodStart[id], "Inv-17: the period that was charged last");
     }
 }
