@@ -15,8 +15,8 @@ import {TokenCall} from "./libraries/TokenCall.sol";
 
 /// @title Subscriptions
 /// @notice See {ISubscriptions}. Here are consent and charge, where gas counts; everything else is in
-/// {SubscriptionsPayee} and the parts behind it, which work on this contract's storage. Its address is part of the code:
-/// it cannot change.
+/// {SubscriptionsPayee} and the parts behind it, which work on this contract's storage. Its address is part of the
+/// code: it cannot change.
 contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     /// @dev What rows of a run came to that did not simply move the plan's price to the payee.
     struct Others {

@@ -17,9 +17,9 @@ import {TokenCall} from "./libraries/TokenCall.sol";
 import {WalletSignature} from "./libraries/WalletSignature.sol";
 
 /// @title SubscriptionsConsent
-/// @notice The part of {Subscriptions} for consent with conditions, coupons, and for the charges of subscriptions that have
-/// more than seats and credit. It works on that contract's storage, as {SubscriptionsPayee}. What it does not have,
-/// {SubscriptionsViews} has.
+/// @notice The part of {Subscriptions} for consent with conditions, coupons, and for the charges of subscriptions that
+/// have more than seats and credit. It works on that contract's storage, as {SubscriptionsPayee}. What it does not
+/// have, {SubscriptionsViews} has.
 contract SubscriptionsConsent is
     ISubscriptionsConsent,
     ISubscriptionsFrames,

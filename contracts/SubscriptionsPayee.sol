@@ -11,8 +11,8 @@ import {RegisterSlot} from "./libraries/RegisterSlot.sol";
 import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.sol";
 
 /// @title SubscriptionsPayee
-/// @notice The part of {Subscriptions} for those who are paid: plans, usage, refunds. It works on that contract's storage;
-/// called by itself it is an empty contract that nobody uses. What it does not have, {SubscriptionsPayer} has.
+/// @notice The part of {Subscriptions} for those who are paid: plans, usage, refunds. It works on that contract's
+/// storage; called by itself it is an empty contract that nobody uses. What it does not have, {SubscriptionsPayer} has.
 contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
     bytes32 private constant PAYEE_CHANGE_TYPEHASH = keccak256(
         "PayeeChange(address payee,address token,address newPayee,uint256 salt,uint256 validBefore)"
@@ -254,8 +254,8 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         if (commitment != extras.history()) revert HistoryMismatch(subscriptionId);
     }
 
-    /// @dev What was paid for a charge. From the newest to the oldest it belongs to the last segment that covers it; where
-    /// none does, it cost `rate`.
+    /// @dev What was paid for a charge. From the newest to the oldest it belongs to the last segment that covers it;
+    /// where none does, it cost `rate`.
     function _costOf(uint256 chargeNumber, Segment[] calldata history, uint256 rate)
         private
         pure

@@ -103,8 +103,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         }
     }
 
-    /// @dev Whether charging it asks for more than a plan, seats, credit and limits: {SubscriptionsConsent} does it, in a frame of
-    /// its own.
+    /// @dev Whether charging it asks for more than a plan, seats, credit and limits: {SubscriptionsConsent} does it, in
+    /// a frame of its own.
     function _isSpecial(SubscriptionSlot slot, PlanWords words, ExtrasSlot extras)
         internal
         pure
@@ -426,7 +426,11 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     /// @dev What a whole period costs, less the discount of the one that is served.
-    function _paidRate(uint256 subscriptionId, ExtrasSlot extras, PlanWords words) internal view returns (uint256 rate) {
+    function _paidRate(uint256 subscriptionId, ExtrasSlot extras, PlanWords words)
+        internal
+        view
+        returns (uint256 rate)
+    {
         rate = words.rate(extras.seats());
         if (extras.isDiscounted()) rate -= _discounts[subscriptionId].last();
     }
@@ -570,8 +574,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         if (!ok) revert TokenRefused(token);
     }
 
-    /// @dev Of an account that is to receive `amount`, with bounded gas. Where the token does not say, nothing can be shown
-    /// to arrive.
+    /// @dev Of an account that is to receive `amount`, with bounded gas. Where the token does not say, nothing can be
+    /// shown to arrive.
     function _balance(address token, address account, uint256 amount) internal view returns (uint256 balance) {
         bool ok;
         (ok, balance) = TokenCall.tryBalanceOf(token, account, TokenCall.reserved());

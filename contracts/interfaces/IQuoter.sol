@@ -2,8 +2,8 @@
 pragma solidity ^0.8.28;
 
 /// @title IQuoter
-/// @notice Prices in another unit than the token: a currency, or another token. A plan names its quoter, so a payer knows
-/// it before they agree, and it cannot be exchanged.
+/// @notice Prices in another unit than the token: a currency, or another token. A plan names its quoter, so a payer
+/// knows it before they agree, and it cannot be exchanged.
 interface IQuoter {
     /// @notice There is a price, but only an old one. Any other failure means that there is none.
     error QuoteStale(uint256 updatedAt, uint256 oldest);

@@ -65,16 +65,16 @@ interface ISubscriptionsPayee is ISubscriptionsTypes {
     /// @notice Lets a plan take no more subscriptions; those that it has go on. By its payee.
     function archivePlan(uint256 planId) external;
 
-    /// @notice The payee moves subscriptions to a plan of the same payee and token that differs by lower prices alone: no
-    /// price is higher and one is lower than those that would be charged next. It is scheduled, and so counts from the
-    /// next charge on. Increases need the payer: `scheduleChange`. Subscriptions for which it is not cheaper, or that
-    /// have ended, are passed over; all of them may not be.
+    /// @notice The payee moves subscriptions to a plan of the same payee and token that differs by lower prices alone:
+    /// no price is higher and one is lower than those that would be charged next. It is scheduled, and so counts from
+    /// the next charge on. Increases need the payer: `scheduleChange`. Subscriptions for which it is not cheaper, or
+    /// that have ended, are passed over; all of them may not be.
     function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external;
 
-    /// @notice Hands a register over to a new payee, who has none in the token yet: its plans, its subscriptions and its
-    /// totals. Both sign, anyone sends it; who sends it needs no signature:
-    /// `PayeeChange(address payee,address token,address newPayee,uint256 salt,uint256 validBefore)`. What the contract keeps
-    /// for the old payee stays theirs.
+    /// @notice Hands a register over to a new payee, who has none in the token yet: its plans, its subscriptions and
+    /// its totals. Both sign, anyone sends it; who sends it needs no signature:
+    /// `PayeeChange(address payee,address token,address newPayee,uint256 salt,uint256 validBefore)`. What the contract
+    /// keeps for the old payee stays theirs.
     /// @param salt Of the old payee: good for one consent, ever.
     function changePayee(
         address payee,
@@ -88,8 +88,8 @@ interface ISubscriptionsPayee is ISubscriptionsTypes {
 
     /// @notice Charges usage of the period being served, by the plan's payee or biller, within the plan's cap and
     /// price. Not paid with credit.
-    /// @param chargeNumber The number that this charge is to have, one more than were made: sent twice, or after a period
-    /// was charged in between, it charges nothing.
+    /// @param chargeNumber The number that this charge is to have, one more than were made: sent twice, or after a
+    /// period was charged in between, it charges nothing.
     /// @param amount What the payer pays, in units of the token.
     /// @param quantity Units of usage.
     /// @param usageHash Of the document that lists the usage, so that the payer can ask for it and compare.
@@ -116,8 +116,8 @@ interface ISubscriptionsPayee is ISubscriptionsTypes {
     ) external;
 
     /// @notice The payee ends a subscription now and refunds what is left of the paid period, credit included, out of
-    /// these charges, from the first named on, as much as each still allows. What was refunded of the last charge before
-    /// counts.
+    /// these charges, from the first named on, as much as each still allows. What was refunded of the last charge
+    /// before counts.
     /// @param history As for `refundChanged`; empty where there is none.
     function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
         external;
@@ -159,8 +159,8 @@ interface ISubscriptionsPayer is ISubscriptionsTypes {
 
     /// @notice As `scheduleChange`, signed by the payer and sent by anyone:
     /// `PlanChange(uint256 subscriptionId,address payer,uint256 planId,uint256 pricePerPeriod,uint256 pricePerSeat,
-    /// uint256 seats,uint256 periodCount,string periodUnit,bytes32 terms,uint256 salt,uint256 validBefore)`, with what the
-    /// plan says.
+    /// uint256 seats,uint256 periodCount,string periodUnit,bytes32 terms,uint256 salt,uint256 validBefore)`, with what
+    /// the plan says.
     /// @param salt Of the payer: good for one consent, ever.
     function scheduleChangeBySignature(
         uint256 subscriptionId,
@@ -258,7 +258,7 @@ interface ISubscriptionsViews is ISubscriptionsTypes {
     /// @notice How many plans there are.
     function planCount() external view returns (uint256);
 
-    /// @notice Who is paid now in a register; its plans name who was when they were created.
+    /// @notice The payee to whom a register was handed over; zero where its plans name who is paid.
     function payeeOf(uint256 registerId) external view returns (address);
 
     /// @notice The terms of a plan.

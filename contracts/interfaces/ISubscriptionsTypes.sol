@@ -23,10 +23,10 @@ interface ISubscriptionsTypes {
 
     /// @notice Why a row of a batch did not pay. `None`: it paid. `Ended`: cancelled at period end, all charges of the
     /// plan were made, the plan's grace has passed, or the payer's own end has come. `TokenRefused`: the payer has
-    /// allowance and balance, yet the token did not pay (paused, a fee on transfer, hostile). `Blocked`: because it says
-    /// that the payer is blocked. `OverMandate`: more than the payer's maximum, per period or in all. `QuoteUnavailable`,
-    /// `QuoteStale`: the plan's quoter gave no price, or only an old one. `Slippage`: its price is above the payer's
-    /// maximum per period.
+    /// allowance and balance, yet the token did not pay (paused, a fee on transfer, hostile). `Blocked`: because it
+    /// says that the payer is blocked. `OverMandate`: more than the payer's maximum, per period or in all.
+    /// `QuoteUnavailable`, `QuoteStale`: the plan's quoter gave no price, or only an old one. `Slippage`: its price is
+    /// above the payer's maximum per period.
     enum DeclineReason {
         None,
         Unknown,
@@ -117,8 +117,8 @@ interface ISubscriptionsTypes {
     }
 
     /// @notice What a payer adds to the terms of a plan. Zeros add nothing.
-    /// @param maxPerPeriod The most that a period may cost, all usage that the plan allows included, in units of the token.
-    /// A plan whose price is quoted needs one.
+    /// @param maxPerPeriod The most that a period may cost, all usage that the plan allows included, in units of the
+    /// token. A plan whose price is quoted needs one.
     /// @param maxTotal The most that all charges together may cost from now on.
     /// @param startsAt When the first period begins, where that is later than the plan would have it.
     /// @param endsAt The first second at which nothing is charged any more.
@@ -409,8 +409,8 @@ interface ISubscriptionsTypes {
     /// @notice The coupon is for another plan or payer, or takes nothing off.
     error CouponNotFor(uint256 planId, address payer);
     error CouponUsed(bytes32 couponHash, address payer);
-    /// @notice One coupon at a time; and what is left of a period with a discount is not measured: such a subscription is
-    /// changed at its end.
+    /// @notice One coupon at a time; and what is left of a period with a discount is not measured: such a subscription
+    /// is changed at its end.
     error DiscountRunning(uint256 subscriptionId);
     /// @notice The plan promises that the payee refunds what is left of the period; `cancelWithRefund` does.
     error UnusedNotRefunded(uint256 found, uint256 needed);

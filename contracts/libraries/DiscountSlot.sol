@@ -5,8 +5,8 @@ pragma solidity ^0.8.28;
 ///
 ///     amountOff 96 | basisPointsOff 16 | periods 16 | last 96 | planId 32
 ///
-/// `periods`: for how many charges more. `last`: what it took off the period being served, of a whole one. `planId`: the
-/// only plan that it is for, 0 where it is for all.
+/// `periods`: for how many charges more. `last`: what it took off the period being served, of a whole one. `planId`:
+/// the only plan that it is for, 0 where it is for all.
 type DiscountSlot is uint256;
 
 using DiscountSlots for DiscountSlot global;

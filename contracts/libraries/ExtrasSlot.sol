@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-/// @dev The second word of a subscription that has more than a plan: seats, credit, a change behind it, or something that
-/// one of the flags stands for; the first word's flag says that there is one. From the low bits:
+/// @dev The second word of a subscription that has more than a plan: seats, credit, a change behind it, or something
+/// that one of the flags stands for; the first word's flag says that there is one. From the low bits:
 ///
 ///     seats 24 | credit 96 | history 128 | limited 1 | scheduled 1 | discounted 1 | byPermit2 1 | fallback 1 | (3 free)
 ///
-/// `history` commits to what was paid for charges that were not the plan's price, half of a keccak256: it bounds refunds.
+/// `history` commits to what was paid for charges that were not the plan's price, half of a keccak256: it bounds
+/// refunds.
 type ExtrasSlot is uint256;
 
 using ExtrasSlots for ExtrasSlot global;

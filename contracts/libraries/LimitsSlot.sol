@@ -45,7 +45,8 @@ library LimitsSlots {
         return end != 0 && time >= end;
     }
 
-    /// @dev Why a period may not cost `cost`, of which `toPay` is paid now, or `None`; what was found, and what is allowed.
+    /// @dev Why a period may not cost `cost`, of which `toPay` is paid now, or `None`; what was found, and what is
+    /// allowed.
     function objection(LimitsSlot slot, uint256 cost, uint256 toPay, uint256 time)
         internal
         pure

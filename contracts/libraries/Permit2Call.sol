@@ -31,11 +31,11 @@ interface IPermit2 {
 }
 
 /// @title Permit2Call
-/// @notice Calls of Permit2 that can fail without failing the caller: no revert, bounded copy of the answer, and bounded
-/// gas where a token may have a say in it.
-/// @dev Two allowances stand behind a transfer: the payer's to Permit2, in the token, and the payer's to us, in Permit2.
-/// Permit2's address is made of its code (CREATE2), so what is there is Permit2 or nothing. Not protected: chains whose
-/// own rules for addresses put Permit2 elsewhere; there every call here fails.
+/// @notice Calls of Permit2 that can fail without failing the caller: no revert, bounded copy of the answer, and
+/// bounded gas where a token may have a say in it.
+/// @dev Two allowances stand behind a transfer: the payer's to Permit2, in the token, and the payer's to us, in
+/// Permit2. Permit2's address is made of its code (CREATE2), so what is there is Permit2 or nothing. Not protected:
+/// chains whose own rules for addresses put Permit2 elsewhere; there every call here fails.
 library Permit2Call {
     /// @notice Permit2's address on every chain that has it.
     address internal constant PERMIT2 = 0x000000000022D473030F116dDEE9F6B43aC78BA3;
@@ -48,9 +48,9 @@ library Permit2Call {
     uint256 private constant RESERVE = 30_000;
 
     /// @notice Moves `amount` of `token` from `from` to `to` by their allowance to this contract in Permit2.
-    /// @return ok False where Permit2 or the token refused, the call ran over `GAS`, token or Permit2 is no contract, or
-    /// the amount is above 160 bits, Permit2's largest. As in TokenCall, the caller compares balances: Permit2 takes a
-    /// token that returns nothing at its word. Whatever else but true a token answers, Permit2 undoes what it did.
+    /// @return ok False where Permit2 or the token refused, the call ran over `GAS`, token or Permit2 is no contract,
+    /// or the amount is above 160 bits, Permit2's largest. As in TokenCall, the caller compares balances: Permit2 takes
+    /// a token that returns nothing at its word. Whatever else but true a token answers, Permit2 undoes what it did.
     function tryTransferFrom(address token, address from, address to, uint256 amount) internal returns (bool ok) {
         uint256 gasLimit = reserved();
         uint256 selector = uint32(IPermit2.transferFrom.selector);
@@ -68,8 +68,8 @@ library Permit2Call {
         }
     }
 
-    /// @notice What `owner` lets `spender` move of `token` through Permit2, 0 once it has expired; (false, 0) where there
-    /// is no Permit2. The largest amount, 2^160 - 1, is not used up.
+    /// @notice What `owner` lets `spender` move of `token` through Permit2, 0 once it has expired; (false, 0) where
+    /// there is no Permit2. The largest amount, 2^160 - 1, is not used up.
     /// @dev With all gas: Permit2 needs some 3,000, and where that is not left, the 64th part of it that the caller
     /// keeps is too little to do anything with the answer.
     function tryAllowance(address token, address owner, address spender)
@@ -94,8 +94,8 @@ library Permit2Call {
         if (block.timestamp > expiration) allowance = 0;
     }
 
-    /// @notice Hands a permit to Permit2 and does not look at what becomes of it: somebody may have used it before (E10),
-    /// and whatever it says, only `tryAllowance` tells what may be moved.
+    /// @notice Hands a permit to Permit2 and does not look at what becomes of it: somebody may have used it before
+    /// (E10), and whatever it says, only `tryAllowance` tells what may be moved.
     /// @dev With all gas: where the owner is a contract, its signature check is between it and who submits the permit.
     function tryPermit(address owner, IPermit2.PermitSingle calldata permitSingle, bytes calldata signature) internal {
         uint256 selector = uint32(IPermit2.permit.selector);

@@ -18,8 +18,8 @@ import {Step} from "./Schedule.sol";
 /// The last four are zero, and not stored, where the `more` bit is off.
 ///
 /// This is where they lie in memory, with the payee's address behind them: one who was paid before may have handed it
-/// over to another, and what a payer agreed to stays as it is. A struct would be zeroed by each function that returns one before it is filled,
-/// and cost a charge some 200 gas more.
+/// over to another, and what a payer agreed to stays as it is. A struct would be zeroed by each function that returns
+/// one before it is filled, and cost a charge some 200 gas more.
 type PlanWords is uint256;
 
 using PlanWordsOf for PlanWords global;
@@ -211,7 +211,8 @@ library PlanWordsOf {
 
     /// @dev Whether a plan differs from `old` by prices alone, and its fee: none higher, one lower.
     function isCheaperThan(PlanWords words, PlanWords old) internal pure returns (bool) {
-        uint256 others = type(uint96).max | uint256(0xffff) << 160 | uint256(0xffff) << 192; // seatPrice, minCharges, feeBps
+        // seatPrice, minCharges, feeBps
+        uint256 others = type(uint96).max | uint256(0xffff) << 160 | uint256(0xffff) << 192;
         bool isAlike = (_at(words, GRID) ^ _at(old, GRID)) & ~MORE == 0
             && (_at(words, LIFE) ^ _at(old, LIFE)) & ~others == 0 && words.biller() == old.biller()
             && words.quoter() == old.quoter() && words.minCharges() <= old.minCharges()
@@ -268,8 +269,8 @@ library PlanWordsOf {
         }
     }
 
-    /// @dev Whether a subscription of one plan stays on its grid with the other: a period of both is as long, and begins
-    /// where the subscription began or on the same fixed grid.
+    /// @dev Whether a subscription of one plan stays on its grid with the other: a period of both is as long, and
+    /// begins where the subscription began or on the same fixed grid.
     function hasGridOf(PlanWords words, PlanWords other) internal pure returns (bool) {
         bool sameCount = uint40((_at(words, GRID) ^ _at(other, GRID)) >> 160) == 0;
         if (!sameCount && Step.unwrap(words.step()) != Step.unwrap(other.step())) return false;

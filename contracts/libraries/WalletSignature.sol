@@ -17,8 +17,8 @@ library WalletSignature {
     /// @dev Of abi.encode(address, bytes, bytes): the head, which is followed by two lengths at the least.
     uint256 private constant HEAD = 0x60;
 
-    /// @notice Whether `signer` signed `digest`. May call a factory that the signature names, through `deployer`, before
-    /// it returns: the caller holds its reentrancy guard and has read nothing yet that such a call could change.
+    /// @notice Whether `signer` signed `digest`. May call a factory that the signature names, through `deployer`,
+    /// before it returns: the caller holds its reentrancy guard and has read nothing yet that such a call could change.
     function isValid(address signer, bytes32 digest, bytes calldata signature, WalletDeployer deployer)
         internal
         returns (bool)

@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 import {MockToken} from "./MockToken.sol";
 
-/// @notice A token that moves nothing of whom it has blocked, and that answers in a way of one's choice where it is asked
-/// whom that is, by whatever name of the function.
+/// @notice A token that moves nothing of whom it has blocked, and that answers in a way of one's choice where it is
+/// asked whom that is, by whatever name of the function.
 contract BlockingToken is MockToken {
     enum Answer {
         None, // there is no such function
