@@ -122,5 +122,5 @@ def test_what_is_refused_is_said_and_nothing_is_sent(run: Run, business: Busines
     assert "resume it first" in refused(merchant, "cancel", 1, "--at-period-end")
     run("subscriptions", "resume", 1, env=payer)
     business.anvil.advance(2 * MONTH_AND_MORE)
-    assert "it can be paused or changed within a paid period, so have it charged first" in refused(payer, "pause", 1)
+    assert "it can be paused or changed within a paid period, and only then" in refused(payer, "pause", 1)
     assert "there is no key to sign with" in refused({}, "pause", 1)

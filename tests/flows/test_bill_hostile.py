@@ -152,7 +152,8 @@ def test_E06_one_batch_of_good_and_hostile_rows(desk: Desk, market: Market) -> N
     blocking_plan = market.plan(blocking)
     good.append(market.row(blocking, blocking_plan))
     hostile.append(market.row(blocking, blocking_plan))
-    market.tell(business.operator, blocking, "blacklist(address)", hostile[-1].payer)
+    blocked = hostile[-1]
+    market.tell(business.operator, blocking, "blacklist(address)", blocked.payer)
     good.append(market.row(business.token, dollar_plan))
     business.anvil.advance(MONTH_AND_MORE)
     desk.index()
@@ -160,11 +161,12 @@ def test_E06_one_batch_of_good_and_hostile_rows(desk: Desk, market: Market) -> N
     report = desk.bill()
     assert (report.due, report.charged) == (len(good) + len(hostile), len(good))
     assert sorted(row.subscription_id for row in report.declined) == ids(hostile)
-    assert {row.reason for row in report.declined} == {DeclineReason.TOKEN_REFUSED}
+    assert {row.reason for row in report.declined} == {DeclineReason.TOKEN_REFUSED, DeclineReason.BLOCKED}
     assert sorted(sent_ids(desk, report)) == ids(good)  # no gas for what the dry run declined
     assert {desk.charges(row.subscription_id) for row in good} == {2}
     assert {desk.charges(row.subscription_id) for row in hostile} == {1}
-    assert reasons(desk, hostile) == {row.subscription_id: [(1, "token_refused")] for row in hostile}
+    told = dict.fromkeys(ids(hostile), "token_refused") | {blocked.subscription_id: "blocked"}
+    assert reasons(desk, hostile) == {number: [(1, reason)] for number, reason in told.items()}
     assert reasons(desk, good) == {row.subscription_id: [] for row in good}
 
     desk.index()

@@ -21,12 +21,21 @@ from tallystick.core.deployment import (
     parse_manifest,
 )
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
-from tallystick.flows.deploy import create, deploy, manifest_path, read_manifest, verify, write_manifest
+from tallystick.flows.deploy import (
+    DEPLOYED_CONTRACTS,
+    EXTENSIONS,
+    create,
+    deploy,
+    manifest_path,
+    read_manifest,
+    verify,
+    write_manifest,
+)
 from tallystick.testing import Anvil, AnvilError, start_anvil
 
 SUBSCRIPTIONS = load_artefact("Subscriptions")
-EXTENSION = load_artefact("SubscriptionsExtension")
-BOTH = ("SubscriptionsExtension", "Subscriptions")
+NEXT = load_artefact("SubscriptionsPayee")
+PARTS = len(DEPLOYED_CONTRACTS)
 
 
 class Deployer:
@@ -65,34 +74,29 @@ def test_deploys_once_and_verifies_afterwards(anvil: Anvil, tmp_path: Path) -> N
     deployer = Deployer(anvil)
     anvil.mine(3)
     first = deploy(deployer.request, deployer.send, tmp_path)
-    assert first.created == BOTH
+    assert first.created == DEPLOYED_CONTRACTS
     assert first.path == tmp_path / "31337.json"
     contract = first.manifest.contract("Subscriptions")
-    assert (contract.address, contract.start_block) == (SUBSCRIPTIONS.address, 5)
-    assert contract.deploy_transaction == deployer.sent[1]
+    assert (contract.address, contract.start_block) == (SUBSCRIPTIONS.address, 3 + PARTS)
+    assert contract.deploy_transaction == deployer.sent[-1]
     assert verify(deployer.request, read_manifest(first.path), "Subscriptions") == contract
 
     text = first.path.read_text()
     second = deploy(deployer.request, deployer.send, tmp_path)
     assert second.created == ()
-    assert (len(deployer.sent), first.path.read_text()) == (2, text)
+    assert (len(deployer.sent), first.path.read_text()) == (PARTS, text)
     assert json.loads(text) == {
         "manifestVersion": 1,
         "chainId": 31337,
         "abiVersion": SUBSCRIPTIONS.abi_version,
         "contracts": {
-            "SubscriptionsExtension": {
-                "address": EXTENSION.address,
-                "codeHash": EXTENSION.code_hash,
-                "startBlock": 4,
-                "deployTransaction": deployer.sent[0],
-            },
-            "Subscriptions": {
-                "address": SUBSCRIPTIONS.address,
-                "codeHash": SUBSCRIPTIONS.code_hash,
-                "startBlock": 5,
-                "deployTransaction": deployer.sent[1],
-            },
+            name: {
+                "address": load_artefact(name).address,
+                "codeHash": load_artefact(name).code_hash,
+                "startBlock": 4 + at,
+                "deployTransaction": deployer.sent[at],
+            }
+            for at, name in enumerate(DEPLOYED_CONTRACTS)
         },
     }
 
@@ -113,8 +117,8 @@ def test_a_stale_manifest_of_a_test_chain_is_renewed(tmp_path: Path) -> None:
     with start_anvil() as anvil:
         deployer = Deployer(anvil, index=1)
         new = deploy(deployer.request, deployer.send, tmp_path)
-        assert new.created == BOTH
-        assert [new.manifest.contract(name).start_block for name in BOTH] == [1, 2]
+        assert new.created == DEPLOYED_CONTRACTS
+        assert [new.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == [1, 2, 3, 4, 5]
         assert new.path == old.path
 
         again = deploy(deployer.request, deployer.send, tmp_path / "other")
@@ -140,7 +144,7 @@ def test_two_deployers_at_once_end_with_one_contract(anvil: Anvil, tmp_path: Pat
 
     done = deploy(slow.request, overtaken, tmp_path / "slow")
     assert done.manifest == read_manifest(tmp_path / "quick" / "31337.json")
-    assert done.manifest.contract("Subscriptions").deploy_transaction == quick.sent[1]
+    assert done.manifest.contract("Subscriptions").deploy_transaction == quick.sent[-1]
 
 
 def test_factory_is_created_where_it_is_missing_and_only_when_asked(tmp_path: Path) -> None:
@@ -177,53 +181,54 @@ def test_one_changed_byte_of_code_is_found_and_immutables_are_not(anvil: Anvil, 
         verify(deployer.request, manifest, "Subscriptions")
 
 
-def test_a_missing_half_is_created_and_the_other_one_verified(anvil: Anvil, tmp_path: Path) -> None:
+def test_missing_parts_are_created_and_the_others_verified(anvil: Anvil, tmp_path: Path) -> None:
     deployer = Deployer(anvil)
-    create(deployer.request, deployer.send, EXTENSION)
+    first, *others = DEPLOYED_CONTRACTS
+    create(deployer.request, deployer.send, load_artefact(first))
     done = deploy(deployer.request, deployer.send, tmp_path)
-    assert done.created == ("Subscriptions",)
-    assert [done.manifest.contract(name).start_block for name in BOTH] == [1, 2]
+    assert done.created == tuple(others)
+    assert [done.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == [1, 2, 3, 4, 5]
 
 
-def test_the_contract_calls_the_extension_that_the_package_ships(anvil: Anvil, tmp_path: Path) -> None:
-    """Its address is a part of the code that is compared: a contract that calls another one is refused."""
+@pytest.mark.parametrize(("caller", "called"), EXTENSIONS.items())
+def test_each_part_calls_the_one_that_the_package_ships(anvil: Anvil, tmp_path: Path, caller: str, called: str) -> None:
+    """Its address is a part of the code that is compared: a part that calls another one is refused."""
     deployer = Deployer(anvil)
     manifest = deploy(deployer.request, deployer.send, tmp_path).manifest
-    code = anvil.rpc("eth_getCode", SUBSCRIPTIONS.address, "latest")
-    called = EXTENSION.address[2:].lower()
-    assert code.count(called) == 1
-    anvil.rpc("anvil_setCode", SUBSCRIPTIONS.address, code.replace(called, deployer.account.address[2:].lower()))
-    with pytest.raises(DeploymentMismatch, match="is not Subscriptions's"):
+    at = load_artefact(caller).address
+    code = anvil.rpc("eth_getCode", at, "latest")
+    known = load_artefact(called).address[2:].lower()
+    assert code.count(known) == 1
+    anvil.rpc("anvil_setCode", at, code.replace(known, deployer.account.address[2:].lower()))
+    with pytest.raises(DeploymentMismatch, match=f"is not {caller}'s"):
         verify(deployer.request, manifest, "Subscriptions")
 
 
-def test_a_manifest_that_names_a_wrong_extension_is_refused(anvil: Anvil, tmp_path: Path) -> None:
+def test_a_manifest_that_names_a_wrong_part_is_refused(anvil: Anvil, tmp_path: Path) -> None:
     deployer = Deployer(anvil)
     manifest = deploy(deployer.request, deployer.send, tmp_path).manifest
-    right = manifest.contract("SubscriptionsExtension")
+    right = manifest.contract("SubscriptionsPayee")
 
     def naming(extension: DeployedContract | None) -> Manifest:
         others = {name: contract for name, contract in manifest.contracts.items() if contract is not right}
-        named = {} if extension is None else {"SubscriptionsExtension": extension}
+        named = {} if extension is None else {"SubscriptionsPayee": extension}
         return msgspec.structs.replace(manifest, contracts=named | others)
 
     elsewhere = "0x" + "12" * 20
-    anvil.rpc("anvil_setCode", elsewhere, anvil.rpc("eth_getCode", EXTENSION.address, "latest"))
+    anvil.rpc("anvil_setCode", elsewhere, anvil.rpc("eth_getCode", NEXT.address, "latest"))
     copied = msgspec.structs.replace(right, address=elsewhere)
-    with pytest.raises(
-        DeploymentMismatch, match=f"has SubscriptionsExtension at {elsewhere}, Subscriptions calls it at"
-    ):
+    with pytest.raises(DeploymentMismatch, match=f"has SubscriptionsPayee at {elsewhere}, Subscriptions calls it at"):
         verify(deployer.request, naming(copied), "Subscriptions")
     empty = msgspec.structs.replace(right, address="0x" + "34" * 20)
-    with pytest.raises(DeploymentMissing, match="there is no SubscriptionsExtension at 0x3434"):
+    with pytest.raises(DeploymentMissing, match="there is no SubscriptionsPayee at 0x3434"):
         verify(deployer.request, naming(empty), "Subscriptions")
     other = msgspec.structs.replace(right, code_hash="0x" + "00" * 32)
-    with pytest.raises(DeploymentMismatch, match="the manifest's SubscriptionsExtension has code hash 0x0000"):
+    with pytest.raises(DeploymentMismatch, match="the manifest's SubscriptionsPayee has code hash 0x0000"):
         verify(deployer.request, naming(other), "Subscriptions")
-    with pytest.raises(ManifestInvalid, match="names no SubscriptionsExtension"):
+    with pytest.raises(ManifestInvalid, match="names no SubscriptionsPayee"):
         verify(deployer.request, naming(None), "Subscriptions")
-    anvil.rpc("anvil_setCode", EXTENSION.address, "0x60016002")
-    with pytest.raises(DeploymentMismatch, match="is not SubscriptionsExtension's: send nothing to it"):
+    anvil.rpc("anvil_setCode", NEXT.address, "0x60016002")
+    with pytest.raises(DeploymentMismatch, match="is not SubscriptionsPayee's: send nothing to it"):
         verify(deployer.request, manifest, "Subscriptions")
 
 

@@ -12,7 +12,7 @@ from tallystick.testing import Anvil
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = load_artefact("Subscriptions").address
-EXTENSION = load_artefact("SubscriptionsExtension").address
+VIEWS = load_artefact("SubscriptionsViews").address
 
 
 def run_deploy(anvil: Anvil, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -24,12 +24,12 @@ def run_deploy(anvil: Anvil, *arguments: str) -> subprocess.CompletedProcess[str
 def test_deploys_then_finds_and_verifies(anvil: Anvil, tmp_path: Path) -> None:
     first = run_deploy(anvil, "--out", str(tmp_path))
     assert first.returncode == 0, first.stderr
-    assert f"Subscriptions {ADDRESS} on chain 31337: deployed (block 2)" in first.stdout
-    assert f"SubscriptionsExtension {EXTENSION} on chain 31337: deployed (block 1)" in first.stdout
+    assert f"Subscriptions {ADDRESS} on chain 31337: deployed (block 5)" in first.stdout
+    assert f"SubscriptionsViews {VIEWS} on chain 31337: deployed (block 1)" in first.stdout
     second = run_deploy(anvil, "--out", str(tmp_path))
-    assert f"Subscriptions {ADDRESS} on chain 31337: already deployed, verified (block 2)" in second.stdout
+    assert f"Subscriptions {ADDRESS} on chain 31337: already deployed, verified (block 5)" in second.stdout
     assert json.loads((tmp_path / "31337.json").read_text())["contracts"]["Subscriptions"]["address"] == ADDRESS
-    assert anvil.block_number == 2
+    assert anvil.block_number == 5
 
 
 def test_an_unknown_account_is_named_before_anything_is_sent(anvil: Anvil, tmp_path: Path) -> None:

@@ -233,8 +233,8 @@ class Year:
         self.stage.at(self.stage.anvil.timestamp + days * DAY_S)
         payer, number = self.stage.as_(changing.account), changing.subscription_id
         before = payer.subscription(number).charges
-        offer = payer.quote(number, plan)
-        changed = payer.change_plan(number, plan)
+        offer = payer.quote(number, plan, when="now")
+        changed = payer.change_plan(number, plan, when="now")
         self.counts.charges += changed.charges - before
         self.counts.changes += 1
         done = f"pays {self._amount(offer.to_pay_units)} for the rest of the month"
