@@ -204,7 +204,9 @@ def test_both_payees_sign_and_anyone_moves_the_register(
     with pytest.raises(InvalidSignature):
         stranger.change_payee(dataclasses.replace(both, payee_signature=both.new_payee_signature))
     with pytest.raises(UnknownRegister):
-        stranger.change_payee(stranger.sign_payee_change(business.token, stranger.address))
+        other.change_payee(stranger.sign_payee_change(business.token, other.address))
+    with pytest.raises(InputError, match="allowed are two accounts: name the one that is paid now"):
+        other.sign_payee_change(business.token, other.address.lower())
     assert business.anvil.block_number == before
     assert merchant.contract.payee_of(0) in {None, merchant.address}
     stranger.change_payee(both)

@@ -113,15 +113,25 @@ class PlanVerbs(Client):
         return self.contract.plan(plan_id)
 
     def sign_payee_change(
-        self, token: str, new_payee: str, *, payee: str | None = None, valid_s: int = PAYEE_CHANGE_VALID_S
+        self,
+        token: str,
+        new_payee: str,
+        *,
+        payee: str | None = None,
+        valid_s: int = PAYEE_CHANGE_VALID_S,
+        salt: int | None = None,
     ) -> SignedPayeeChange:
         """The signer agrees that `new_payee` is paid in a token from now on, in place of `payee` (the signer), for all
-        plans and subscriptions; nothing is sent. The other account signs as well (`countersign_payee_change`).
+        plans and subscriptions; nothing is sent. The other account signs as well (`countersign_payee_change`). It can
+        be submitted for `valid_s` seconds; `salt` is random unless given, and either revokes it by that.
 
-        Raises AddressInvalid, NotAuthorized where the signer is neither, or KeyMissing.
+        Raises AddressInvalid, InputError where both are one account, NotAuthorized where the signer is neither, or
+        KeyMissing.
         """
         old = parse_address(payee) if payee else self.address
-        return sign_payee_change(self._connection, old, parse_address(token), parse_address(new_payee), valid_s=valid_s)
+        return sign_payee_change(
+            self._connection, old, parse_address(token), parse_address(new_payee), valid_s=valid_s, salt=salt
+        )
 
     def countersign_payee_change(self, signed: SignedPayeeChange) -> SignedPayeeChange:
         """The signer, who is the other account of a change of payee, agrees to it as well; nothing is sent.

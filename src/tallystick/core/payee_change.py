@@ -83,7 +83,8 @@ class _PayeeChangeText(msgspec.Struct, forbid_unknown_fields=True):
 
 def parse_payee_change(text: bytes | str) -> SignedPayeeChange:
     """What `SignedPayeeChange.render` wrote. Raises InputError when it is not that, or a value is impossible."""
-    with reading_signed("a signed change of payee", "have one of the accounts sign it anew"):
+    advice = "have one of the accounts write it anew with `tallystick plans sign-payee-change`"
+    with reading_signed("a signed change of payee", advice):
         found = msgspec.json.decode(text, type=_PayeeChangeText)
         change = PayeeChange(
             payee=parse_address(found.payee),

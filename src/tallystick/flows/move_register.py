@@ -24,7 +24,15 @@ def sign_payee_change(
     salt: int | None = None,
 ) -> SignedPayeeChange:
     """The signer, who is `payee` or `new_payee`, agrees that `new_payee` is paid in a token from now on; for the other
-    one to sign as well (`countersign_payee_change`). Nothing is sent. Raises NotAuthorized or KeyMissing."""
+    one to sign as well (`countersign_payee_change`). Nothing is sent.
+
+    Raises InputError where they are one account, NotAuthorized or KeyMissing.
+    """
+    if payee == new_payee:
+        raise InputError(
+            f"found {payee} as the old and the new payee, allowed are two accounts: name the one that is paid now, on "
+            "the command line with --payee"
+        )
     salt = secrets.randbits(256) if salt is None else salt
     change = PayeeChange(payee, token, new_payee, salt, connection.node.timestamp() + valid_s)
     return _signed(connection, SignedPayeeChange(connection.node.chain_id, connection.contract.address, change))
@@ -48,7 +56,8 @@ def change_payee(connection: Connection, signed: SignedPayeeChange) -> Sent:
     for account, signature in ((change.payee, signed.payee_signature), (change.new_payee, signed.new_payee_signature)):
         if not signature and account != connection.sender.address:
             raise InputError(
-                f"found no signature of {account}, both accounts must sign: have it countersign the same change"
+                f"found no signature of {account}, both accounts must sign: have it sign the same change "
+                "with `tallystick plans sign-payee-change --signed FILE`"
             )
     return connection.contract.change_payee(signed)
 

@@ -21,7 +21,7 @@ def require_here(connection: Connection, what: str, chain_id: int, contract: str
     if (chain_id, contract) != here:
         raise InputError(
             f"the {what} is for {contract} on chain {chain_id}, this is {here[1]} on chain {here[0]}: "
-            "submit it there, or have the payer sign one for here"
+            "submit it there, or have one signed for here"
         )
 
 
