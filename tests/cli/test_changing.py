@@ -8,42 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from eth_utils.crypto import keccak
 
-from tallystick.flows.deploy import write_manifest
 from tests.business import Business
-from tests.cli.conftest import Run
+from tests.cli.conftest import BILLER, MERCHANT, PAYER, Run, Say
 
-MERCHANT, PAYER, BILLER = 1, 2, 3
 DAY_S = 86_400
-Say = Callable[..., Any]
-
-
-@pytest.fixture
-def say(run: Run, business: Business) -> Say:
-    """Runs a command with --json as one of Anvil's accounts, in a folder that has the manifest; its answer."""
-    write_manifest(Path("deployments/31337.json"), business.manifest)
-    Path("tallystick.toml").write_text(f'rpc_url = "{business.anvil.url}"\n')
-    business.mint(business.anvil.address(PAYER), 10**10)
-
-    def command(index: int | None, *arguments: object, **options: Any) -> Any:
-        key = {} if index is None else {"TALLYSTICK_KEY": business.anvil.key(index)}
-        return json.loads(run(*arguments, "--json", env=key, **options).stdout)
-
-    return command
-
-
-@pytest.fixture
-def sell(say: Say, business: Business) -> Callable[..., dict[str, Any]]:
-    """The merchant creates a plan of 30 days with these options."""
-
-    def create(*options: object) -> dict[str, Any]:
-        period = ("--every", 30, "--unit", "day", "--token", business.token)
-        made: dict[str, Any] = say(MERCHANT, "plans", "create", *period, *options)
-        return made
-
-    return create
 
 
 def units(text: str) -> dict[str, str]:

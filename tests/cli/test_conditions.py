@@ -8,56 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tallystick.flows.deploy import write_manifest
 from tests.business import Business
 from tests.chain.mocks import created
-from tests.cli.conftest import Run
+from tests.cli.conftest import BILLER, MERCHANT, OTHER, PAYER, Run, Say
 from tests.contracts.permit2 import place_permit2
 
-MERCHANT, PAYER, BILLER, OTHER = 1, 2, 3, 4
 DAY_S = 86_400
-Say = Callable[..., Any]
 SUBSCRIPTIONS = "subscriptions"
-
-
-@pytest.fixture
-def say(run: Run, business: Business) -> Say:
-    """Runs a command with --json as one of Anvil's accounts, in a folder that has the manifest; its answer."""
-    write_manifest(Path("deployments/31337.json"), business.manifest)
-    Path("tallystick.toml").write_text(f'rpc_url = "{business.anvil.url}"\n')
-    for index in (PAYER, OTHER):
-        business.mint(business.anvil.address(index), 10**10)
-
-    def command(index: int | None, *arguments: object, **options: Any) -> Any:
-        key = {} if index is None else {"TALLYSTICK_KEY": business.anvil.key(index)}
-        return json.loads(run(*arguments, "--json", env=key, **options).stdout)
-
-    return command
-
-
-@pytest.fixture
-def write(run: Run, business: Business, say: Say) -> Callable[..., str]:
-    """Runs a command that signs as one of Anvil's accounts; what it says on standard error. It writes a file."""
-    del say
-
-    def command(index: int, *arguments: object, exit_code: int = 0) -> str:
-        return run(*arguments, env={"TALLYSTICK_KEY": business.anvil.key(index)}, exit_code=exit_code).stderr
-
-    return command
-
-
-@pytest.fixture
-def sell(say: Say, business: Business) -> Callable[..., dict[str, Any]]:
-    """The merchant creates a plan of 30 days with these options."""
-
-    def create(*options: object) -> dict[str, Any]:
-        period = ("--every", 30, "--unit", "day", "--token", business.token)
-        made: dict[str, Any] = say(MERCHANT, "plans", "create", *period, *options)
-        return made
-
-    return create
 
 
 def units(text: str) -> dict[str, str]:
@@ -297,7 +254,7 @@ def test_help_teaches(run: Run) -> None:
         *((SUBSCRIPTIONS, verb) for verb in ("subscribe", "sign", "submit", "set-conditions", "redeem", "change")),
         *((SUBSCRIPTIONS, verb) for verb in ("quote", "lower-price", "sign-payer-change", "change-payer", "approve")),
         *((SUBSCRIPTIONS, verb) for verb in ("sign-fallback", "set-fallback", "drop-fallback", "sign-change")),
-        ("plans", "sign-coupon"),
+        *(("plans", verb) for verb in ("sign-coupon", "sign-payee-change", "change-payee")),
         ("plans", "create"),
     ):
         text = run(group, verb, "--help").stdout

@@ -36,7 +36,7 @@ R = TypeVar("R")
 COMMANDS: dict[str, tuple[str, str]] = {  # name: (module:attribute, what the list of commands says)
     "init": ("tallystick.cli.init:init", "Write a commented tallystick.toml."),
     "deploy": ("tallystick.cli.deploy:deploy", "Bring the contracts onto a chain, or verify those that are there."),
-    "plans": ("tallystick.cli.plans:plans", "Create, show and archive plans, sign coupons."),
+    "plans": ("tallystick.cli.plans:plans", "Create, show and archive plans, sign coupons, hand over."),
     "subscriptions": (
         "tallystick.cli.subscriptions:subscriptions",
         "Subscribe, sign, show, change, cancel, stop.",

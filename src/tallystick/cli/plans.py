@@ -9,6 +9,7 @@ import click
 from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.coupons import sign_coupon
 from tallystick.cli.output import Record, Span, Table, Time, shown
+from tallystick.cli.payees import change_payee, sign_payee_change
 from tallystick.cli.spans import DATE, SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount, Token
@@ -22,13 +23,14 @@ UNITS = ("second", "day", "week", "month", "year")
 
 @click.group()
 def plans() -> None:
-    """Create, show and archive plans, and sign coupons for them.
+    """Create, show and archive plans, sign coupons for them, and hand them over to another payee.
 
     A plan says who is paid how much in which token how often. It is never changed: other terms are another plan.
     """
 
 
-plans.add_command(sign_coupon)
+for _command in (sign_coupon, sign_payee_change, change_payee):
+    plans.add_command(_command)
 
 
 @plans.command(
