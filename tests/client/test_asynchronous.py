@@ -10,7 +10,7 @@ import pytest
 from eth_account import Account
 
 from tallystick import AsyncTallystick, Config, DeclineReason, Tallystick, parse_any_mandate, parse_end, parse_mandate
-from tallystick.core.events import Cancelled, Refunded
+from tallystick.core.events import Cancelled, PayeeChanged, Refunded
 from tallystick.errors import AnotherChargeIsNext, KeyMissing, NodeUnreachable, UnknownPlan, UsageTooDear
 from tests.business import Business
 from tests.client.conftest import BILLER, MERCHANT, PAYER
@@ -113,6 +113,8 @@ def test_conditions_coupons_and_other_wallets(business: Business, manifest: Path
         assert (await payer.set_fallback(await other.sign_fallback(2))).charges == 1
         await other.drop_fallback(2)
         assert (await merchant.cancel_with_refund(2)).one(Refunded).amount_units > 29 * 10**6
+        move = await other.countersign_payee_change(await merchant.sign_payee_change(business.token, other.address))
+        assert (await payer.change_payee(move)).one(PayeeChanged).new_payee == other.address
 
     business.mint(business.anvil.address(PAYER), 10**12)
     asyncio.run(story())
