@@ -34,7 +34,7 @@ artefacts: compile ## writes src/tallystick/contracts/*.json, the ABI and byteco
 
 test: setup-tests compile ## every test: core, storage, flows on a real chain, command line, documents, then the contracts
 	@$(PYTEST) -n $(WORKERS) --dist loadfile
-	@$(RUN) ape test tests/contracts
+	@printf '%s\n' tests/contracts/test_*.py | xargs -n 9 -P $(WORKERS) $(RUN) ape test # each its own chain
 	@$(RUN) forge test
 
 check: compile ## format, lint, types, arrows, purity of core/, generated files fresh, no unexplained rise of gas
