@@ -15,16 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gas import (
-    GAS_LIMIT,
-    HERE,
-    MONTH_AND_MORE_S,
-    ROWS,
-    Scene,
-    calldata,
-    sell,
-    start,
-)
+from benchmarks.gas import HERE, ROWS, sell
+from benchmarks.scene import GAS_LIMIT, MONTH_AND_MORE_S, Scene, calldata, start
 from benchmarks.standards import OZ_INFINITE
 
 RESULTS = HERE / "results" / "charge-parts.json"

@@ -24,8 +24,19 @@ BOUNDS = {
     ("submit mandate with permit", OZ_INFINITE, 1): 165_000,
     ("change plan, up", OZ_INFINITE, 1): 85_000,
     ("cancel", OZ_INFINITE, 1): 32_000,
+    ("authorize, Permit2", OZ_INFINITE, 1): 110_178,
+    ("authorize, Permit2", USDC, 1): 125_832,
+    ("capture", OZ_INFINITE, 1): 52_538,
+    ("capture", USDC, 1): 62_062,
+    ("void", OZ_INFINITE, 1): 50_130,
+    ("void", USDC, 1): 59_580,
+    ("refund of a payment", OZ_INFINITE, 1): 65_430,
+    ("refund of a payment", USDC, 1): 82_980,
+    ("charge in one, Permit2", OZ_INFINITE, 1): 122_014,
+    ("charge in one, Permit2", USDC, 1): 139_542,
+    ("charge in one, ERC-3009", USDC, 1): 143_818,
 }
-"""The most that an operation may cost."""
+"""The most that an operation may cost. Of payments: a tenth below commerce-payments."""
 
 TOLERANCE = 0.01
 """Of a rise, which is what a compiler's other order of functions makes."""
@@ -58,6 +69,12 @@ PEERS: dict[tuple[str, int], dict[str, tuple[int, int]]] = {
     },
     ("submit mandate with permit", 1): {"commerce-payments charge, Permit2 approved before": (135_572, 155_047)},
     ("refund", 1): {"commerce-payments": (72_700, 92_200)},
+    ("authorize, Permit2", 1): {"commerce-payments": (122_421, 139_814)},
+    ("capture", 1): {"commerce-payments": (58_376, 68_958), "refund-protocol withdraw": (87_605, 98_187)},
+    ("void", 1): {"commerce-payments": (55_700, 66_200)},
+    ("refund of a payment", 1): {"commerce-payments": (72_700, 92_200)},
+    ("charge in one, Permit2", 1): {"commerce-payments": (135_572, 155_047)},
+    ("charge in one, ERC-3009", 1): {"commerce-payments": (159_798, 159_798)},
 }
 
 

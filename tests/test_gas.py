@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.gas import RESULTS, SNAPSHOT, measure, start
+from benchmarks.gas import RESULTS, SNAPSHOT, measure
 from benchmarks.gas_page import fresh
+from benchmarks.scene import start
 from benchmarks.standards import (
     BOUNDS,
     EXPLAINED,

@@ -36,6 +36,7 @@ CONTRACTS = {
     "SubscriptionsPayer": "contracts/SubscriptionsPayer.sol",
     "SubscriptionsPayee": "contracts/SubscriptionsPayee.sol",
     "Subscriptions": "contracts/Subscriptions.sol",
+    "Escrow": "contracts/Escrow.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
 }
 """Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""

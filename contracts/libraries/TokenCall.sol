@@ -43,6 +43,26 @@ library TokenCall {
         if (lied) revert ISubscriptionsTypes.AmountMismatch(0, amount);
     }
 
+    /// @notice Moves `amount` of `token` from this contract to `to`.
+    /// @return ok False where the token reverted, answered anything but true, ran over `GAS`, or is no contract. One that
+    /// returns nothing counts as moved. Nobody can undo a payment to somebody else, so a token that moves and denies it
+    /// is taken at its word.
+    function tryTransfer(address token, address to, uint256 amount) internal returns (bool ok) {
+        uint256 gasLimit = reserved();
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, shl(224, 0xa9059cbb)) // transfer(address,uint256)
+            mstore(add(data, 0x04), shr(96, shl(96, to)))
+            mstore(add(data, 0x24), amount)
+            ok := call(gasLimit, token, 0, data, 0x44, 0x00, 0x20)
+            if ok {
+                switch returndatasize()
+                case 0 { ok := iszero(iszero(extcodesize(token))) }
+                default { ok := and(gt(returndatasize(), 0x1f), eq(mload(0x00), 1)) }
+            }
+        }
+    }
+
     /// @notice The balance of `account`, or (false, 0) where the token does not say within `gasLimit`.
     function tryBalanceOf(address token, address account, uint256 gasLimit)
         internal

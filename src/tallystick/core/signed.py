@@ -29,17 +29,25 @@ def domain(chain_id: int, contract: str, *, name: str = DOMAIN_NAME, version: st
     return {"name": name, "version": version, "chainId": chain_id, "verifyingContract": contract}
 
 
-def message_of(type_text: str, values: Mapping[str, object], *, chain_id: int, contract: str) -> dict[str, Any]:
-    """The whole EIP-712 message for `Subscriptions`, as `eth_signTypedData_v4` takes it.
-
-    `type_text` is the type as the contract writes it, `Name(type name,...)`; `values` are by those names.
-    """
+def types_of(type_text: str) -> dict[str, list[dict[str, str]]]:
+    """A type as the contracts write it, `Name(type name,...)`, as typed data lists it."""
     name, _, fields = type_text.removesuffix(")").partition("(")
-    typed = [dict(zip(("type", "name"), field.split(), strict=True)) for field in fields.split(",")]
+    return {name: [dict(zip(("type", "name"), field.split(), strict=True)) for field in fields.split(",")]}
+
+
+def message_of(
+    type_text: str, values: Mapping[str, object], *, chain_id: int, contract: str, name: str = DOMAIN_NAME
+) -> dict[str, Any]:
+    """The whole EIP-712 message, for `Subscriptions` unless another contract's `name` is given, as
+    `eth_signTypedData_v4` takes it.
+
+    `type_text` is the type as the contract writes it; `values` are by the names in it.
+    """
+    types = types_of(type_text)
     return {
-        "types": {"EIP712Domain": DOMAIN_FIELDS, name: typed},
-        "primaryType": name,
-        "domain": domain(chain_id, contract),
+        "types": {"EIP712Domain": DOMAIN_FIELDS} | types,
+        "primaryType": next(iter(types)),
+        "domain": domain(chain_id, contract, name=name),
         "message": dict(values),
     }
 

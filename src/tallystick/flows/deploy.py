@@ -36,6 +36,7 @@ DEPLOYED_CONTRACTS = (
     "SubscriptionsPayer",
     "SubscriptionsPayee",
     "Subscriptions",
+    "Escrow",
 )
 """What a deployment consists of, in the order of creation."""
 EXTENSIONS = {
