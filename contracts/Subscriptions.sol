@@ -319,22 +319,19 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
 
     /// @dev In a frame of its own, which undoes what a token did before it refused.
     function _trySpecialRow(uint256 id, Others memory others) private returns (DeclineReason reason) {
-        uint256 amount;
-        uint256 received;
         try ISubscriptionsFrames(address(this)).chargeSpecialRow(id) returns (
-            DeclineReason reason_, uint256 amount_, uint256 received_
+            DeclineReason reason_, uint256 paid, uint256 amount, uint256 received
         ) {
-            (reason, amount, received) = (reason_, amount_, received_);
+            others.paid += paid;
+            others.sum += amount;
+            others.received += received;
+            return reason_;
         } catch (bytes memory failure) {
             bytes4 kind = bytes4(failure);
             if (kind == AccountBlocked.selector) return DeclineReason.Blocked;
             if (kind == TokenRefused.selector || kind == AmountMismatch.selector) return DeclineReason.TokenRefused;
             _bubble(failure);
         }
-        if (reason != DeclineReason.None) return reason;
-        ++others.paid;
-        others.sum += amount;
-        others.received += received;
     }
 
     /// @dev The payee's part and the fee of one charge: both or none.

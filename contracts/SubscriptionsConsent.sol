@@ -145,14 +145,15 @@ contract SubscriptionsConsent is
     /// @inheritdoc ISubscriptionsFrames
     function chargeSpecialRow(uint256 subscriptionId)
         external
-        returns (DeclineReason reason, uint256 amount, uint256 received)
+        returns (DeclineReason reason, uint256 paid, uint256 amount, uint256 received)
     {
         if (msg.sender != address(this)) revert NotAuthorized(msg.sender);
         SubscriptionSlot slot = _slotOf(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         Due memory due;
         (due, received) = _charge(subscriptionId, slot, extras, Source(slot.payer(), extras.isByPermit2(), true));
-        return (due.reason, due.amount, received);
+        if (due.reason != DeclineReason.None) return (due.reason, 0, 0, 0);
+        return due.alternativeId == 0 ? (due.reason, 1, due.amount, received) : (due.reason, 0, 0, 0);
     }
 
     /// @dev Check, effect, interaction of one charge. Where it declines, nothing has changed.
@@ -162,7 +163,7 @@ contract SubscriptionsConsent is
     {
         PlanWords words;
         (due, words) = _dueOf(id, slot, extras);
-        if (due.reason == DeclineReason.None && due.amount != 0) _choose(id, extras, words.token(), due, source);
+        if (due.reason == DeclineReason.None && due.amount != 0) words = _choose(id, extras, words, due, source);
         if (due.reason != DeclineReason.None) return (due, 0);
 
         uint256 chargeNumber = slot.charges() + 1;
@@ -170,6 +171,7 @@ contract SubscriptionsConsent is
             slot.withPlan(due.planId).withDue(due.periodEnd, due.anchorDay).withOneMoreCharge();
         _extras[id] = _extrasAfter(id, slot, extras, due);
         _spend(id, extras, due.amount);
+        if (due.alternativeId != 0) _countElsewhere(id, chargeNumber, due, words);
         if (due.quoted != 0) emit Quoted(id, chargeNumber, due.quoted, due.price);
         if (due.discount != 0) emit Discounted(id, chargeNumber, due.discount);
         if (due.creditUsed != 0) emit CreditUsed(id, chargeNumber, due.creditUsed);
@@ -194,15 +196,23 @@ contract SubscriptionsConsent is
             extras = extras.withScheduled(false);
             emit PlanChanged(id, due.planId, due.seats, extras.credit());
         }
-        if (due.amount != due.rate || due.quoted != 0) {
-            history = ExtrasSlots.extend(history, charges, due.rate, due.amount);
+        bool isElsewhere = due.alternativeId != 0;
+        if (isElsewhere || due.amount != due.rate || due.quoted != 0) {
+            history = ExtrasSlots.extend(history, charges, due.rate, due.amount | due.alternativeId << 96);
         }
-        if (extras.isDiscounted()) {
+        if (extras.isDiscounted() && !isElsewhere) {
             DiscountSlot discount = _discounts[id];
             if (discount.isOver(due.planId)) extras = extras.withDiscounted(false);
             else _discounts[id] = discount.withTaken(_ofWhole(due));
         }
-        return extras.with(due.seats, credit, history);
+        return extras.withInAlternative(isElsewhere).with(due.seats, credit, history);
+    }
+
+    /// @dev The register of the other token counts the charge; that of the subscription does not.
+    function _countElsewhere(uint256 id, uint256 chargeNumber, Due memory due, PlanWords alternative) private {
+        uint256 registerId = alternative.registerId();
+        _registers[registerId] = _registers[registerId].withCharges(1, due.amount);
+        emit PaidInAlternative(id, chargeNumber, due.alternativeId);
     }
 
     /// @dev The discount as it would be on a whole period, rounded up: at most all of it.

@@ -32,7 +32,8 @@ abstract contract SubscriptionsDue is SubscriptionsState {
         uint256 price; // in units of the token
         uint256 discount;
         uint256 creditUsed;
-        uint256 amount; // what is left to pay
+        uint256 alternativeId; // the plan under which it is paid in another token; 0: its own
+        uint256 amount; // what is left to pay, in the token in which it is paid
     }
 
     /// @dev Where the money of a charge comes from.
@@ -117,30 +118,62 @@ abstract contract SubscriptionsDue is SubscriptionsState {
         }
     }
 
-    /// @dev Who pays: the payer or, where they lack allowance or balance, the fallback wallet.
-    function _choose(uint256 id, ExtrasSlot extras, address token, Due memory due, Source memory source)
+    /// @dev Who pays under which plan: the payer or, where they lack allowance or balance, the fallback wallet, or the
+    /// payer under the fallback plan.
+    function _choose(uint256 id, ExtrasSlot extras, PlanWords words, Due memory due, Source memory source)
         internal
         view
+        returns (PlanWords)
     {
-        due.reason = _lack(token, source, due);
-        if (due.reason == DeclineReason.None || !extras.hasFallback()) return;
-        (address wallet, uint256 planId, uint256 seats) = _unpackFallback(_fallbacks[id]);
-        if (planId != due.planId || seats != due.seats) return; // it agreed to something else
+        due.reason = _lack(words.token(), source, due.amount, due);
+        if (due.reason == DeclineReason.None || !extras.hasFallback()) return words;
+        uint256 agreed = _fallbacks[id];
+        (address wallet, uint256 planId, uint256 seats) = _unpackFallback(agreed);
+        if (planId != due.planId || seats != due.seats) return words; // it was agreed to for something else
+        uint256 alternativeId = _alternativeIn(agreed);
+        if (alternativeId != 0) return _chooseAlternative(id, extras, alternativeId, words, due, source);
         Source memory second = Source(wallet, false, source.mayKeep);
-        if (_lack(token, second, due) != DeclineReason.None) return;
+        if (_lack(words.token(), second, due.amount, due) != DeclineReason.None) return words;
         due.reason = DeclineReason.None;
         (source.wallet, source.byPermit2) = (second.wallet, false);
+        return words;
     }
 
-    function _lack(address token, Source memory source, Due memory due) private view returns (DeclineReason) {
+    /// @dev The alternative plan, where the charge can be made under it: at its rate for just this period, without
+    /// discount and credit, which are amounts of the first token.
+    function _chooseAlternative(
+        uint256 id,
+        ExtrasSlot extras,
+        uint256 alternativeId,
+        PlanWords words,
+        Due memory due,
+        Source memory source
+    ) private view returns (PlanWords) {
+        if (extras.isLimited() && _limits[id].isOfAmounts()) return words;
+        PlanWords alternative = _planOf(alternativeId);
+        if (!_isAlternative(due.planId, words, alternativeId, alternative)) return words;
+        uint256 amount = alternative.rate(due.seats);
+        // Both have one grid. Of a whole period on it, this is all of the rate.
+        if (alternative.alignTo() != 0) (,, amount) = alternative.stubOf(due.periodStart, amount);
+        if (_lack(alternative.token(), source, amount, due) != DeclineReason.None) return words;
+        (due.reason, due.alternativeId, due.amount) = (DeclineReason.None, alternativeId, amount);
+        (due.discount, due.creditUsed) = (0, 0);
+        return alternative;
+    }
+
+    function _lack(address token, Source memory source, uint256 amount, Due memory due)
+        private
+        view
+        returns (DeclineReason)
+    {
         address spender = source.byPermit2 ? Permit2Call.PERMIT2 : address(this);
         (bool ok, uint256 found) = TokenCall.tryAllowance(token, source.wallet, spender, TokenCall.reserved());
-        if (source.byPermit2 && ok && found >= due.amount) {
+        if (source.byPermit2 && ok && found >= amount) {
             (ok, found) = Permit2Call.tryAllowance(token, source.wallet, address(this));
         }
-        (due.found, due.allowed) = (found, due.amount);
-        if (ok && found < due.amount) return DeclineReason.Allowance;
+        (due.found, due.allowed) = (found, amount);
+        if (ok && found < amount) return DeclineReason.Allowance;
         (ok, due.found) = TokenCall.tryBalanceOf(token, source.wallet, TokenCall.reserved());
-        return ok && due.found < due.amount ? DeclineReason.Balance : DeclineReason.None;
+        return ok && due.found < amount ? DeclineReason.Balance : DeclineReason.None;
     }
 }

@@ -7,7 +7,7 @@ import {SubscriptionsState} from "./SubscriptionsState.sol";
 import {ISubscriptionsPayee} from "./interfaces/ISubscriptions.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
 import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
-import {RegisterSlot} from "./libraries/RegisterSlot.sol";
+import {RegisterSlot, RegisterSlots} from "./libraries/RegisterSlot.sol";
 import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.sol";
 
 /// @title SubscriptionsPayee
@@ -93,7 +93,57 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         return 1;
     }
 
+    /// @inheritdoc ISubscriptionsPayee
+    function offerAlternative(uint256 planId, uint256 alternativePlanId) external nonReentrant {
+        PlanWords words = _existingPlan(planId);
+        PlanWords alternative = _existingPlan(alternativePlanId);
+        if (msg.sender != words.payee() || msg.sender != alternative.payee()) revert NotAuthorized(msg.sender);
+        // One payee has one register in a token.
+        if (words.registerId() == alternative.registerId()) revert SameToken(words.token());
+        if (!alternative.hasGridOf(words)) revert AnotherGrid(planId, alternativePlanId);
+        if ((words.seatPrice() == 0) != (alternative.seatPrice() == 0)) {
+            revert SeatsOfOneOnly(planId, alternativePlanId);
+        }
+        _requireMeasurable(planId, words);
+        _requireMeasurable(alternativePlanId, alternative);
+        if (_alternatives[planId][alternativePlanId]) revert AlternativeIsOffered(planId, alternativePlanId);
+        _alternatives[planId][alternativePlanId] = true;
+        emit AlternativeOffered(planId, alternativePlanId);
+    }
+
+    /// @dev What a period costs is fixed, and what is left of it is nobody's to measure in two tokens.
+    function _requireMeasurable(uint256 planId, PlanWords words) private pure {
+        if (words.quoter() != address(0)) revert PlanIsQuoted(planId);
+        if (words.refundsUnused()) revert PlanRefundsUnused(planId);
+    }
+
+    /// @inheritdoc ISubscriptionsPayee
+    function withdrawAlternative(uint256 planId, uint256 alternativePlanId) external nonReentrant {
+        PlanWords words = _existingPlan(planId);
+        // Where the registers were handed over apart, either payee: it is not charged any more, and may not come back.
+        if (msg.sender != words.payee() && msg.sender != _existingPlan(alternativePlanId).payee()) {
+            revert NotAuthorized(msg.sender);
+        }
+        if (!_alternatives[planId][alternativePlanId]) revert NotAnAlternative(planId, alternativePlanId);
+        _alternatives[planId][alternativePlanId] = false;
+        emit AlternativeWithdrawn(planId, alternativePlanId);
+    }
+
     // ----------------------------------------------------------------- change
+
+    /// @inheritdoc ISubscriptionsPayee
+    function proposePlan(uint256[] calldata subscriptionIds, uint256 planId) external nonReentrant {
+        PlanWords words = _existingPlan(planId);
+        if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
+        if (_archived[planId]) revert PlanIsArchived(planId);
+        for (uint256 i = 0; i < subscriptionIds.length; ++i) {
+            uint256 id = subscriptionIds[i];
+            SubscriptionSlot slot = _existingSubscription(id);
+            uint256 registerId = id / RegisterSlots.PER_REGISTER;
+            if (registerId != words.registerId()) revert AnotherRegister(words.registerId(), registerId);
+            if (slot.status() != Status.Cancelled) emit PlanProposed(id, planId);
+        }
+    }
 
     /// @inheritdoc ISubscriptionsPayee
     function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external nonReentrant {
@@ -106,7 +156,7 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         if (!any) revert TermsWorse(planId);
     }
 
-    /// @dev What a coupon or a fallback wallet was for goes along: it becomes cheaper.
+    /// @dev What a coupon or a fallback was for goes along: it becomes cheaper.
     function _lower(uint256 id, uint256 planId, PlanWords words) private returns (bool) {
         SubscriptionSlot slot = _slotOf(id);
         bool isOpen = slot.payer() != address(0) && slot.status() != Status.Cancelled;
@@ -119,9 +169,13 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
             _discounts[id] = _discounts[id].withPlan(planId);
         }
         if (extras.hasFallback()) {
-            (address wallet, uint256 agreed, uint256 agreedSeats) = _unpackFallback(_fallbacks[id]);
-            bool goesAlong = agreed == before && wallet != words.feeReceiver();
-            if (goesAlong) _fallbacks[id] = _packFallback(wallet, planId, agreedSeats);
+            uint256 packed = _fallbacks[id];
+            (address wallet, uint256 agreed, uint256 agreedSeats) = _unpackFallback(packed);
+            uint256 alternativeId = _alternativeIn(packed);
+            bool goesAlong = agreed == before && (alternativeId != 0 || wallet != words.feeReceiver());
+            if (goesAlong) {
+                _fallbacks[id] = _packFallback(wallet, planId, agreedSeats) | alternativeId << 216;
+            }
         }
         _schedule(id, slot, extras, planId, seats);
         emit PriceLowered(id, planId, seats);
@@ -242,7 +296,9 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         PlanWords words = _planOf(slot.planId());
         _requireHistory(subscriptionId, extras, history);
         uint256 cost = _costOf(chargeNumber, history, words.rate(extras.seats()));
-        _refund(subscriptionId, slot, words, chargeNumber, amount, cost);
+        uint256 alternativeId = cost >> 96;
+        if (alternativeId != 0) words = _planOf(alternativeId);
+        _refund(subscriptionId, slot, words, chargeNumber, amount, uint96(cost));
     }
 
     function _requireHistory(uint256 subscriptionId, ExtrasSlot extras, Segment[] calldata history) private pure {
@@ -254,8 +310,8 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         if (commitment != extras.history()) revert HistoryMismatch(subscriptionId);
     }
 
-    /// @dev What was paid for a charge. From the newest to the oldest it belongs to the last segment that covers it;
-    /// where none does, it cost `rate`.
+    /// @dev What was paid for a charge, and above 96 bits the plan under which it was, where that is one in another token.
+    /// From the newest to the oldest it belongs to the last segment that covers it; where none does, it cost `rate`.
     function _costOf(uint256 chargeNumber, Segment[] calldata history, uint256 rate)
         private
         pure
@@ -321,6 +377,7 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         if (words.quoter() != address(0)) revert PlanIsQuoted(slot.planId());
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
+        if (extras.isInAlternative()) revert PaidInAnotherToken(subscriptionId);
         _requireHistory(subscriptionId, extras, history);
         uint256 needed = _unusedOf(subscriptionId, slot, extras, words);
         uint256 refundedOfLast = _refunded[subscriptionId][slot.charges()];
@@ -331,6 +388,7 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         uint256 sum;
         for (uint256 i = 0; i < chargeNumbers.length && sum < needed; ++i) {
             uint256 cost = _costOf(chargeNumbers[i], history, words.rate(extras.seats()));
+            if (cost >> 96 != 0) revert PaidInAnotherToken(subscriptionId);
             uint256 amount = _refundable(subscriptionId, slot, chargeNumbers[i], cost);
             if (amount > needed - sum) amount = needed - sum;
             if (amount == 0) continue;

@@ -301,6 +301,31 @@ contract SubscriptionsPayer is ISubscriptionsPayer, SubscriptionsCoupons {
     }
 
     /// @inheritdoc ISubscriptionsPayer
+    function setFallbackPlan(uint256 subscriptionId, uint256 alternativePlanId, bytes32 expectedTerms)
+        external
+        nonReentrant
+    {
+        SubscriptionSlot slot = _ofCaller(subscriptionId);
+        if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
+        PlanWords alternative = _agreedPlan(alternativePlanId, expectedTerms);
+        uint256 planId = slot.planId();
+        if (!_isAlternative(planId, _planOf(planId), alternativePlanId, alternative)) {
+            revert NotAnAlternative(planId, alternativePlanId);
+        }
+        if (_archived[alternativePlanId]) revert PlanIsArchived(alternativePlanId);
+        if (msg.sender == alternative.payee() || msg.sender == alternative.feeReceiver()) {
+            revert PayerIsPayee(msg.sender);
+        }
+        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
+        _rate(alternative, extras.seats());
+        if (extras.isLimited() && _limits[subscriptionId].isOfAmounts()) revert AmountsLimited(subscriptionId);
+        _subscriptions[subscriptionId] = slot.withExtras();
+        _extras[subscriptionId] = extras.withFallback(true);
+        _fallbacks[subscriptionId] = _packFallbackPlan(alternativePlanId, planId, extras.seats());
+        emit FallbackPlanSet(subscriptionId, alternativePlanId);
+    }
+
+    /// @inheritdoc ISubscriptionsPayer
     function dropFallback(uint256 subscriptionId) external nonReentrant {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);

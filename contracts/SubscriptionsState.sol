@@ -54,10 +54,12 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     mapping(uint256 subscriptionId => LimitsSlot) internal _limits;
     mapping(uint256 subscriptionId => DiscountSlot) internal _discounts;
     mapping(bytes32 couponHash => mapping(address payer => bool)) internal _couponUsed;
-    /// @dev Who pays where the payer cannot, and what it agreed to: wallet 160 | plan 32 | seats 24.
+    /// @dev Who pays where the payer cannot, or under which plan, and for what: wallet 160 | plan 32 | seats 24 |
+    /// alternative 32.
     mapping(uint256 subscriptionId => uint256) internal _fallbacks;
     /// @dev Zero: the payer.
     mapping(uint256 subscriptionId => address) internal _beneficiaries;
+    mapping(uint256 planId => mapping(uint256 alternativePlanId => bool)) internal _alternatives;
 
     constructor() EIP712("Tallystick Subscriptions", "1") {}
 
@@ -169,7 +171,25 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     function _unpackFallback(uint256 packed) internal pure returns (address wallet, uint256 planId, uint256 seats) {
-        return (address(uint160(packed)), uint32(packed >> 160), packed >> 192);
+        return (address(uint160(packed)), uint32(packed >> 160), uint24(packed >> 192));
+    }
+
+    function _packFallbackPlan(uint256 alternativeId, uint256 planId, uint256 seats) internal pure returns (uint256) {
+        return planId << 160 | seats << 192 | alternativeId << 216;
+    }
+
+    /// @dev 0 where it is a wallet.
+    function _alternativeIn(uint256 packed) internal pure returns (uint256) {
+        return packed >> 216;
+    }
+
+    /// @dev Whether one payee, who offered it, is paid under both plans: registers may have been handed over apart.
+    function _isAlternative(uint256 planId, PlanWords words, uint256 alternativeId, PlanWords alternative)
+        internal
+        view
+        returns (bool)
+    {
+        return _alternatives[planId][alternativeId] && words.payee() == alternative.payee();
     }
 
     // ------------------------------------------------------------- conditions
@@ -301,7 +321,10 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         PlanWords old = PlanWordsOf.load(slot.planId());
         _requireChangeable(subscriptionId, slot, old, planId, words, register);
         if (old.quoter() != address(0) || words.quoter() != address(0)) revert PlanIsQuoted(planId);
-        if (extras.isDiscounted()) revert DiscountRunning(subscriptionId);
+        if (!extras.isMeasured()) {
+            if (extras.isDiscounted()) revert DiscountRunning(subscriptionId);
+            revert PaidInAnotherToken(subscriptionId);
+        }
 
         uint256 newRate = _rate(words, seats);
         if (extras.isLimited()) _requireWithin(_limits[subscriptionId], newRate + words.usageCap());

@@ -37,14 +37,14 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
             slot = slot.withShiftedDue(due_, Calendar.dayOfMonth(due_));
         }
         (Due memory due, PlanWords words) = _dueOf(subscriptionId, slot, extras);
-        (found.amount, found.creditUsed) = (due.amount, due.creditUsed);
         if (!isPaused) (found.periodStart, found.periodEnd) = (due.periodStart, due.periodEnd);
         if (standing != DeclineReason.None) {
             due.reason = standing;
         } else if (due.reason == DeclineReason.None && due.amount != 0) {
-            _choose(subscriptionId, extras, words.token(), due, Source(slot.payer(), extras.isByPermit2(), true));
+            _choose(subscriptionId, extras, words, due, Source(slot.payer(), extras.isByPermit2(), true));
         }
-        found.reason = due.reason;
+        (found.reason, found.amount, found.creditUsed) = (due.reason, due.amount, due.creditUsed);
+        found.planId = due.alternativeId == 0 ? due.planId : due.alternativeId;
     }
 
     /// @inheritdoc ISubscriptionsViews
@@ -181,7 +181,27 @@ contract SubscriptionsViews is ISubscriptionsViews, SubscriptionsDigests, Subscr
         returns (address wallet, uint256 planId, uint256 seats)
     {
         SubscriptionSlot slot = _existingSubscription(subscriptionId);
-        if (_extrasOf(subscriptionId, slot).hasFallback()) return _unpackFallback(_fallbacks[subscriptionId]);
+        if (!_extrasOf(subscriptionId, slot).hasFallback()) return (address(0), 0, 0);
+        (wallet, planId, seats) = _unpackFallback(_fallbacks[subscriptionId]);
+        if (wallet == address(0)) return (address(0), 0, 0);
+    }
+
+    /// @inheritdoc ISubscriptionsViews
+    function fallbackPlan(uint256 subscriptionId)
+        external
+        view
+        returns (uint256 alternativePlanId, uint256 planId, uint256 seats)
+    {
+        SubscriptionSlot slot = _existingSubscription(subscriptionId);
+        if (!_extrasOf(subscriptionId, slot).hasFallback()) return (0, 0, 0);
+        uint256 agreed = _fallbacks[subscriptionId];
+        alternativePlanId = _alternativeIn(agreed);
+        if (alternativePlanId != 0) (, planId, seats) = _unpackFallback(agreed);
+    }
+
+    /// @inheritdoc ISubscriptionsViews
+    function isAlternative(uint256 planId, uint256 alternativePlanId) external view returns (bool) {
+        return _isAlternative(planId, _existingPlan(planId), alternativePlanId, _existingPlan(alternativePlanId));
     }
 
     /// @inheritdoc ISubscriptionsViews

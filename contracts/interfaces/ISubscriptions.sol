@@ -71,6 +71,17 @@ interface ISubscriptionsPayee is ISubscriptionsTypes {
     /// that have ended, are passed over; all of them may not be.
     function lowerPrice(uint256[] calldata subscriptionIds, uint256 planId) external;
 
+    /// @notice The payee tells payers of a plan, as to their price that rises, which they may change to; nothing changes
+    /// before they do. All must be of the plan's payee and token; those that were cancelled are passed over.
+    function proposePlan(uint256[] calldata subscriptionIds, uint256 planId) external;
+
+    /// @notice The payee of two plans in different tokens, with one grid, declares their prices equivalent: payers of
+    /// the first may name the second as their fallback plan. By both plans' payee.
+    function offerAlternative(uint256 planId, uint256 alternativePlanId) external;
+
+    /// @notice Ends what `offerAlternative` began, at once and for all who named it. By the payee.
+    function withdrawAlternative(uint256 planId, uint256 alternativePlanId) external;
+
     /// @notice Hands a register over to a new payee, who has none in the token yet: its plans, its subscriptions and
     /// its totals. Both sign, anyone sends it; who sends it needs no signature:
     /// `PayeeChange(address payee,address token,address newPayee,uint256 salt,uint256 validBefore)`. What the contract
@@ -106,7 +117,8 @@ interface ISubscriptionsPayee is ISubscriptionsTypes {
     /// @param chargeNumber The number of the charge, from 1.
     function refund(uint256 subscriptionId, uint256 chargeNumber, uint256 amount) external;
 
-    /// @notice As `refund`, of a subscription whose plan or seats were changed, or that used credit.
+    /// @notice As `refund`, of a subscription whose plan or seats were changed, or that used credit. What was paid under
+    /// a fallback plan is given back in its token, by its payee.
     /// @param history What was paid, oldest first.
     function refundChanged(
         uint256 subscriptionId,
@@ -117,7 +129,7 @@ interface ISubscriptionsPayee is ISubscriptionsTypes {
 
     /// @notice The payee ends a subscription now and refunds what is left of the paid period, credit included, out of
     /// these charges, from the first named on, as much as each still allows. What was refunded of the last charge
-    /// before counts.
+    /// before counts. Not where the period or a charge was paid in another token.
     /// @param history As for `refundChanged`; empty where there is none.
     function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
         external;
@@ -174,7 +186,7 @@ interface ISubscriptionsPayer is ISubscriptionsTypes {
     /// @notice Another wallet pays from now on; both wallets sign, anyone sends it:
     /// `PayerChange(uint256 subscriptionId,address payer,address newPayer,bytes32 terms,uint256 seats,
     /// uint256 maxPerPeriod,uint256 endsAt,uint256 salt,uint256 validBefore)`, with what holds at present. Who sends it
-    /// needs no signature. Refunds go to the new one; a fallback wallet and what was scheduled are dropped.
+    /// needs no signature. Refunds go to the new one; a fallback and what was scheduled are dropped.
     /// Not while a charge is due. A running discount goes along.
     /// @param salt Of the old payer: good for one consent, ever. The new one can revoke it, too.
     function changePayer(
@@ -205,7 +217,14 @@ interface ISubscriptionsPayer is ISubscriptionsTypes {
         bytes calldata signature
     ) external;
 
-    /// @notice The wallet pays no more in the payer's place. By the payer or the wallet.
+    /// @notice The payer names a plan in another token, which the payee offers as an alternative: where the payer's
+    /// allowance or balance is too low, a period is paid under it, at its whole price, without discount and credit. It
+    /// holds for the present plan and seats alone, while the payee offers it, and where neither a period nor all
+    /// charges are limited. It takes the place of a fallback wallet, and a wallet its.
+    /// @param expectedTerms `termsHash(alternativePlanId)` as the payer saw it.
+    function setFallbackPlan(uint256 subscriptionId, uint256 alternativePlanId, bytes32 expectedTerms) external;
+
+    /// @notice The fallback wallet or plan pays no more. By the payer or the wallet.
     function dropFallback(uint256 subscriptionId) external;
 }
 
@@ -311,6 +330,16 @@ interface ISubscriptionsViews is ISubscriptionsTypes {
         view
         returns (address wallet, uint256 planId, uint256 seats);
 
+    /// @notice The plan in another token under which a charge is made where the payer lacks the first one, or 0, and
+    /// the plan and seats for which it was named.
+    function fallbackPlan(uint256 subscriptionId)
+        external
+        view
+        returns (uint256 alternativePlanId, uint256 planId, uint256 seats);
+
+    /// @notice Whether the payee of both plans offers the second as an alternative to the first.
+    function isAlternative(uint256 planId, uint256 alternativePlanId) external view returns (bool);
+
     /// @notice The EIP-712 digest that the payee of a plan signs.
     function couponHash(uint256 planId, Coupon calldata coupon) external view returns (bytes32);
 
@@ -330,11 +359,12 @@ interface ISubscriptionsFrames {
     /// @notice Charges a row that needs more than a plan, seats and credit, and that is due. Reverts where the token
     /// refuses.
     /// @return reason Why it was not charged, or `None`.
-    /// @return amount What was paid.
+    /// @return paid How many charges that makes in the plan's register: 0 where another one counts it.
+    /// @return amount What was paid, in the plan's token.
     /// @return received The part of it that the payee received.
     function chargeSpecialRow(uint256 subscriptionId)
         external
-        returns (ISubscriptionsTypes.DeclineReason reason, uint256 amount, uint256 received);
+        returns (ISubscriptionsTypes.DeclineReason reason, uint256 paid, uint256 amount, uint256 received);
 }
 
 /// @title ISubscriptions

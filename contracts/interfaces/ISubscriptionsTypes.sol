@@ -205,7 +205,8 @@ interface ISubscriptionsTypes {
 
     /// @notice What the payer paid for charges: `rate` for each up to number `lastCharge`, and `next` for the one after
     /// it. Written down where a charge is not the plan's price any more: before a change, and where credit pays a part.
-    /// @param next 2^256 - 1 where the change charged nothing.
+    /// @param next 2^256 - 1 where the change charged nothing. Where it was paid in another token, the plan under which
+    /// it was stands above 96 bits.
     struct Segment {
         uint256 lastCharge;
         uint256 rate;
@@ -215,12 +216,15 @@ interface ISubscriptionsTypes {
     /// @notice What a charge would do now.
     /// @param reason Why it would decline, or `None`.
     /// @param amount What the payer would pay.
+    /// @param planId The plan under which they would: the one that is scheduled, or the fallback plan where they lack
+    /// the first token and have the other.
     struct Preview {
         DeclineReason reason;
         uint256 periodStart;
         uint256 periodEnd;
         uint256 amount;
         uint256 creditUsed;
+        uint256 planId;
     }
 
     /// @notice What a change of plan or seats would do now.
@@ -254,6 +258,10 @@ interface ISubscriptionsTypes {
     event PlanCreated(uint256 indexed planId, uint256 indexed registerId, PlanTerms terms);
     /// @notice The plan takes no new subscriptions.
     event PlanArchived(uint256 indexed planId);
+    /// @notice Payers of the plan may name the other one, in another token, as their fallback plan.
+    event AlternativeOffered(uint256 indexed planId, uint256 indexed alternativePlanId);
+    /// @notice Nothing is charged under it in the plan's place any more.
+    event AlternativeWithdrawn(uint256 indexed planId, uint256 indexed alternativePlanId);
     /// @param firstDue The start of the first period that is charged: now, or the end of the trial.
     event Subscribed(
         uint256 indexed subscriptionId, address indexed payer, uint256 indexed planId, uint256 firstDue
@@ -266,7 +274,8 @@ interface ISubscriptionsTypes {
     );
     event MandateRevoked(address indexed payer, uint256 salt);
     /// @param chargeNumber 1 for the subscription's first charge, without gaps.
-    /// @param amount What the payer paid, the fee included.
+    /// @param amount What the payer paid, the fee included, in units of the plan's token; after a `PaidInAlternative` in
+    /// those of that plan's.
     event Charged(
         uint256 indexed subscriptionId,
         uint256 chargeNumber,
@@ -293,8 +302,10 @@ interface ISubscriptionsTypes {
     /// scheduled any more. The `PlanChanged` comes before the first `Charged` of that period.
     event ChangeScheduled(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats);
     /// @notice The payee scheduled a plan that differs by lower prices alone, with as many seats as would be charged
-    /// next. A coupon or fallback wallet for the plan before is for this one now.
+    /// next. A coupon or fallback for the plan before is for this one now.
     event PriceLowered(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats);
+    /// @notice The payee asks the payer to change to the plan, or says that it will: a notice, and nothing else.
+    event PlanProposed(uint256 indexed subscriptionId, uint256 indexed planId);
     /// @notice What the payer adds to the plan's terms, from now on.
     event ConditionsSet(
         uint256 indexed subscriptionId,
@@ -317,10 +328,16 @@ interface ISubscriptionsTypes {
     event Discounted(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 amount);
     /// @notice What `price`, in units of the plan's quoter, is in units of the token, told before its `Charged`.
     event Quoted(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 price, uint256 amount);
-    /// @notice The wallet that pays where the payer cannot; zero: none.
+    /// @notice The wallet that pays where the payer cannot; zero: none. It takes the place of a fallback plan.
     event FallbackSet(uint256 indexed subscriptionId, address indexed wallet);
     /// @notice Who paid in the payer's place, told before its `Charged`.
     event PaidByFallback(uint256 indexed subscriptionId, uint256 chargeNumber, address wallet);
+    /// @notice The plan in another token under which the payer pays where they cannot under their own. It takes the
+    /// place of a fallback wallet.
+    event FallbackPlanSet(uint256 indexed subscriptionId, uint256 indexed alternativePlanId);
+    /// @notice The payer paid under a plan in another token, told before its `Charged`: the amount is in units of that
+    /// token, and the register of that plan counts it.
+    event PaidInAlternative(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 alternativePlanId);
     /// @notice Its charges take no money through Permit2 any more, unless the new payer says so.
     event PayerChanged(uint256 indexed subscriptionId, address indexed payer, address indexed newPayer);
     /// @param due The start of the next period to be charged, as `Subscription.nextDue`.
@@ -414,6 +431,22 @@ interface ISubscriptionsTypes {
     error DiscountRunning(uint256 subscriptionId);
     /// @notice The plan promises that the payee refunds what is left of the period; `cancelWithRefund` does.
     error UnusedNotRefunded(uint256 found, uint256 needed);
+    /// @notice What is left of the period, or the charge, was paid in another token, and has no exact value in this
+    /// one: such a subscription is changed at the period's end, and such a charge refunded by `refundChanged`.
+    error PaidInAnotherToken(uint256 subscriptionId);
+    /// @notice An alternative is a plan in another token.
+    error SameToken(address token);
+    /// @notice Periods of an alternative are as long, and begin as those of the plan.
+    error AnotherGrid(uint256 planId, uint256 alternativePlanId);
+    /// @notice Both of plan and alternative sell seats, or neither.
+    error SeatsOfOneOnly(uint256 planId, uint256 alternativePlanId);
+    /// @notice What is left of a period is measured in one token.
+    error PlanRefundsUnused(uint256 planId);
+    error AlternativeIsOffered(uint256 planId, uint256 alternativePlanId);
+    /// @notice The payee of both does not offer it, or they have two payees.
+    error NotAnAlternative(uint256 planId, uint256 alternativePlanId);
+    /// @notice The payer's maximum, per period or in all, is an amount of the first token.
+    error AmountsLimited(uint256 subscriptionId);
     /// @notice The token says that the account is blocked.
     error AccountBlocked(address account);
     /// @notice More than the payer agreed to for usage in this period.

@@ -4,10 +4,11 @@ pragma solidity ^0.8.28;
 /// @dev The second word of a subscription that has more than a plan: seats, credit, a change behind it, or something
 /// that one of the flags stands for; the first word's flag says that there is one. From the low bits:
 ///
-///     seats 24 | credit 96 | history 128 | limited 1 | scheduled 1 | discounted 1 | byPermit2 1 | fallback 1 | (3 free)
+///     seats 24 | credit 96 | history 128 | limited 1 | scheduled 1 | discounted 1 | byPermit2 1 | fallback 1 |
+///     inAlternative 1 | (2 free)
 ///
 /// `history` commits to what was paid for charges that were not the plan's price, half of a keccak256: it bounds
-/// refunds.
+/// refunds. `inAlternative`: the period being served was paid in another token.
 type ExtrasSlot is uint256;
 
 using ExtrasSlots for ExtrasSlot global;
@@ -25,6 +26,7 @@ library ExtrasSlots {
     uint256 private constant DISCOUNTED = 1 << 250;
     uint256 private constant BY_PERMIT2 = 1 << 251;
     uint256 private constant FALLBACK = 1 << 252;
+    uint256 private constant IN_ALTERNATIVE = 1 << 253;
     uint256 private constant FLAGS = 0xff << 248;
 
     /// @dev The caller holds the bounds.
@@ -61,6 +63,10 @@ library ExtrasSlots {
 
     function withFallback(ExtrasSlot slot, bool on) internal pure returns (ExtrasSlot) {
         return _with(slot, FALLBACK, on);
+    }
+
+    function withInAlternative(ExtrasSlot slot, bool on) internal pure returns (ExtrasSlot) {
+        return _with(slot, IN_ALTERNATIVE, on);
     }
 
     function _with(ExtrasSlot slot, uint256 flag, bool on) private pure returns (ExtrasSlot) {
@@ -110,6 +116,16 @@ library ExtrasSlots {
 
     function hasFallback(ExtrasSlot slot) internal pure returns (bool) {
         return ExtrasSlot.unwrap(slot) & FALLBACK != 0;
+    }
+
+    function isInAlternative(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) & IN_ALTERNATIVE != 0;
+    }
+
+    /// @dev Whether what is left of the period being served is measured: in units of the plan's token, without a
+    /// discount.
+    function isMeasured(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) & (DISCOUNTED | IN_ALTERNATIVE) == 0;
     }
 
     function seats(ExtrasSlot slot) internal pure returns (uint256) {

@@ -40,6 +40,11 @@ library LimitsSlots {
         return uint40(LimitsSlot.unwrap(slot) >> ENDS_AT);
     }
 
+    /// @dev Whether it limits amounts, which are units of the plan's token.
+    function isOfAmounts(LimitsSlot slot) internal pure returns (bool) {
+        return slot.hasTotal() || slot.maxPerPeriod() != 0;
+    }
+
     function hasEnded(LimitsSlot slot, uint256 time) internal pure returns (bool) {
         uint256 end = slot.endsAt();
         return end != 0 && time >= end;

@@ -28,7 +28,7 @@ NOBODY = "0x" + "0" * 40
 DAY = 86_400
 REGISTER = 1_000_000_000
 """Subscriptions are numbered from the register's number times this, plus 1."""
-BESIDES = ("PlanChanged", "Quoted", "Discounted", "CreditUsed", "PaidByFallback", "Claimable")
+BESIDES = ("PlanChanged", "Quoted", "Discounted", "CreditUsed", "PaidByFallback", "PaidInAlternative", "Claimable")
 """Events of a row that come before its `Charged`, in the order in which they do."""
 NO_CHARGE = UNLIMITED
 """In a history, in place of what a change charged: it charged nothing."""
@@ -225,6 +225,9 @@ class Stage:
             found = (last["periodStart"], last["periodEnd"], last["amount"], used)
             assert (told.periodStart, told.periodEnd, told.amount, told.creditUsed) == found
             assert told.reason == DeclineReason.NONE
+            other = [values["alternativePlanId"] for name, values in events if name == "PaidInAlternative"]
+            plan_id = self.subscriptions.subscription(subscription_id).planId
+            assert told.planId == (other[0] if other else plan_id)
         return events
 
     def outcomes(self, receipt: Receipt) -> list[DeclineReason]:
