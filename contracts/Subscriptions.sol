@@ -106,6 +106,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
     ) private returns (uint256) {
         if (payer == words.feeReceiver()) revert PayerIsPayee(payer);
         if (words.quoter() != address(0)) revert MaximumMissing(planId);
+        if (words.isProtected()) revert PlanIsProtected(planId);
         uint256 rate = _rate(words, seats);
         uint256 firstDue = block.timestamp + _takeTrial(payer, words);
         bool charged = firstDue == block.timestamp;
@@ -424,25 +425,6 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
         if (msg.sender != slot.payer()) _requireNothingUnused(subscriptionId, slot);
         _end(subscriptionId, slot);
-    }
-
-    /// @inheritdoc ISubscriptionsCore
-    function cancelAtPeriodEnd(uint256 subscriptionId) external nonReentrant {
-        SubscriptionSlot slot = _cancellable(subscriptionId);
-        if (!slot.isActive()) revert NotActive(subscriptionId, slot.status());
-        _subscriptions[subscriptionId] = slot.withStatus(Status.Ending);
-        emit CancellationScheduled(subscriptionId, slot.nextDue());
-    }
-
-    /// @dev The payee may always, the payer when the agreed charges were made.
-    function _cancellable(uint256 subscriptionId) private view returns (SubscriptionSlot slot) {
-        slot = _existingSubscription(subscriptionId);
-        if (msg.sender == slot.payer()) {
-            // A plan with a minimum has marked the slot: nobody else pays for reading the plan.
-            if (slot.hasExtras()) _requireMinimum(slot);
-        } else if (msg.sender != _planOf(slot.planId()).payee()) {
-            revert NotAuthorized(msg.sender);
-        }
     }
 
     /// @dev What the plan promises to refund is refunded with the cancellation.

@@ -3,30 +3,19 @@ pragma solidity ^0.8.28;
 
 import {SubscriptionsCoupons} from "./SubscriptionsCoupons.sol";
 import {SubscriptionsDigests} from "./SubscriptionsDigests.sol";
-import {SubscriptionsDue} from "./SubscriptionsDue.sol";
 import {WalletDeployer} from "./WalletDeployer.sol";
 import {ISubscriptionsConsent, ISubscriptionsFrames} from "./interfaces/ISubscriptions.sol";
 import {Calendar} from "./libraries/Calendar.sol";
-import {DiscountSlot} from "./libraries/DiscountSlot.sol";
-import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
-import {Permit2Call} from "./libraries/Permit2Call.sol";
-import {PlanWords, PlanWordsOf} from "./libraries/PlanWords.sol";
+import {ExtrasSlots} from "./libraries/ExtrasSlot.sol";
+import {PlanWords} from "./libraries/PlanWords.sol";
 import {RegisterSlot} from "./libraries/RegisterSlot.sol";
 import {SubscriptionSlot, SubscriptionSlots} from "./libraries/SubscriptionSlot.sol";
-import {TokenCall} from "./libraries/TokenCall.sol";
 import {WalletSignature} from "./libraries/WalletSignature.sol";
 
 /// @title SubscriptionsConsent
-/// @notice The part of {Subscriptions} for consent with conditions, coupons, and for the charges of subscriptions that
-/// have more than seats and credit. It works on that contract's storage, as {SubscriptionsPayee}. What it does not
-/// have, {SubscriptionsViews} has.
-contract SubscriptionsConsent is
-    ISubscriptionsConsent,
-    ISubscriptionsFrames,
-    SubscriptionsDigests,
-    SubscriptionsCoupons,
-    SubscriptionsDue
-{
+/// @notice The part of {Subscriptions} for consent with conditions and coupons. It works on that contract's storage, as
+/// {SubscriptionsPayee}. What it does not have, {SubscriptionsViews} has.
+contract SubscriptionsConsent is ISubscriptionsConsent, SubscriptionsDigests, SubscriptionsCoupons {
     uint256 private constant LATEST_START = 100 * 366 days;
 
     address private immutable _NEXT;
@@ -104,7 +93,7 @@ contract SubscriptionsConsent is
     ) private returns (uint256 subscriptionId) {
         RegisterSlot register;
         (subscriptionId, register) = _nextSubscription(payer, planId, words);
-        if (payer == words.feeReceiver()) revert PayerIsPayee(payer);
+        if (payer == words.feeReceiver() || payer == words.arbiter()) revert PayerIsPayee(payer);
         _rate(words, seats);
         uint256 firstDue = _firstDue(payer, words, conditions);
         SubscriptionSlot slot =
@@ -118,10 +107,10 @@ contract SubscriptionsConsent is
         if (couponHash != 0) _discount(subscriptionId, coupon, couponHash);
         if (firstDue != block.timestamp) return subscriptionId;
 
-        (Due memory due,) =
-            _charge(subscriptionId, slot, _extras[subscriptionId], Source(payer, conditions.byPermit2, false));
-        if (due.reason != DeclineReason.None) revert FirstChargeDeclined(due.reason, due.found, due.allowed);
-        _registers[words.registerId()] = register.withSubscription().withCharges(1, due.amount);
+        (DeclineReason reason, uint256 found, uint256 allowed, uint256 amount) =
+            ISubscriptionsFrames(address(this)).chargeFirst(subscriptionId);
+        if (reason != DeclineReason.None) revert FirstChargeDeclined(reason, found, allowed);
+        _registers[words.registerId()] = register.withSubscription().withCharges(1, amount);
     }
 
     /// @dev The end of the trial, which is used up here, or the start that the payer asked for: the later of both.
@@ -138,120 +127,5 @@ contract SubscriptionsConsent is
         uint256 latest = block.timestamp + LATEST_START;
         if (conditions.endsAt != 0 && conditions.endsAt <= latest) latest = conditions.endsAt - 1;
         if (firstDue > latest) revert StartOutOfRange(firstDue, latest);
-    }
-
-    // ----------------------------------------------------------------- charge
-
-    /// @inheritdoc ISubscriptionsFrames
-    function chargeSpecialRow(uint256 subscriptionId)
-        external
-        returns (DeclineReason reason, uint256 paid, uint256 amount, uint256 received)
-    {
-        if (msg.sender != address(this)) revert NotAuthorized(msg.sender);
-        SubscriptionSlot slot = _slotOf(subscriptionId);
-        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        Due memory due;
-        (due, received) = _charge(subscriptionId, slot, extras, Source(slot.payer(), extras.isByPermit2(), true));
-        if (due.reason != DeclineReason.None) return (due.reason, 0, 0, 0);
-        return due.alternativeId == 0 ? (due.reason, 1, due.amount, received) : (due.reason, 0, 0, 0);
-    }
-
-    /// @dev Check, effect, interaction of one charge. Where it declines, nothing has changed.
-    function _charge(uint256 id, SubscriptionSlot slot, ExtrasSlot extras, Source memory source)
-        private
-        returns (Due memory due, uint256 received)
-    {
-        PlanWords words;
-        (due, words) = _dueOf(id, slot, extras);
-        if (due.reason == DeclineReason.None && due.amount != 0) words = _choose(id, extras, words, due, source);
-        if (due.reason != DeclineReason.None) return (due, 0);
-
-        uint256 chargeNumber = slot.charges() + 1;
-        _subscriptions[id] =
-            slot.withPlan(due.planId).withDue(due.periodEnd, due.anchorDay).withOneMoreCharge();
-        _extras[id] = _extrasAfter(id, slot, extras, due);
-        _spend(id, extras, due.amount);
-        if (due.alternativeId != 0) _countElsewhere(id, chargeNumber, due, words);
-        if (due.quoted != 0) emit Quoted(id, chargeNumber, due.quoted, due.price);
-        if (due.discount != 0) emit Discounted(id, chargeNumber, due.discount);
-        if (due.creditUsed != 0) emit CreditUsed(id, chargeNumber, due.creditUsed);
-        if (source.wallet != slot.payer()) emit PaidByFallback(id, chargeNumber, source.wallet);
-        if (due.amount != 0) received = _pay(id, words, due.amount, source);
-        emit Charged(id, chargeNumber, due.periodStart, due.periodEnd, due.amount);
-    }
-
-    /// @dev Seats, credit and what commits to the charges, after this one; what was scheduled has happened.
-    function _extrasAfter(uint256 id, SubscriptionSlot slot, ExtrasSlot extras, Due memory due)
-        private
-        returns (ExtrasSlot)
-    {
-        uint256 charges = slot.charges();
-        uint256 history = extras.history();
-        uint256 credit = extras.credit() - due.creditUsed;
-        if (extras.isScheduled()) {
-            if (charges != 0) {
-                uint256 oldRate = PlanWordsOf.load(slot.planId()).rate(extras.seats());
-                history = ExtrasSlots.extend(history, charges, oldRate, ExtrasSlots.NO_CHARGE);
-            }
-            extras = extras.withScheduled(false);
-            emit PlanChanged(id, due.planId, due.seats, extras.credit());
-        }
-        bool isElsewhere = due.alternativeId != 0;
-        if (isElsewhere || due.amount != due.rate || due.quoted != 0) {
-            history = ExtrasSlots.extend(history, charges, due.rate, due.amount | due.alternativeId << 96);
-        }
-        if (extras.isDiscounted() && !isElsewhere) {
-            DiscountSlot discount = _discounts[id];
-            if (discount.isOver(due.planId)) extras = extras.withDiscounted(false);
-            else _discounts[id] = discount.withTaken(_ofWhole(due));
-        }
-        return extras.withInAlternative(isElsewhere).with(due.seats, credit, history);
-    }
-
-    /// @dev The register of the other token counts the charge; that of the subscription does not.
-    function _countElsewhere(uint256 id, uint256 chargeNumber, Due memory due, PlanWords alternative) private {
-        uint256 registerId = alternative.registerId();
-        _registers[registerId] = _registers[registerId].withCharges(1, due.amount);
-        emit PaidInAlternative(id, chargeNumber, due.alternativeId);
-    }
-
-    /// @dev The discount as it would be on a whole period, rounded up: at most all of it.
-    function _ofWhole(Due memory due) private pure returns (uint256) {
-        if (due.quoted != 0 || due.price == due.rate) return due.discount;
-        return (due.discount * due.rate + due.price - 1) / due.price;
-    }
-
-    /// @dev The payee's part and the fee: both or none.
-    function _pay(uint256 id, PlanWords words, uint256 amount, Source memory source)
-        private
-        returns (uint256 received)
-    {
-        uint256 fee = words.feeOf(amount);
-        received = _deliver(id, words.token(), words.payee(), amount - fee, source);
-        if (fee != 0) _deliver(id, words.token(), words.feeReceiver(), fee, source);
-    }
-
-    /// @dev What its receiver cannot receive is kept for them (E07).
-    function _deliver(uint256 id, address token, address to, uint256 amount, Source memory source)
-        private
-        returns (uint256 received)
-    {
-        if (_tryMove(token, to, amount, source)) return amount;
-        if (!source.mayKeep || !_tryMove(token, address(this), amount, source)) _refuse(token, source.wallet);
-        _claimable[to][token] += amount;
-        emit Claimable(to, token, id, amount);
-    }
-
-    function _tryMove(address token, address to, uint256 amount, Source memory source) private returns (bool moved) {
-        uint256 balanceBefore = _balance(token, to, amount);
-        moved = source.byPermit2
-            ? Permit2Call.tryTransferFrom(token, source.wallet, to, amount)
-            : TokenCall.tryTransferFrom(token, source.wallet, to, amount);
-        if (moved) _requireReceived(balanceBefore, _balance(token, to, amount), amount);
-    }
-
-    function _refuse(address token, address wallet) private view {
-        if (TokenCall.isBlocked(token, wallet)) revert AccountBlocked(wallet);
-        revert TokenRefused(token);
     }
 }

@@ -14,7 +14,7 @@ import {SubscriptionSlot} from "./libraries/SubscriptionSlot.sol";
 import {TokenCall} from "./libraries/TokenCall.sol";
 
 /// @title SubscriptionsDue
-/// @notice What a subscription owes now, whatever it has: what {SubscriptionsConsent} charges and {SubscriptionsViews}
+/// @notice What a subscription owes now, whatever it has: what {SubscriptionsCharges} charges and {SubscriptionsViews}
 /// shows.
 abstract contract SubscriptionsDue is SubscriptionsState {
     /// @dev A charge of a period, worked out.

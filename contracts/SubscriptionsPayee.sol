@@ -19,6 +19,7 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
     );
     uint256 private constant MAX_PERIOD = 100 * 366 days;
     uint256 private constant MAX_FEE_BPS = 9_999;
+    uint256 private constant BASIS = 10_000;
     /// @dev Half of the numbers stay for the charges of periods, or a biller's key could end subscriptions for ever.
     uint256 private constant MAX_USAGE_CHARGES = SubscriptionSlots.MAX_CHARGES / 2;
 
@@ -59,11 +60,25 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         if (terms.quoter != address(0) && terms.quoter.code.length == 0) revert NotAContract(terms.quoter);
         // What is left of a period with a quoted price has no exact value.
         if (terms.quoter != address(0) && terms.refundsUnused) revert TermsContradict();
+        if (!_isShieldCoherent(terms)) revert TermsContradict();
 
         uint256 registerId = _registerOf(terms.payee, terms.token);
         planId = ++_counters.plans;
         PlanWordsOf.store(planId, terms, registerId);
         emit PlanCreated(planId, registerId, terms);
+    }
+
+    /// @dev All that a protection needs, or none of it. What is refunded or charged without the escrow's knowledge would
+    /// be outside of it.
+    function _isShieldCoherent(PlanTerms calldata terms) private view returns (bool) {
+        address arbiter = terms.arbiter;
+        if (terms.protection == 0) {
+            return arbiter == address(0) && terms.rulingTimeout == 0
+                && terms.defaultPayeeBps | terms.maxArbiterFeeBps == 0;
+        }
+        bool isArbiter = arbiter != address(0) && arbiter != terms.payee && arbiter != address(this);
+        return isArbiter && terms.rulingTimeout != 0 && terms.defaultPayeeBps <= BASIS
+            && terms.maxArbiterFeeBps <= BASIS && !terms.refundsUnused && terms.usageCap == 0;
     }
 
     /// @inheritdoc ISubscriptionsPayee
@@ -115,6 +130,7 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
     function _requireMeasurable(uint256 planId, PlanWords words) private pure {
         if (words.quoter() != address(0)) revert PlanIsQuoted(planId);
         if (words.refundsUnused()) revert PlanRefundsUnused(planId);
+        if (words.isProtected()) revert PlanIsProtected(planId);
     }
 
     /// @inheritdoc ISubscriptionsPayee
@@ -337,6 +353,7 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         uint256 cost
     ) private {
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
+        if (words.isProtected()) revert PlanIsProtected(slot.planId());
         if (amount == 0) revert ZeroAmount();
         uint256 refundable = _refundable(subscriptionId, slot, chargeNumber, cost);
         if (amount > refundable) revert RefundTooHigh(amount, refundable);
@@ -367,6 +384,14 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
     }
 
     /// @inheritdoc ISubscriptionsPayee
+    function cancelAtPeriodEnd(uint256 subscriptionId) external nonReentrant {
+        SubscriptionSlot slot = _cancellable(subscriptionId);
+        if (!slot.isActive()) revert NotActive(subscriptionId, slot.status());
+        _subscriptions[subscriptionId] = slot.withStatus(Status.Ending);
+        emit CancellationScheduled(subscriptionId, slot.nextDue());
+    }
+
+    /// @inheritdoc ISubscriptionsPayee
     function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
         external
         nonReentrant
@@ -375,6 +400,7 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
         PlanWords words = _planOf(slot.planId());
         if (msg.sender != words.payee()) revert NotAuthorized(msg.sender);
         if (words.quoter() != address(0)) revert PlanIsQuoted(slot.planId());
+        if (words.isProtected()) revert PlanIsProtected(slot.planId());
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);
         if (extras.isInAlternative()) revert PaidInAnotherToken(subscriptionId);

@@ -11,7 +11,7 @@ import {SubscriptionSlot} from "./libraries/SubscriptionSlot.sol";
 
 /// @title SubscriptionsPayer
 /// @notice The part of {Subscriptions} for those who pay: changes of mind. It works on that contract's storage, as
-/// {SubscriptionsPayee}. What it does not have, {SubscriptionsConsent} has.
+/// {SubscriptionsPayee}. What it does not have, {SubscriptionsCharges} has.
 contract SubscriptionsPayer is ISubscriptionsPayer, SubscriptionsCoupons {
     bytes32 private constant REVOCATION_TYPEHASH = keccak256("Revocation(address payer,uint256 salt)");
     bytes32 private constant CANCELLATION_TYPEHASH =
@@ -212,7 +212,9 @@ contract SubscriptionsPayer is ISubscriptionsPayer, SubscriptionsCoupons {
         PlanWords words = _planOf(slot.planId());
         if (newPayer == address(0)) revert ZeroAddress();
         if (newPayer == payer) revert NothingToChange(subscriptionId);
-        if (newPayer == words.payee() || newPayer == words.feeReceiver()) revert PayerIsPayee(newPayer);
+        if (newPayer == words.payee() || newPayer == words.feeReceiver() || newPayer == words.arbiter()) {
+            revert PayerIsPayee(newPayer);
+        }
         // What is due is the old payer's.
         if (slot.isActive() && slot.nextDue() <= block.timestamp) revert ChargeDue(subscriptionId, slot.nextDue());
         ExtrasSlot extras = _extrasOf(subscriptionId, slot);

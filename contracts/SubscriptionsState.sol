@@ -105,14 +105,14 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         }
     }
 
-    /// @dev Whether charging it asks for more than a plan, seats, credit and limits: {SubscriptionsConsent} does it, in
+    /// @dev Whether charging it asks for more than a plan, seats, credit and limits: {SubscriptionsCharges} does it, in
     /// a frame of its own.
     function _isSpecial(SubscriptionSlot slot, PlanWords words, ExtrasSlot extras)
         internal
         pure
         returns (bool)
     {
-        return extras.isSpecial() || words.quoter() != address(0)
+        return extras.isSpecial() || words.isProtected() || words.quoter() != address(0)
             || (words.alignTo() != 0 && (slot.charges() == 0 || slot.isShifted()));
     }
 
@@ -284,6 +284,17 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         emit Cancelled(id);
     }
 
+    /// @dev The payee may always, the payer when the agreed charges were made.
+    function _cancellable(uint256 subscriptionId) internal view returns (SubscriptionSlot slot) {
+        slot = _existingSubscription(subscriptionId);
+        if (msg.sender == slot.payer()) {
+            // A plan with a minimum has marked the slot: nobody else pays for reading the plan.
+            if (slot.hasExtras()) _requireMinimum(slot);
+        } else if (msg.sender != _planOf(slot.planId()).payee()) {
+            revert NotAuthorized(msg.sender);
+        }
+    }
+
     /// @dev The payer agreed to a number of charges, which begin after the trial.
     function _requireMinimum(SubscriptionSlot slot) internal view {
         uint256 charges = slot.charges();
@@ -321,6 +332,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         PlanWords old = PlanWordsOf.load(slot.planId());
         _requireChangeable(subscriptionId, slot, old, planId, words, register);
         if (old.quoter() != address(0) || words.quoter() != address(0)) revert PlanIsQuoted(planId);
+        if (words.isProtected()) revert PlanIsProtected(planId);
         if (!extras.isMeasured()) {
             if (extras.isDiscounted()) revert DiscountRunning(subscriptionId);
             revert PaidInAnotherToken(subscriptionId);
@@ -400,6 +412,7 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         RegisterSlot register
     ) internal view {
         if (old.registerId() != words.registerId()) revert AnotherRegister(words.registerId(), old.registerId());
+        if (old.isProtected() != words.isProtected()) revert PlanIsProtected(planId);
         if (!old.isPlain()) {
             if (old.maxCharges() != 0) revert FixedTerm(slot.planId(), old.maxCharges());
             if (slot.charges() < old.minCharges()) revert MinimumTerm(slot.charges(), old.minCharges());

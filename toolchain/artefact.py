@@ -33,6 +33,7 @@ SCRATCH = ROOT / ".cache" / "tmp"
 CONTRACTS = {
     "SubscriptionsViews": "contracts/SubscriptionsViews.sol",
     "SubscriptionsConsent": "contracts/SubscriptionsConsent.sol",
+    "SubscriptionsCharges": "contracts/SubscriptionsCharges.sol",
     "SubscriptionsPayer": "contracts/SubscriptionsPayer.sol",
     "SubscriptionsPayee": "contracts/SubscriptionsPayee.sol",
     "Subscriptions": "contracts/Subscriptions.sol",
@@ -40,15 +41,16 @@ CONTRACTS = {
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
 }
 """Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
-EXTENSIONS = {
-    "Subscriptions": "SubscriptionsPayee",
-    "SubscriptionsPayee": "SubscriptionsPayer",
-    "SubscriptionsPayer": "SubscriptionsConsent",
-    "SubscriptionsConsent": "SubscriptionsViews",
-}
-"""A contract's next part: its address is the constructor's one argument and an immutable, its functions are called at
-the first part."""
 EXTENSION_IMMUTABLE = "_NEXT"
+CALLED = {
+    "Subscriptions": {EXTENSION_IMMUTABLE: "SubscriptionsPayee"},
+    "SubscriptionsPayee": {EXTENSION_IMMUTABLE: "SubscriptionsPayer"},
+    "SubscriptionsPayer": {EXTENSION_IMMUTABLE: "SubscriptionsCharges"},
+    "SubscriptionsCharges": {EXTENSION_IMMUTABLE: "SubscriptionsConsent", "_ESCROW": "Escrow"},
+    "SubscriptionsConsent": {EXTENSION_IMMUTABLE: "SubscriptionsViews"},
+}
+"""Which contracts a contract calls, by the immutables that keep their addresses, in the order of the constructor's
+arguments. The one in `_NEXT` is its next part, whose functions are called at the first part."""
 ABI_VERSION = 1
 """Raised with each change of the ABI that software of the version before could not work with."""
 OUTPUTS = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"]
@@ -89,13 +91,14 @@ def artefact(name: str, source: str) -> dict[str, Any]:
     output = compiled(version, standard_input)
     found = output["contracts"][source][name]
     creation, runtime = found["evm"]["bytecode"]["object"], found["evm"]["deployedBytecode"]
-    if name in EXTENSIONS:
-        extension = artefact(EXTENSIONS[name], CONTRACTS[EXTENSIONS[name]])
-        code_hash = bytes.fromhex(extension["codeHash"].removeprefix("0x"))
+    for immutable, called_name in CALLED.get(name, {}).items():
+        called = artefact(called_name, CONTRACTS[called_name])
+        code_hash = bytes.fromhex(called["codeHash"].removeprefix("0x"))
         argument = create2_address(FACTORY, SALT, code_hash).removeprefix("0x").lower().rjust(64, "0")
         creation += argument
-        _fill_in(runtime, _immutable(output["sources"][source]["ast"], EXTENSION_IMMUTABLE), argument)
-        found["abi"] = _joined(found["abi"], extension["abi"])
+        _fill_in(runtime, _immutable(output["sources"][source]["ast"], immutable), argument)
+        if immutable == EXTENSION_IMMUTABLE:
+            found["abi"] = _joined(found["abi"], called["abi"])
     settings = {key: value for key, value in standard_input["settings"].items() if key != "outputSelection"}
     return {
         "contractName": name,

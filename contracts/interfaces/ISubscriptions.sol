@@ -50,9 +50,6 @@ interface ISubscriptionsCore is ISubscriptionsTypes {
 
     /// @notice Ends a subscription now. By its payer or its payee.
     function cancel(uint256 subscriptionId) external;
-
-    /// @notice Ends a subscription when the paid period ends. By its payer or its payee.
-    function cancelAtPeriodEnd(uint256 subscriptionId) external;
 }
 
 /// @title ISubscriptionsPayee
@@ -126,6 +123,9 @@ interface ISubscriptionsPayee is ISubscriptionsTypes {
         uint256 amount,
         Segment[] calldata history
     ) external;
+
+    /// @notice Ends a subscription when the paid period ends. By its payer or its payee.
+    function cancelAtPeriodEnd(uint256 subscriptionId) external;
 
     /// @notice The payee ends a subscription now and refunds what is left of the paid period, credit included, out of
     /// these charges, from the first named on, as much as each still allows. What was refunded of the last charge
@@ -365,6 +365,18 @@ interface ISubscriptionsFrames {
     function chargeSpecialRow(uint256 subscriptionId)
         external
         returns (ISubscriptionsTypes.DeclineReason reason, uint256 paid, uint256 amount, uint256 received);
+
+    /// @notice Charges the first period of a subscription that was opened before in the same call. Reverts where the
+    /// token refuses, and keeps nothing for who cannot receive it.
+    /// @return reason Why it was not charged, or `None`.
+    /// @return found What was too much or too little,
+    /// @return allowed and for what.
+    /// @return amount What was paid.
+    function chargeFirst(uint256 subscriptionId)
+        external
+        returns (
+            ISubscriptionsTypes.DeclineReason reason, uint256 found, uint256 allowed, uint256 amount
+        );
 }
 
 /// @title ISubscriptions

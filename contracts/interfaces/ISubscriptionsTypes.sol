@@ -71,6 +71,12 @@ interface ISubscriptionsTypes {
     /// Zero: they are units of the token.
     /// @param refundsUnused Whether the payee can end a subscription at once only with a refund of what is left of the
     /// paid period.
+    /// @param protection Seconds for which {IEscrow} holds each charge before the payee can capture it, so that the payer
+    /// can dispute it. The payee then has a year to capture it, or anyone gives it back. 0: charges go to the payee.
+    /// @param arbiter Who divides a disputed charge. Zero where there is no protection, and only there.
+    /// @param rulingTimeout Seconds after the dispute in which the arbiter can rule; then the default applies.
+    /// @param defaultPayeeBps The payee's part of a default ruling, in hundredths of a percent.
+    /// @param maxArbiterFeeBps The most that a ruling may cost, of what is held.
     struct PlanTerms {
         address payee;
         uint96 price;
@@ -92,6 +98,11 @@ interface ISubscriptionsTypes {
         uint32 alignTo;
         address quoter;
         bool refundsUnused;
+        uint32 protection;
+        address arbiter;
+        uint32 rulingTimeout;
+        uint16 defaultPayeeBps;
+        uint16 maxArbiterFeeBps;
     }
 
     /// @notice A payer's consent to a plan, signed as EIP-712 and submitted by anyone.
@@ -291,6 +302,9 @@ interface ISubscriptionsTypes {
     );
     /// @notice The part of a charge that the subscription's credit paid, told before its `Charged`.
     event CreditUsed(uint256 indexed subscriptionId, uint256 chargeNumber, uint256 amount);
+    /// @notice The escrow holds a charge for the buyer's protection, told before its `Charged`: payee, fee receiver and
+    /// arbiter are paid from there, and refunds are made there.
+    event Protected(uint256 indexed subscriptionId, uint256 chargeNumber, bytes32 indexed paymentId);
     /// @notice The account could not receive what it was paid; the contract keeps it until `claim`.
     event Claimable(address indexed account, address indexed token, uint256 indexed subscriptionId, uint256 amount);
     event Claimed(address indexed account, address indexed token, uint256 amount);
@@ -442,6 +456,9 @@ interface ISubscriptionsTypes {
     error SeatsOfOneOnly(uint256 planId, uint256 alternativePlanId);
     /// @notice What is left of a period is measured in one token.
     error PlanRefundsUnused(uint256 planId);
+    /// @notice Charges of the plan are held in escrow: it is subscribed to with conditions, changed at a period's end and
+    /// to other protected plans alone, and its charges are refunded in escrow.
+    error PlanIsProtected(uint256 planId);
     error AlternativeIsOffered(uint256 planId, uint256 alternativePlanId);
     /// @notice The payee of both does not offer it, or they have two payees.
     error NotAnAlternative(uint256 planId, uint256 alternativePlanId);

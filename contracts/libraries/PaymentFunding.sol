@@ -138,17 +138,18 @@ library PaymentFunding {
     }
 
     function _explain(address token, address payer, uint256 amount) private view {
-        (bool ok, uint256 found) = TokenCall.tryAllowance(token, payer, address(this), gasleft());
+        (bool ok, uint256 found) = TokenCall.tryAllowance(token, payer, address(this), TokenCall.reserved());
         if (ok && found < amount) revert IEscrow.AllowanceTooLow(found, amount);
-        (ok, found) = TokenCall.tryBalanceOf(token, payer, gasleft());
+        (ok, found) = TokenCall.tryBalanceOf(token, payer, TokenCall.reserved());
         if (ok && found < amount) revert IEscrow.BalanceTooLow(found, amount);
         revert IEscrow.TokenRefused(token);
     }
 
-    /// @notice The balance of an account, or reverts where the token does not say.
+    /// @notice The balance of an account, or reverts where the token does not say, with bounded gas: a collector may have
+    /// others in the same call.
     function balanceOf(address token, address account) internal view returns (uint256 balance) {
         bool ok;
-        (ok, balance) = TokenCall.tryBalanceOf(token, account, gasleft());
+        (ok, balance) = TokenCall.tryBalanceOf(token, account, TokenCall.reserved());
         if (!ok) revert IEscrow.TokenRefused(token);
     }
 

@@ -9,13 +9,15 @@ import {Step} from "./Schedule.sol";
 /// @dev The terms of a plan as they are stored. From the low bits:
 ///
 ///     hot    payee 160 | price 96
-///     grid   token 160 | every 32 | unit 8 | catchUp 8 | registerId 32 | more 1 | refundsUnused 1 | (14 free)
+///     grid   token 160 | every 32 | unit 8 | catchUp 8 | registerId 32 | more 1 | refundsUnused 1 | protected 1 |
+///            (13 free)
 ///     life   seatPrice 96 | trial 32 | grace 32 | minCharges 16 | maxCharges 16 | feeBps 16 | family 16 | alignTo 32
 ///     fee    feeReceiver 160 | usageCap 96
 ///     usage  biller 160 | usagePrice 96
 ///     quote  quoter 160 | (96 free)
+///     shield arbiter 160 | protection 32 | rulingTimeout 32 | defaultPayeeBps 16 | maxArbiterFeeBps 16
 ///
-/// The last four are zero, and not stored, where the `more` bit is off.
+/// The last five are zero, and not stored, where the `more` bit is off; the last is not, where `protected` is.
 ///
 /// This is where they lie in memory, with the payee's address behind them: one who was paid before may have handed it
 /// over to another, and what a payer agreed to stays as it is. A struct would be zeroed by each function that returns
@@ -31,13 +33,15 @@ library PlanWordsOf {
     uint256 private constant FEE = 0x60;
     uint256 private constant USAGE = 0x80;
     uint256 private constant QUOTE = 0xa0;
-    uint256 private constant SIZE = 0xc0;
-    uint256 private constant PAYEE = 0xc0; // behind them
+    uint256 private constant SHIELD = 0xc0;
+    uint256 private constant SIZE = 0xe0;
+    uint256 private constant PAYEE = 0xe0; // behind them
     uint256 private constant PLAIN_SIZE = 0x40;
 
     uint256 private constant REGISTER_AT = 208;
     uint256 private constant MORE = 1 << 240;
     uint256 private constant REFUNDS_UNUSED = 1 << 241;
+    uint256 private constant PROTECTED = 1 << 242;
     uint256 private constant BASIS = 10_000;
 
     /// @dev 32 bits for each unit: seconds of those with a fixed length, months of the others.
@@ -55,12 +59,22 @@ library PlanWordsOf {
         uint256 usage_ = uint160(terms.biller) | uint256(terms.usagePrice) << 160;
         uint256 quote_ = uint160(terms.quoter);
         if (terms.refundsUnused) grid |= REFUNDS_UNUSED;
+        if (terms.protection != 0) {
+            grid |= MORE | PROTECTED;
+            PlanCode.store(planId, abi.encodePacked(hot, grid, life, fee_, usage_, quote_, _shieldOf(terms)));
+            return;
+        }
         PlanCode.store(
             planId,
             life | fee_ | usage_ | quote_ == 0
                 ? abi.encodePacked(hot, grid)
                 : abi.encodePacked(hot, grid | MORE, life, fee_, usage_, quote_)
         );
+    }
+
+    function _shieldOf(ISubscriptionsTypes.PlanTerms calldata terms) private pure returns (uint256) {
+        return uint160(terms.arbiter) | uint256(terms.protection) << 160 | uint256(terms.rulingTimeout) << 192
+            | uint256(terms.defaultPayeeBps) << 224 | uint256(terms.maxArbiterFeeBps) << 240;
     }
 
     /// @dev Zeros where there is no such plan; see `exists`.
@@ -77,7 +91,7 @@ library PlanWordsOf {
     /// @dev What a payer agrees to: keccak256 of the code in which the plan is kept, a zero byte and its words. Their
     /// account would tell the same for some 200 gas more.
     function hash(PlanWords words) internal pure returns (bytes32 digest) {
-        uint256 size = words.isPlain() ? PLAIN_SIZE : SIZE;
+        uint256 size = words.isPlain() ? PLAIN_SIZE : words.isProtected() ? SIZE : SHIELD;
         assembly ("memory-safe") {
             digest := keccak256(sub(words, 1), add(size, 1))
         }
@@ -104,7 +118,12 @@ library PlanWordsOf {
             biller: words.biller(),
             alignTo: uint32(words.alignTo()),
             quoter: words.quoter(),
-            refundsUnused: words.refundsUnused()
+            refundsUnused: words.refundsUnused(),
+            protection: uint32(words.protection()),
+            arbiter: words.arbiter(),
+            rulingTimeout: uint32(words.rulingTimeout()),
+            defaultPayeeBps: uint16(words.defaultPayeeBps()),
+            maxArbiterFeeBps: uint16(words.maxArbiterFeeBps())
         });
     }
 
@@ -192,6 +211,31 @@ library PlanWordsOf {
         return _at(words, GRID) & REFUNDS_UNUSED != 0;
     }
 
+    /// @dev Whether its charges are held in escrow.
+    function isProtected(PlanWords words) internal pure returns (bool) {
+        return _at(words, GRID) & PROTECTED != 0;
+    }
+
+    function protection(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, SHIELD) >> 160);
+    }
+
+    function arbiter(PlanWords words) internal pure returns (address) {
+        return address(uint160(_at(words, SHIELD)));
+    }
+
+    function rulingTimeout(PlanWords words) internal pure returns (uint256) {
+        return uint32(_at(words, SHIELD) >> 192);
+    }
+
+    function defaultPayeeBps(PlanWords words) internal pure returns (uint256) {
+        return uint16(_at(words, SHIELD) >> 224);
+    }
+
+    function maxArbiterFeeBps(PlanWords words) internal pure returns (uint256) {
+        return _at(words, SHIELD) >> 240;
+    }
+
     function feeReceiver(PlanWords words) internal pure returns (address) {
         return address(uint160(_at(words, FEE)));
     }
@@ -215,7 +259,8 @@ library PlanWordsOf {
         uint256 others = type(uint96).max | uint256(0xffff) << 160 | uint256(0xffff) << 192;
         bool isAlike = (_at(words, GRID) ^ _at(old, GRID)) & ~MORE == 0
             && (_at(words, LIFE) ^ _at(old, LIFE)) & ~others == 0 && words.biller() == old.biller()
-            && words.quoter() == old.quoter() && words.minCharges() <= old.minCharges()
+            && words.quoter() == old.quoter() && _at(words, SHIELD) == _at(old, SHIELD)
+            && words.minCharges() <= old.minCharges()
             && (words.seatPrice() == 0) == (old.seatPrice() == 0);
         return isAlike && words._isUpTo(old) && !old._isUpTo(words);
     }

@@ -76,7 +76,9 @@ def deploy(project: Any, deployer: Account) -> Contract:
     """All parts of the contract, by the interface of the whole."""
     views = project.SubscriptionsViews.deploy(sender=deployer)
     consent = project.SubscriptionsConsent.deploy(views, sender=deployer)
-    payer = project.SubscriptionsPayer.deploy(consent, sender=deployer)
+    escrow = project.Escrow.deploy(sender=deployer)
+    charges = project.SubscriptionsCharges.deploy(consent, escrow, sender=deployer)
+    payer = project.SubscriptionsPayer.deploy(charges, sender=deployer)
     payee = project.SubscriptionsPayee.deploy(payer, sender=deployer)
     core = project.Subscriptions.deploy(payee, sender=deployer)
     return project.ISubscriptions.at(core.address)
@@ -138,6 +140,11 @@ class Stage:
         align_to: int = 0,
         quoter: Contract | None = None,
         refunds_unused: bool = False,
+        protection: int = 0,
+        arbiter: Account | None = None,
+        ruling_timeout: int = 0,
+        default_payee_bps: int = 0,
+        max_arbiter_fee_bps: int = 0,
     ) -> int:
         """A plan, by default the merchant's monthly one in the usual token; its number."""
         terms = (
@@ -161,6 +168,11 @@ class Stage:
             align_to,
             quoter or NOBODY,
             refunds_unused,
+            protection,
+            arbiter or NOBODY,
+            ruling_timeout,
+            default_payee_bps,
+            max_arbiter_fee_bps,
         )
         execute = getattr(payee, "execute", None)
         if execute:  # a contract

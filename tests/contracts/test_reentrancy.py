@@ -45,6 +45,8 @@ ENTRY_POINTS = [
     "charge",
     "chargeRun",
     "chargeSpecialRow",
+    "chargeFirst",
+    "collect",
     "changePlan",
     "scheduleChange",
     "scheduleChangeBySignature",
@@ -66,8 +68,13 @@ ENTRY_POINTS = [
     "cancelWithRefund",
     "claim",
 ]
-FRAMES = {"chargeRun": "chargeRun(uint256[])", "chargeSpecialRow": "chargeSpecialRow(uint256)"}
-"""What the contract calls of itself: not of its interface, and open to nobody else."""
+FRAMES = {
+    "chargeRun": "chargeRun(uint256[])",
+    "chargeSpecialRow": "chargeSpecialRow(uint256)",
+    "chargeFirst": "chargeFirst(uint256)",
+    "collect": "collect(bytes32,address,address,uint256)",
+}
+"""What the contract calls of itself, and the escrow of it: not of its interface, and open to nobody else."""
 
 
 @pytest.fixture
@@ -119,6 +126,9 @@ def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -
         "charge": contract.charge.encode_input([1]),
         "chargeRun": keccak(text=FRAMES["chargeRun"])[:4] + encode(["uint256[]"], [[1]]),
         "chargeSpecialRow": keccak(text=FRAMES["chargeSpecialRow"])[:4] + encode(["uint256"], [1]),
+        "chargeFirst": keccak(text=FRAMES["chargeFirst"])[:4] + encode(["uint256"], [1]),
+        "collect": keccak(text=FRAMES["collect"])[:4]
+        + encode(["bytes32", "address", "address", "uint256"], [bytes(32), stage.token.address, stage.merchant.address, 1]),
         "changePlan": contract.changePlan.encode_input(1, plan_id, terms_hash, 1, UNLIMITED),
         "scheduleChange": contract.scheduleChange.encode_input(1, plan_id, terms_hash, 1),
         "scheduleChangeBySignature": contract.scheduleChangeBySignature.encode_input(
@@ -155,7 +165,7 @@ def test_every_entry_point_is_tried(project: Any) -> None:
     parts = ("ISubscriptions", "ISubscriptionsFrames", "Subscriptions", "SubscriptionsPayee", "SubscriptionsPayer")
     methods = {
         abi.name
-        for part in (*parts, "SubscriptionsConsent", "SubscriptionsViews")
+        for part in (*parts, "SubscriptionsCharges", "SubscriptionsConsent", "SubscriptionsViews")
         for abi in getattr(project, part).contract_type.abi
         if abi.type == "function" and abi.stateMutability not in ("view", "pure")
     }

@@ -192,7 +192,7 @@ def test_E15_no_call_takes_what_payers_allow_the_contract(
     mandate = mandate._replace(payer=thief.address, conditions=Conditions(starts_at=SUBSCRIBED + DAY))
     inner = signed_mandate_with_conditions(stage, payers[1], mandate, monthly)
     steal = token.transferFrom.encode_input(payers[0], stage.anyone, PRICE)
-    own = project.SubscriptionsConsent.at(subscriptions.address).chargeSpecialRow.encode_input(1)
+    own = project.SubscriptionsCharges.at(subscriptions.address).chargeSpecialRow.encode_input(1)
     for target, call in ((token, steal), (subscriptions, own)):
         with stage.nothing_changes(), reverts("InvalidSignature", signer=thief):
             submit(stage, mandate, monthly, wrap(target, call, inner))

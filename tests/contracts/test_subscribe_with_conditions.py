@@ -404,7 +404,7 @@ def test_E03_a_payee_who_is_called_cannot_call_back(
         ),
         "setConditions": subscriptions.setConditions.encode_input(1, conditions),
         "redeemCoupon": subscriptions.redeemCoupon.encode_input(1, coupon, signature),
-        "chargeSpecialRow": project.SubscriptionsConsent.at(subscriptions.address).chargeSpecialRow.encode_input(1),
+        "chargeSpecialRow": project.SubscriptionsCharges.at(subscriptions.address).chargeSpecialRow.encode_input(1),
     }
     payee.setHook(subscriptions, calls[verb], sender=stage.anyone)
     stage.at(SUBSCRIBED)
@@ -421,7 +421,7 @@ def test_a_special_row_is_charged_by_the_contract_itself_alone(
     stage: Stage, project: Any, subscriptions: Contract, payer: Account, monthly: int
 ) -> None:
     open_with(stage, payer, monthly, Conditions(max_total=9 * PRICE), at=SUBSCRIBED)
-    frames = project.SubscriptionsConsent.at(subscriptions.address)
+    frames = project.SubscriptionsCharges.at(subscriptions.address)
     stage.at(FIRST_DUE)
     for caller in (payer, stage.merchant, stage.anyone):
         with stage.nothing_changes(), reverts("NotAuthorized", caller=caller):

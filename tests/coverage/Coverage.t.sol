@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
+import {Escrow} from "../../contracts/Escrow.sol";
+import {SubscriptionsCharges} from "../../contracts/SubscriptionsCharges.sol";
 import {SubscriptionsConsent} from "../../contracts/SubscriptionsConsent.sol";
 import {SubscriptionsPayee} from "../../contracts/SubscriptionsPayee.sol";
 import {SubscriptionsPayer} from "../../contracts/SubscriptionsPayer.sol";
@@ -25,6 +27,8 @@ library Compiled {
         if (wanted == keccak256("SubscriptionsPayee")) return type(SubscriptionsPayee).creationCode;
         if (wanted == keccak256("SubscriptionsPayer")) return type(SubscriptionsPayer).creationCode;
         if (wanted == keccak256("SubscriptionsConsent")) return type(SubscriptionsConsent).creationCode;
+        if (wanted == keccak256("SubscriptionsCharges")) return type(SubscriptionsCharges).creationCode;
+        if (wanted == keccak256("Escrow")) return type(Escrow).creationCode;
         return type(SubscriptionsViews).creationCode;
     }
 }

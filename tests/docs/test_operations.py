@@ -23,7 +23,7 @@ SECTIONS = [
 ERRORS, EVENTS = "| it checks that | or reverts with | what to do |", "| event | what it says |"
 OF_OPENZEPPELIN = {"InvalidShortString", "StringTooLong"}
 """In the ABI because of a name that is too long; this contract's is not."""
-OWN_FRAMES = {"chargeRun", "chargeSpecialRow"}
+OWN_FRAMES = {"chargeRun", "chargeSpecialRow", "chargeFirst"}
 """What only the contract itself calls."""
 BY_ALLOWANCE = {"InsufficientGas"}
 """Where money moves by allowance: only through Permit2 is gas reserved for it."""

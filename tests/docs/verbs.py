@@ -23,11 +23,12 @@ PARTS = {
     "Subscriptions": "ISubscriptionsCore",
     "SubscriptionsPayee": "ISubscriptionsPayee",
     "SubscriptionsPayer": "ISubscriptionsPayer",
+    "SubscriptionsCharges": "ISubscriptionsFrames",
     "SubscriptionsConsent": "ISubscriptionsConsent",
     "SubscriptionsViews": "ISubscriptionsViews",
 }
 """Each part of the contract with the interface whose functions it implements."""
-FRAMES = ("SubscriptionsConsent", "ISubscriptionsFrames")
+FRAMES = ("SubscriptionsCharges", "ISubscriptionsFrames")
 SOURCES = [f"contracts/{part}.sol" for part in PARTS]
 REMAPPING = "@openzeppelin/contracts/=node_modules/@openzeppelin/contracts/"
 

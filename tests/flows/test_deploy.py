@@ -23,7 +23,7 @@ from tallystick.core.deployment import (
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
 from tallystick.flows.deploy import (
     DEPLOYED_CONTRACTS,
-    EXTENSIONS,
+    CALLED,
     create,
     deploy,
     manifest_path,
@@ -118,7 +118,7 @@ def test_a_stale_manifest_of_a_test_chain_is_renewed(tmp_path: Path) -> None:
         deployer = Deployer(anvil, index=1)
         new = deploy(deployer.request, deployer.send, tmp_path)
         assert new.created == DEPLOYED_CONTRACTS
-        assert [new.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == [1, 2, 3, 4, 5]
+        assert [new.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == [1, 2, 3, 4, 5, 6, 7]
         assert new.path == old.path
 
         again = deploy(deployer.request, deployer.send, tmp_path / "other")
@@ -187,10 +187,10 @@ def test_missing_parts_are_created_and_the_others_verified(anvil: Anvil, tmp_pat
     create(deployer.request, deployer.send, load_artefact(first))
     done = deploy(deployer.request, deployer.send, tmp_path)
     assert done.created == tuple(others)
-    assert [done.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == [1, 2, 3, 4, 5]
+    assert [done.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == [1, 2, 3, 4, 5, 6, 7]
 
 
-@pytest.mark.parametrize(("caller", "called"), EXTENSIONS.items())
+@pytest.mark.parametrize(("caller", "called"), [(caller, name) for caller, names in CALLED.items() for name in names])
 def test_each_part_calls_the_one_that_the_package_ships(anvil: Anvil, tmp_path: Path, caller: str, called: str) -> None:
     """Its address is a part of the code that is compared: a part that calls another one is refused."""
     deployer = Deployer(anvil)
@@ -198,7 +198,7 @@ def test_each_part_calls_the_one_that_the_package_ships(anvil: Anvil, tmp_path: 
     at = load_artefact(caller).address
     code = anvil.rpc("eth_getCode", at, "latest")
     known = load_artefact(called).address[2:].lower()
-    assert code.count(known) == 1
+    assert known in code
     anvil.rpc("anvil_setCode", at, code.replace(known, deployer.account.address[2:].lower()))
     with pytest.raises(DeploymentMismatch, match=f"is not {caller}'s"):
         verify(deployer.request, manifest, "Subscriptions")

@@ -173,6 +173,8 @@ abstract contract Market is Forge, ISubscriptionsTypes {
         string memory build = vm.readFile(".build/__local__.json");
         address next = _deploy(_built(build, "SubscriptionsViews"));
         next = _deploy(bytes.concat(_built(build, "SubscriptionsConsent"), abi.encode(next)));
+        address escrow = _deploy(_built(build, "Escrow"));
+        next = _deploy(bytes.concat(_built(build, "SubscriptionsCharges"), abi.encode(next, escrow)));
         next = _deploy(bytes.concat(_built(build, "SubscriptionsPayer"), abi.encode(next)));
         next = _deploy(bytes.concat(_built(build, "SubscriptionsPayee"), abi.encode(next)));
         return _deploy(bytes.concat(_built(build, "Subscriptions"), abi.encode(next)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
 import {ISubscriptions} from "../../contracts/interfaces/ISubscriptions.sol";
 import {ISubscriptionsTypes} from "../../contracts/interfaces/ISubscriptionsTypes.sol";
 import {HostileToken} from "../../contracts/mocks/HostileToken.sol";
@@ -28,6 +29,7 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
     Cheats internal constant cheats = Cheats(address(vm));
 
     ISubscriptions internal subscriptions;
+    IEscrow internal escrow;
     MockToken internal token;
     HostileToken internal hostile;
     address internal payee = vm.addr(PAYEE_KEY);
@@ -39,6 +41,8 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
         vm.warp(START);
         address next = _deploy(_creationCode("SubscriptionsViews"));
         next = _deploy(bytes.concat(_creationCode("SubscriptionsConsent"), abi.encode(next)));
+        escrow = IEscrow(_deploy(_creationCode("Escrow")));
+        next = _deploy(bytes.concat(_creationCode("SubscriptionsCharges"), abi.encode(next, escrow)));
         next = _deploy(bytes.concat(_creationCode("SubscriptionsPayer"), abi.encode(next)));
         next = _deploy(bytes.concat(_creationCode("SubscriptionsPayee"), abi.encode(next)));
         subscriptions = ISubscriptions(_deploy(bytes.concat(_creationCode("Subscriptions"), abi.encode(next))));

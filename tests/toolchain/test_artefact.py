@@ -8,24 +8,26 @@ from eth_utils.crypto import keccak
 
 from tallystick.contracts import load_artefact
 from tallystick.core.deployment import FACTORY, SALT, create2_address
-from toolchain.artefact import EXTENSION_IMMUTABLE, EXTENSIONS, _fill_in, _immutable, _joined
+from toolchain.artefact import CALLED, EXTENSION_IMMUTABLE, _fill_in, _immutable, _joined
 
 
-def test_the_extension_is_called_where_the_factory_puts_it() -> None:
-    for name, extension_name in EXTENSIONS.items():
-        artefact, extension = load_artefact(name), load_artefact(extension_name)
-        at = create2_address(FACTORY, SALT, keccak(extension.creation_code))
-        assert extension.address == at
-        assert artefact.bytecode.endswith(at[2:].lower().rjust(64, "0"))  # the constructor's argument
-        assert artefact.deployed_bytecode.count(at[2:].lower()) == 1
+def test_what_is_called_is_where_the_factory_puts_it() -> None:
+    for name, called in CALLED.items():
+        artefact, arguments = load_artefact(name), ""
+        for called_name in called.values():
+            at = create2_address(FACTORY, SALT, keccak(load_artefact(called_name).creation_code))
+            assert load_artefact(called_name).address == at
+            assert at[2:].lower() in artefact.deployed_bytecode
+            arguments += at[2:].lower().rjust(64, "0")
+            elsewhere = artefact.deployed_bytecode.replace(at[2:].lower(), "12" * 20)
+            assert not artefact.is_code(bytes.fromhex(elsewhere[2:]))
+        assert artefact.bytecode.endswith(arguments)
         assert artefact.is_code(bytes.fromhex(artefact.deployed_bytecode[2:]))
-        elsewhere = artefact.deployed_bytecode.replace(at[2:].lower(), "12" * 20)
-        assert not artefact.is_code(bytes.fromhex(elsewhere[2:]))
 
 
 def test_what_a_part_answers_can_be_called_at_the_one_before() -> None:
-    for name, extension_name in EXTENSIONS.items():
-        abi, extension = load_artefact(name).abi, load_artefact(extension_name).abi
+    for name, called in CALLED.items():
+        abi, extension = load_artefact(name).abi, load_artefact(called[EXTENSION_IMMUTABLE]).abi
         functions = {entry["name"] for entry in abi if entry["type"] == "function"}
         assert {"charge", "changePlan", "pause", "refund", "preview"} <= functions or name != "Subscriptions"
         assert {entry["name"] for entry in extension if entry["type"] == "function"} <= functions

@@ -31,21 +31,24 @@ from tallystick.core.deployment import (
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
 
 DEPLOYED_CONTRACTS = (
+    "Escrow",
     "SubscriptionsViews",
     "SubscriptionsConsent",
+    "SubscriptionsCharges",
     "SubscriptionsPayer",
     "SubscriptionsPayee",
     "Subscriptions",
-    "Escrow",
 )
 """What a deployment consists of, in the order of creation."""
-EXTENSIONS = {
-    "Subscriptions": "SubscriptionsPayee",
-    "SubscriptionsPayee": "SubscriptionsPayer",
-    "SubscriptionsPayer": "SubscriptionsConsent",
-    "SubscriptionsConsent": "SubscriptionsViews",
+CALLED = {
+    "Subscriptions": ("SubscriptionsPayee",),
+    "SubscriptionsPayee": ("SubscriptionsPayer",),
+    "SubscriptionsPayer": ("SubscriptionsCharges",),
+    "SubscriptionsCharges": ("SubscriptionsConsent", "Escrow"),
+    "SubscriptionsConsent": ("SubscriptionsViews",),
 }
-"""Contracts whose seldom used functions are the code of another one, whose address is a part of their own code."""
+"""What the contracts call: their addresses are a part of the code that calls them. Most are seldom used functions of the
+contract itself, whose code works on its storage."""
 DEFAULT_FOLDER = Path("deployments")
 FACTORY_TIMEOUT_S = 180
 FACTORY_POLL_S = 1
@@ -121,24 +124,27 @@ def create(request: Request, send: Send, artefact: Artefact) -> str | None:
 
 
 def verify(request: Request, manifest: Manifest, name: str) -> DeployedContract:
-    """The named contract, after its manifest and the code on the chain were compared with what this package ships; its
-    extensions', too, because their code runs on the contract's storage.
+    """The named contract, after its manifest and the code on the chain were compared with what this package ships; that
+    of every contract that it calls, too, because their code runs on its storage or holds its money.
 
-    Raises DeploymentMismatch (another chain, version or code, or an extension elsewhere than the contract calls it),
+    Raises DeploymentMismatch (another chain, version or code, or a contract elsewhere than where it is called),
     DeploymentMissing (no code) or ManifestInvalid.
     """
     chain_id = int(request("eth_chainId", []), 16)
-    caller = name
-    while extension := EXTENSIONS.get(caller):
-        found = _verify_one(request, manifest, load_artefact(extension), chain_id)
-        called = load_artefact(extension).address
-        if found.address != called:
-            raise DeploymentMismatch(
-                f"the manifest has {extension} at {found.address}, {caller} calls it at {called}: write the manifest "
-                "anew with `tallystick deploy`"
-            )
-        caller = extension
+    _verify_called(request, manifest, name, chain_id)
     return _verify_one(request, manifest, load_artefact(name), chain_id)
+
+
+def _verify_called(request: Request, manifest: Manifest, caller: str, chain_id: int) -> None:
+    for name in CALLED.get(caller, ()):
+        artefact = load_artefact(name)
+        found = _verify_one(request, manifest, artefact, chain_id)
+        if found.address != artefact.address:
+            raise DeploymentMismatch(
+                f"the manifest has {name} at {found.address}, {caller} calls it at {artefact.address}: write the "
+                "manifest anew with `tallystick deploy`"
+            )
+        _verify_called(request, manifest, name, chain_id)
 
 
 def _verify_one(request: Request, manifest: Manifest, artefact: Artefact, chain_id: int) -> DeployedContract:
