@@ -87,14 +87,18 @@ class Business:
         self.approve(address, allowance)
         return address
 
-    def mint(self, address: str, units: int) -> None:
-        self.token_call(self.operator, "mint", address, units)
+    def create_token(self) -> str:
+        """Another MockUSDC."""
+        return self._create(load_artefact("MockUSDC").creation_code)
 
-    def approve(self, address: str, allowance: int) -> None:
-        self.token_call(address, "approve", self.subscriptions, allowance)
+    def mint(self, address: str, units: int, *, token: str | None = None) -> None:
+        self.token_call(self.operator, "mint", address, units, token=token)
 
-    def token_call(self, sender: str, name: str, *arguments: Any) -> Any:
-        return self.send(sender, self.token, calldata("MockUSDC", name, *arguments))
+    def approve(self, address: str, allowance: int, *, token: str | None = None) -> None:
+        self.token_call(address, "approve", self.subscriptions, allowance, token=token)
+
+    def token_call(self, sender: str, name: str, *arguments: Any, token: str | None = None) -> Any:
+        return self.send(sender, token or self.token, calldata("MockUSDC", name, *arguments))
 
     def call(self, sender: str, name: str, *arguments: Any) -> Any:
         """The receipt of a transaction to Subscriptions."""

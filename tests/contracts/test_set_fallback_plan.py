@@ -179,12 +179,12 @@ def test_refuses_more_seats_than_it_can_sell(stage: Stage, usdc: Contract, payer
         set_fallback_plan(stage, payer, subscription_id, dear)
 
 
-@pytest.mark.parametrize("limit", [{"max_per_period": PRICE}, {"max_total": 9 * PRICE}])
+@pytest.mark.parametrize("limit", [Conditions(max_per_period=PRICE), Conditions(max_total=9 * PRICE)])
 def test_refuses_where_amounts_are_limited(
-    stage: Stage, subscriptions: Contract, payer: Account, subscribed: int, other: int, limit: dict[str, int]
+    stage: Stage, subscriptions: Contract, payer: Account, subscribed: int, other: int, limit: Conditions
 ) -> None:
     """A maximum is in units of the first token: it cannot bind what is paid in the second."""
-    subscriptions.setConditions(subscribed, Conditions(**limit), sender=payer)
+    subscriptions.setConditions(subscribed, limit, sender=payer)
     with stage.nothing_changes(), reverts("AmountsLimited", subscriptionId=subscribed):
         set_fallback_plan(stage, payer, subscribed, other)
     subscriptions.setConditions(subscribed, Conditions(ends_at=THIRD_DUE), sender=payer)
@@ -505,10 +505,9 @@ def test_an_archived_plan_goes_on(stage: Stage, subscriptions: Contract, broke: 
 def test_E30_is_not_charged_while_amounts_are_limited(
     stage: Stage, subscriptions: Contract, payer: Account, broke: int
 ) -> None:
-    for limit in ({"max_per_period": 2 * PRICE}, {"max_total": 2 * PRICE}):
-        subscriptions.setConditions(broke, Conditions(**limit), sender=payer)
-        stage.at(FIRST_DUE + len(limit))
-        declines(stage, broke, at=stage.now + 100 if stage.now >= FIRST_DUE else FIRST_DUE)
+    for at, limit in enumerate((Conditions(max_per_period=2 * PRICE), Conditions(max_total=2 * PRICE))):
+        subscriptions.setConditions(broke, limit, sender=payer)
+        declines(stage, broke, at=FIRST_DUE + 100 * at)
     subscriptions.setConditions(broke, Conditions(ends_at=SECOND_DUE), sender=payer)
     assert stage.charge(broke) == [PAID]
     assert stage.charge(broke, at=SECOND_DUE) == [DeclineReason.ENDED]

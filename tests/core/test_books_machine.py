@@ -23,9 +23,12 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tallystick.core.alternative import offer_objection, under
 from tallystick.core.books import Books, Change
 from tallystick.core.change import lowering_objection, objection, quote, schedule_objection
 from tallystick.core.events import (
+    AlternativeOffered,
+    AlternativeWithdrawn,
     CancellationScheduled,
     Cancelled,
     ChangeScheduled,
@@ -38,17 +41,20 @@ from tallystick.core.events import (
     Declined,
     Discounted,
     Event,
+    FallbackPlanSet,
     FallbackSet,
     MandateAccepted,
     MandateRevoked,
     Origin,
     PaidByFallback,
+    PaidInAlternative,
     Paused,
     PayeeChanged,
     PayerChanged,
     PlanArchived,
     PlanChanged,
     PlanCreated,
+    PlanProposed,
     PriceLowered,
     Quoted,
     Recorded,
@@ -63,12 +69,13 @@ from tallystick.core.invoice import Kind, Peg
 from tallystick.core.ledger import GENESIS_HASH, entry_hash, imbalance
 from tallystick.core.money import Token
 from tallystick.core.period import Unit, anchor_day_of
-from tallystick.core.plan import MOST_UNITS, PlanTerms
+from tallystick.core.plan import MOST_UNITS, Plan, PlanTerms
 from tallystick.core.subscription import (
     NO_LIMITS,
     PER_REGISTER,
     DeclineReason,
     Discount,
+    Fallback,
     Limits,
     NextCharge,
     Status,
@@ -285,24 +292,40 @@ class Business(RuleBasedStateMachine):
         if over_limit(subscription, coming, due):
             return None
         number_told = (subscription_id, subscription.charges + 1)
+        before = self._parts(subscription, due, coming)
+        fallback = subscription.fallback
+        agreed = fallback if helped and due.amount_units and fallback else None
+        agreed = agreed if agreed and agreed[1:3] == (due.plan_id, due.seats) else None
+        if agreed and agreed.wallet:
+            before.append(PaidByFallback(*number_told, agreed.wallet))
+        elsewhere = self._payable_elsewhere(subscription, agreed) if agreed else None
+        if elsewhere:
+            coming = self.books.plans[elsewhere].terms
+            due = under(due, coming)
+            before = [part for part in before if isinstance(part, PlanChanged)]
+            before.append(PaidInAlternative(*number_told, elsewhere))
         fee, units = coming.fee(due.amount_units), due.amount_units
         parts = [(coming.payee, units - fee, payee_blocked), (coming.fee_receiver or "", fee, receiver_blocked)]
         kept = [(account, part) for account, part, blocked in parts if part and blocked]
-        before = self._parts(subscription, due, coming)
-        fallback = subscription.fallback
-        if helped and units and fallback and fallback[1:] == (due.plan_id, due.seats):
-            before.append(PaidByFallback(*number_told, fallback.wallet))
         claimables: list[Event] = [Claimable(account, coming.token, subscription_id, part) for account, part in kept]
         is_simple = all(isinstance(part, CreditUsed) for part in before)
         change = self._charged(
-            subscription, due, coming, claimables + before if is_simple else before + claimables, kept
+            subscription, due, coming, claimables + before if is_simple else before + claimables, kept, elsewhere
         )
         assert change.invoice is not None
         assert (change.entry is None) == (units == 0)
         assert change.invoice.number == self.documents[Kind.INVOICE, coming.payee]
-        assert (change.invoice.fiat is not None) == (terms.token in PEGS)
+        assert (change.invoice.fiat is not None) == (coming.token in PEGS)
+        assert self.books.subscriptions[subscription_id].in_alternative == (elsewhere is not None)
         assert (change.invoice.paid_by is not None) == any(isinstance(part, PaidByFallback) for part in before)
         return number_told
+
+    def _payable_elsewhere(self, subscription: Subscription, agreed: Fallback) -> int | None:
+        """The fallback plan, while payee and payer let it be used."""
+        found, plan = agreed.alternative_id, self.books.plans[agreed.plan_id]
+        if found is None or found not in plan.alternatives or subscription.limits.are_amounts:
+            return None
+        return found if self.books.plans[found].terms.payee == plan.terms.payee else None
 
     @rule(target=charges, numbers=st.lists(st.integers(0, 30), min_size=2, max_size=5), helped=st.booleans())
     def charge_some(self, numbers: list[int], helped: bool) -> MultipleResults[tuple[int, int] | None]:
@@ -325,6 +348,7 @@ class Business(RuleBasedStateMachine):
         terms: PlanTerms,
         before: list[Event],
         kept: list[tuple[str, int]],
+        elsewhere: int | None = None,
     ) -> Change:
         key = (subscription.subscription_id, subscription.charges + 1)
         change = self.emit(*before, Charged(*key, *due[:3]))
@@ -338,7 +362,8 @@ class Business(RuleBasedStateMachine):
         invoice = change.invoice
         assert invoice is not None
         assert invoice.total_units == due.amount_units == sum(line.amount_units for line in invoice.lines)
-        assert (invoice.plan_id, invoice.quoted is not None) == (due.plan_id, terms.quoter is not None)
+        assert (invoice.plan_id, invoice.quoted is not None) == (elsewhere or due.plan_id, terms.quoter is not None)
+        assert invoice.token == terms.token
         return change
 
     # --- what payers and payees agree to ---
@@ -413,6 +438,85 @@ class Business(RuleBasedStateMachine):
             self.emit(FallbackSet(subscription_id, None))
         elif wallet is not None and not quoted:
             self.emit(FallbackSet(subscription_id, f"0x{wallet:040x}"))
+
+    @rule(number=st.integers(0, 30), price=st.integers(1, 2**64), fee_bps=st.sampled_from([0, 333]), new=st.booleans())
+    def offer_alternative(self, number: int, price: int, fee_bps: int, new: bool) -> None:
+        """A plan that is made for it, or one there is; one that is offered already is withdrawn."""
+        plans = [plan for plan in self.books.plans.values() if not plan.terms.quoter and not plan.terms.refunds_unused]
+        if not plans:
+            return
+        own = plans[number % len(plans)]
+        if new:
+            self._create_alternative(own, price, fee_bps)
+        possible = [plan for plan in self.books.plans.values() if offer_objection(own, plan) is None]
+        if possible:
+            plan = possible[-1]
+            offered = plan.plan_id in own.alternatives
+            self.emit((AlternativeWithdrawn if offered else AlternativeOffered)(own.plan_id, plan.plan_id))
+
+    def _create_alternative(self, own: Plan, price: int, fee_bps: int) -> None:
+        other = next(token for token in TOKENS if token != own.terms.token)
+        seat_price = own.terms.seat_price_units and 3
+        terms = replace(own.terms, price_units=price, seat_price_units=seat_price, token=other)
+        self.create_plan(with_parts(replace(terms, fee_bps=fee_bps, fee_receiver=None)))
+
+    @rule(target=charges, number=st.integers(0, 30), price=st.integers(1, 2**64), fee_bps=st.sampled_from([0, 333]))
+    def lean_on_an_alternative(self, number: int, price: int, fee_bps: int) -> tuple[int, int] | None:
+        """All that a charge under one takes."""
+        able = [
+            subscription_id
+            for subscription_id, found in self.books.subscriptions.items()
+            if found.status == Status.ACTIVE
+            and not (terms := self.books.plans[found.plan_id].terms).quoter
+            and not terms.refunds_unused
+            and found.scheduled is None
+        ]
+        if not able:
+            return None
+        subscription_id = able[number % len(able)]
+        found = self.books.subscriptions[subscription_id]
+        own = self.books.plans[found.plan_id]
+        if not self._alternatives_to(found):
+            self._create_alternative(own, price, fee_bps)
+            self.emit(AlternativeOffered(own.plan_id, len(self.books.plans)))
+        if found.limits.are_amounts:
+            self.emit(ConditionsSet(subscription_id, 0, 0, 0, None, False))
+        self.emit(FallbackPlanSet(subscription_id, self._alternatives_to(found)[0].plan_id))
+        return self._charge(self._ones(Status.ACTIVE).index(subscription_id), 0, False, False, 10**6, True)
+
+    @rule(number=st.integers(0, 30), which=st.integers(0, 5))
+    def name_fallback_plan(self, number: int, which: int) -> None:
+        named = {
+            subscription_id: [plan.plan_id for plan in self._alternatives_to(found)]
+            for subscription_id, found in self.books.subscriptions.items()
+            if found.status != Status.CANCELLED and not found.limits.are_amounts
+        }
+        able = [subscription_id for subscription_id, plans in named.items() if plans]
+        if able:
+            subscription_id = able[number % len(able)]
+            plans = named[subscription_id]
+            self.emit(FallbackPlanSet(subscription_id, plans[which % len(plans)]))
+
+    def _alternatives_to(self, subscription: Subscription) -> list[Plan]:
+        own = self.books.plans[subscription.plan_id]
+        found = [self.books.plans[number] for number in own.alternatives]
+        return [
+            plan
+            for plan in found
+            if not plan.archived
+            and plan.terms.payee == own.terms.payee
+            and subscription.payer not in {plan.terms.payee, plan.terms.fee_receiver}
+            and plan.terms.seats_allowed()[0] <= subscription.seats <= plan.terms.seats_allowed()[1]
+        ]
+
+    @rule(number=st.integers(0, 30), to=st.integers(0, 30))
+    def propose(self, number: int, to: int) -> None:
+        subscription_id = self._one(number, Status.ACTIVE, Status.ENDING, Status.PAUSED)
+        if subscription_id is not None:
+            register_id = subscription_id // PER_REGISTER
+            plans = [p for p in self.books.plans.values() if p.register_id == register_id and not p.archived]
+            if plans:
+                self.emit(PlanProposed(subscription_id, plans[to % len(plans)].plan_id))
 
     @rule(number=st.integers(0, 30), payer=st.integers(100, 103))
     def change_payer(self, number: int, payer: int) -> None:
@@ -538,7 +642,7 @@ class Business(RuleBasedStateMachine):
                 self._refund(key, units)
 
     def _refund(self, key: tuple[int, int], units: int) -> None:
-        terms = self.books.plans[self.books.subscriptions[key[0]].plan_id].terms
+        terms = self.books.plans[self.books.charge_invoices[key].plan_id].terms
         change = self.emit(Refunded(*key, units))
         self.received[terms.payee, terms.token] -= units
         self.documents[Kind.CREDIT_NOTE, terms.payee] += 1
@@ -575,13 +679,16 @@ class Business(RuleBasedStateMachine):
 
     def _one(self, number: int, *wanted: Status, metered: bool = False) -> int | None:
         """One of those that stand so; where it is to be `metered`, usage of it can be charged."""
-        found = [
+        found = self._ones(*wanted, metered=metered)
+        return found[number % len(found)] if found else None
+
+    def _ones(self, *wanted: Status, metered: bool = False) -> list[int]:
+        return [
             key
             for key, value in self.books.subscriptions.items()
             if value.status in wanted
             and (not metered or (value.charges and self.books.plans[value.plan_id].terms.usage_cap_units))
         ]
-        return found[number % len(found)] if found else None
 
     # --- what always holds ---
 

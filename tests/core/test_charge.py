@@ -335,7 +335,7 @@ IMPOSSIBLE: list[tuple[list[tuple[int, list[Event]]], int, list[Event], str]] = 
         [PlanChanged(1, 3, 0, 0), PaidByFallback(1, 2, UNCLE), charged(2, 30, 37, 700)],
         "did not agree to pay for plan 3 with 0 seats",
     ),
-    ([], 10, [FallbackSet(1, None)], "there is no wallet that could be dropped"),
+    ([], 10, [FallbackSet(1, None)], "there is no fallback that could be dropped"),
     ([], 10, [FallbackSet(1, PAYEE)], "receives the charges, or their fee"),
     (QUOTING, 10, [FallbackSet(2, UNCLE)], "the price of plan 5 is quoted, for which no other wallet pays"),
     # other payers and payees

@@ -13,6 +13,7 @@ from eth_utils.abi import function_signature_to_4byte_selector
 
 from tallystick.chain.decode import decode_event
 from tallystick.chain.rpc import Rpc
+from tallystick.core.alternative import under
 from tallystick.core.books import Books
 from tallystick.core.change import Segment, commitment, objection, quote
 from tallystick.core.events import Charged, CreditUsed, Event, PlanChanged, Recorded
@@ -128,14 +129,16 @@ class Town:
         return books
 
     def require_preview(self, found: Subscription, books: Books, now: int) -> None:
-        reason, start, end, amount, credit_used = self.read("preview", found.subscription_id)
+        reason, start, end, amount, credit_used, plan_id = self.read("preview", found.subscription_id)
         terms = books.plans[found.plan_id].terms
         coming = books.plans[found.scheduled.plan_id].terms if found.scheduled else terms
         hopeless = {DeclineReason.NOT_DUE, DeclineReason.CANCELLED, DeclineReason.ENDED, DeclineReason.PAUSED}
         assert found.is_due(terms, now) == (reason not in hopeless)
         if found.is_due(terms, now):
             due = next_charge(found, terms, now, coming, self.quoted_units)
-            assert due[:4] == (start, end, amount, credit_used)
+            assert plan_id in {due.plan_id, found.fallback and found.fallback.alternative_id}
+            paid = due if plan_id == due.plan_id else under(due, books.plans[plan_id].terms)
+            assert paid[:4] == (start, end, amount, credit_used)
             too_dear = {DeclineReason.OVER_MANDATE, DeclineReason.SLIPPAGE}
             assert (over_limit(found, coming, due) is not None) == (reason in too_dear)
 
@@ -276,7 +279,7 @@ class Town:
             assert commitment(history) == on_chain
             (refunded,) = self.read("refunded", number, charge_number)
             left = invoice.total_units - refunded
-            self.business.mint(invoice.payee, left)
+            self.business.mint(invoice.payee, left, token=invoice.token)
             if left:
                 self.refund(invoice, charge_number, left, history)
             with pytest.raises(AnvilError, match=_selector_of("RefundTooHigh(uint256,uint256)")):

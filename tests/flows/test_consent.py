@@ -1,5 +1,6 @@
 """Random lives of subscriptions on a real chain that have everything: conditions, coupons, changes that are scheduled,
-lower prices, plans on a fixed grid and with quoted prices, fallback wallets, other payers, cancellations with refund.
+lower prices, plans on a fixed grid and with quoted prices, fallback wallets and plans in a second token, other payers,
+cancellations with refund.
 The mirror follows each step, what it expects of the next charge is what the contract charges, and the audit proves it
 all.
 """
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tallystick.core.address import ZERO_ADDRESS
+from tallystick.core.alternative import offer_objection
 from tallystick.core.books import Books
 from tallystick.core.change import schedule_objection
 from tallystick.core.period import Unit
@@ -37,7 +39,8 @@ SIGNS_ALL = "0x631626ba7e60e01b5f5260205ff3"
 """A wallet that finds every signature good (ERC-1271)."""
 EVERYTHING = (
     *("ChangeScheduled", "ConditionsSet", "CouponRedeemed", "Discounted", "Quoted", "FallbackSet", "PaidByFallback"),
-    *("PayerChanged", "PlanChanged", "CreditUsed"),
+    *("PayerChanged", "PlanChanged", "CreditUsed", "AlternativeOffered", "AlternativeWithdrawn", "FallbackPlanSet"),
+    *("PaidInAlternative", "PlanProposed"),
 )
 NO_COUPON = (0, 0, 0, 0, ZERO_ADDRESS, 0, 0)
 
@@ -63,9 +66,16 @@ class City(Town):
         create(20_000_000, refunds_unused=True)
         create(9_999_999, align_to=GRID)  # as plan 15, cheaper
         create(11_000_000, 1, Unit.WEEK, usage_cap_units=2_000_000, usage_price_units=2**90, align_to=1)
+        self.second = self.business.create_token()
+        self.business.token_call(
+            self.business.payee, "approve", self.business.subscriptions, UNLIMITED, token=self.second
+        )
+        for terms in ({}, {"align_to": GRID}, fee, {"align_to": GRID, "seat_price_units": 555_555} | fee):
+            create(13_131_313, token=self.second, **terms)  # 24 to 27
         self.verbs: list[Callable[[random.Random, Books], None]] = [
             *(self.schedule, self.schedule, self.lower, self.set_conditions, self.redeem, self.set_fallback),
             *(self.change_payer, self.cancel_with_refund, self.subscribe_with_conditions, self.lean_on_others),
+            *(self.offer, self.name_a_plan, self.name_a_plan, self.propose, self.lean_on_another_token),
         ]
 
     def set_quote(self, units: int) -> None:
@@ -201,6 +211,54 @@ class City(Town):
         self.business.anvil.advance(32 * DAY)
         self.charge(draw, books)
 
+    def offer(self, draw: random.Random, books: Books) -> None:
+        """Or withdraw, where it is offered."""
+        for plan_id, alternative_id in ((1, 24), (20, 24), (13, 24), (1, 26), (15, 25), (16, 27), (22, 25)):
+            chance = draw.random()
+            if chance < 0.5:
+                self.tried(self.business.payee, "offerAlternative", plan_id, alternative_id)
+            elif chance < 0.6:
+                self.tried(self.business.payee, "withdrawAlternative", plan_id, alternative_id)
+        refused = (draw.randint(1, 27), draw.randint(1, 27))
+        if self.tried(self.business.payee, "offerAlternative", *refused) is None:
+            plans = [books.plans[number] for number in refused]
+            assert (
+                offer_objection(*plans) is not None or refused[1] in self.present_after().plans[refused[0]].alternatives
+            )
+
+    def present_after(self) -> Books:
+        self.index()
+        return self.present()
+
+    def name_a_plan(self, draw: random.Random, books: Books) -> None:
+        for number, found in books.subscriptions.items():
+            alternatives = books.plans[found.plan_id].alternatives
+            if alternatives and draw.random() < 0.7:
+                plan_id = draw.choice(alternatives)
+                self.tried(found.payer, "setFallbackPlan", number, plan_id, self.business.terms_hash(plan_id))
+
+    def propose(self, draw: random.Random, books: Books) -> None:
+        number, plan_id = self.one(draw, books), draw.randint(1, 27)
+        self.tried(self.business.payee, "proposePlan", [number], plan_id)
+
+    def lean_on_another_token(self, draw: random.Random, books: Books) -> None:
+        """No payer has the first token when something is due, and each has the second."""
+        self.open_wallets()
+        if not self.blocked:
+            payer = self.business.payer(2)
+            self.tried(self.business.payee, "offerAlternative", 1, 24)
+            number = self.business.subscribe(payer, 1)
+            self.payers[number] = payer
+            self.tried(payer, "setFallbackPlan", number, 24, self.business.terms_hash(24))
+        self.name_a_plan(draw, books)
+        for name in range(1, 5):
+            payer = self.business.account(name)
+            self.business.mint(payer, 10**10, token=self.second)
+            self.business.approve(payer, UNLIMITED, token=self.second)
+            self.business.approve(payer, 0)
+        self.business.anvil.advance(32 * DAY)
+        self.charge(draw, books)
+
     def change_payer(self, draw: random.Random, books: Books) -> None:
         number, name = self.one(draw, books), draw.randint(1, 4)
         new, found = self.business.payer(name), books.subscriptions[number]
@@ -257,8 +315,13 @@ class City(Town):
             assert bool(is_spent) == (limits.left_units == 0)
             assert (beneficiary, by_permit2) == (int(found.beneficiary or "0", 16), found.by_permit2)
             assert self.read("discount", number) == list((found.discount or (0, 0, 0))[:3])
-            wallet, *agreed = found.fallback or ("0", 0, 0)
-            assert self.read("fallbackWallet", number) == [int(str(wallet), 16), *agreed]
+            wallet, *agreed, alternative_id = found.fallback or (None, 0, 0, None)
+            nothing = [0, 0, 0]
+            assert self.read("fallbackWallet", number) == ([int(wallet, 16), *agreed] if wallet else nothing)
+            assert self.read("fallbackPlan", number) == ([alternative_id, *agreed] if alternative_id else nothing)
+        for plan in books.plans.values():
+            for alternative_id in plan.alternatives:
+                assert self.read("isAlternative", plan.plan_id, alternative_id) == [1]
         return books
 
 
@@ -277,6 +340,9 @@ def test_whatever_payers_add_the_mirror_follows_and_the_audit_agrees(
         if number % 40 == 20:
             city.lean_on_others(draw, city.present())
             city.index()
+        if number % 40 == 0:
+            city.lean_on_another_token(draw, city.present())
+            city.index()
         city.step(draw)
         city.index(final=number % 9 == 8)
         city.require_as_on_chain()
@@ -286,7 +352,8 @@ def test_whatever_payers_add_the_mirror_follows_and_the_audit_agrees(
             counted = count_events(connection, 1)
         if all(counted.get(name) for name in EVERYTHING):
             break
-        draw.choice((city.step, lambda chance: city.lean_on_others(chance, city.present())))(draw)
+        lean = draw.choice((city.lean_on_others, city.lean_on_another_token))
+        draw.choice((city.step, lambda chance, lean=lean: lean(chance, city.present())))(draw)
         city.index()
         city.require_as_on_chain()
     assert all(counted.get(name) for name in EVERYTHING), counted

@@ -28,7 +28,7 @@ QUOTES_SEVEN = "0x60075f5260205ff3"
 """A quoter for which any price is seven units."""
 UNSEEN = {
     *("Declined", "Cancelled", "CancellationScheduled", "MandateAccepted", "MandateRevoked", "PlanArchived"),
-    *("PayerChanged", "PaidByFallback"),
+    *("PayerChanged", "PaidByFallback", "PlanProposed"),
 }
 """Nothing is counted of these, and nothing builds on them that a node could not leave out as well. Who paid a charge is
 told by the token, which the mirror does not read."""
@@ -72,6 +72,7 @@ def business() -> Iterator[Business]:
         business.unblock(platform)
         business.call(business.operator, "claim", platform, business.token)
         add_what_payers_add(business)
+        pay_in_another_token(business)
         anvil.finalize()
         yield business
 
@@ -110,6 +111,24 @@ def add_what_payers_add(business: Business) -> None:
     business.call(heir, "changePayee", payee, business.token, heir, 3, UNLIMITED, b"\1", b"")
     anvil.advance(31 * DAY)
     business.charge(ids[0])
+
+
+def pay_in_another_token(business: Business) -> None:
+    """An alternative that is offered, withdrawn, and offered again, and a charge that is made under it."""
+    anvil, seller, second = business.anvil, business.account("seller"), business.create_token()
+    plan = business.create_plan(3_000_000, 30, Unit.DAY, payee=seller)
+    other = business.create_plan(4_000_000, 30, Unit.DAY, payee=seller, token=second)
+    payer = business.payer("payer with two tokens")
+    business.mint(payer, 10**9, token=second)
+    business.approve(payer, UNLIMITED, token=second)
+    number = business.subscribe(payer, plan)
+    for verb in ("offerAlternative", "withdrawAlternative", "offerAlternative"):
+        business.call(seller, verb, plan, other)
+    business.call(payer, "setFallbackPlan", number, other, business.terms_hash(other))
+    business.call(seller, "proposePlan", [number], plan)
+    business.approve(payer, 0)
+    anvil.advance(31 * DAY)
+    business.charge(number)
 
 
 def logs_of(business: Business) -> list[dict[str, str]]:

@@ -67,6 +67,7 @@ abstract contract Changes is Money {
         if (registerOf[row.planId - 1] != registerOf[planId - 1] || !_sells(planId, seats)) return false;
         if (terms.feeReceiver == row.payer || terms.quoter != address(0) || old.quoter != address(0)) return false;
         uint256 most = limits[id].maxPerPeriod;
+        if (inAlternative[id]) return false; // Inv-22: what was paid in another token has no exact value
         if (discounts[id].isOn || (most > 0 && _rateOf(planId, seats) + terms.usageCap > most)) return false;
         if (row.charges == 0 && (terms.trial == 0 || terms.family != old.family)) return false;
         return planId == row.planId ? seats != row.seats : !archived[planId] && terms.minCharges == 0;

@@ -25,6 +25,8 @@ abstract contract Dues is Extras {
         uint256 discount;
         uint256 creditUsed;
         uint256 amount;
+        uint256 alternativeId; // the plan in another token under which it is paid; 0: its own
+        uint256 paid; // what the period costs there
     }
 
     /// @dev Of a subscription whose standing lets it be charged, money aside.
@@ -103,6 +105,8 @@ abstract contract Dues is Extras {
     function _isHonestTo(uint256 id) internal view returns (bool) {
         address token = _termsOf(rows[id].planId).token;
         address wallet = fallbacks[id].wallet;
+        uint256 alternativeId = fallbacks[id].alternativeId;
+        if (alternativeId != 0 && !_isHonest(_termsOf(alternativeId).token, rows[id].payer)) return false;
         return _isHonest(token, rows[id].payer) && (wallet == address(0) || _isHonest(token, wallet));
     }
 
@@ -116,6 +120,28 @@ abstract contract Dues is Extras {
         Fallback storage second = fallbacks[id];
         if (second.wallet == address(0) || second.planId != due.planId || second.seats != due.seats) return false;
         return _lacks(_termsOf(due.planId).token, second.wallet, false, due.amount) == DeclineReason.None;
+    }
+
+    /// @dev Inv-22: whether payer and payee agreed that just this may be paid under the alternative.
+    function _isAgreed(uint256 id, Due memory due) internal view returns (bool) {
+        Fallback storage second = fallbacks[id];
+        if (second.alternativeId == 0 || second.planId != due.planId || second.seats != due.seats) return false;
+        return _isAlternative(due.planId, second.alternativeId) && !_hasAmountLimits(id);
+    }
+
+    /// @dev Whether it would be paid under the alternative.
+    function _alternativePays(uint256 id, Due memory due) internal view returns (bool) {
+        if (!_isAgreed(id, due)) return false;
+        uint256 alternativeId = fallbacks[id].alternativeId;
+        uint256 amount = _costUnder(alternativeId, due);
+        address token = _termsOf(alternativeId).token;
+        return _lacks(token, rows[id].payer, limits[id].byPermit2, amount) == DeclineReason.None;
+    }
+
+    /// @dev Of a period on a fixed grid the part that is left, as of the plan's own price.
+    function _costUnder(uint256 alternativeId, Due memory due) internal view returns (uint256 cost) {
+        cost = _rateOf(alternativeId, due.seats);
+        if (due.isStub) cost -= cost * (due.whole - (due.end - due.from)) / due.whole;
     }
 
     function _lacks(address token, address wallet, bool byPermit2, uint256 amount)

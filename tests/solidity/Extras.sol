@@ -5,7 +5,7 @@ import {Vm} from "./Forge.sol";
 import {Periods} from "./Periods.sol";
 
 /// @notice What a subscription has beside plan and seats, as events tell it: conditions, a coupon, a change to come, a
-/// fallback wallet, another payer.
+/// fallback wallet or plan, another payer.
 abstract contract Extras is Periods {
     struct Limits {
         uint256 maxPerPeriod;
@@ -33,12 +33,15 @@ abstract contract Extras is Periods {
         address wallet;
         uint256 planId;
         uint256 seats;
+        uint256 alternativeId; // instead of a wallet
     }
 
     mapping(uint256 id => Limits) internal limits;
     mapping(uint256 id => Discount) internal discounts;
     mapping(uint256 id => Scheduled) internal scheduled;
     mapping(uint256 id => Fallback) internal fallbacks;
+    /// @dev The period being served was paid in another token.
+    mapping(uint256 id => bool) internal inAlternative;
     mapping(bytes32 couponHash => mapping(address payer => bool)) internal couponUsed;
 
     // What somebody asked for, before they call.
@@ -46,6 +49,7 @@ abstract contract Extras is Periods {
     Coupon internal askedCoupon;
     Scheduled internal askedSchedule;
     address internal askedWallet;
+    uint256 internal askedAlternative;
 
     // ------------------------------------------------------------------ terms
 
@@ -150,7 +154,8 @@ abstract contract Extras is Periods {
         scheduled[id] = Scheduled(true, planId, seats);
         if (discounts[id].coupon.planId == before) discounts[id].coupon.planId = uint32(planId);
         Fallback storage second = fallbacks[id];
-        if (second.planId == before && second.wallet != _termsOf(planId).feeReceiver) second.planId = planId;
+        bool receives = second.alternativeId == 0 && second.wallet == _termsOf(planId).feeReceiver;
+        if (second.planId == before && !receives) second.planId = planId;
         ++done["price lowered"];
     }
 
@@ -158,12 +163,43 @@ abstract contract Extras is Periods {
         uint256 id = uint256(log.topics[1]);
         address wallet = _account(log.topics[2]);
         if (wallet == address(0)) {
-            vm.assertTrue(fallbacks[id].wallet != address(0), "dropped once");
+            vm.assertTrue(_hasFallback(id), "dropped once");
             delete fallbacks[id];
             return;
         }
         vm.assertEq(wallet, askedWallet, "Inv-20: the wallet that signed");
-        fallbacks[id] = Fallback(wallet, rows[id].planId, rows[id].seats);
+        fallbacks[id] = Fallback(wallet, rows[id].planId, rows[id].seats, 0);
+    }
+
+    function _hasFallback(uint256 id) internal view returns (bool) {
+        return fallbacks[id].wallet != address(0) || fallbacks[id].alternativeId != 0;
+    }
+
+    /// @dev Inv-22: the payer's own word, within what the payee offers, and not beside limits in the first token.
+    function _onFallbackPlan(Vm.Log memory log) internal {
+        (uint256 id, uint256 alternativeId) = (uint256(log.topics[1]), uint256(log.topics[2]));
+        vm.assertEq(alternativeId, askedAlternative, "Inv-22: the plan that the payer named");
+        vm.assertTrue(_isNameable(id, alternativeId), "Inv-22: a plan that the payer may name");
+        fallbacks[id] = Fallback(address(0), rows[id].planId, rows[id].seats, alternativeId);
+    }
+
+    function _isNameable(uint256 id, uint256 alternativeId) internal view returns (bool) {
+        Subscription storage row = rows[id];
+        if (row.status == Status.Cancelled || !_isAlternative(row.planId, alternativeId)) return false;
+        if (archived[alternativeId] || _hasAmountLimits(id) || !_sells(alternativeId, row.seats)) return false;
+        return row.payer != _termsOf(alternativeId).feeReceiver;
+    }
+
+    function _hasAmountLimits(uint256 id) internal view returns (bool) {
+        return limits[id].maxPerPeriod > 0 || limits[id].hasTotal;
+    }
+
+    /// @dev A notice: of a plan in the subscription's token, by its payee.
+    function _onProposed(Vm.Log memory log) internal {
+        (uint256 id, uint256 planId) = (uint256(log.topics[1]), uint256(log.topics[2]));
+        vm.assertEq(registerOf[planId - 1], registerOf[rows[id].planId - 1], "of the same payee and token");
+        vm.assertTrue(!archived[planId] && rows[id].status != Status.Cancelled, "a plan to change to");
+        ++done["proposed to a payer"];
     }
 
     function _onPayerChanged(Vm.Log memory log) internal {
@@ -174,7 +210,7 @@ abstract contract Extras is Periods {
         vm.assertEq(newPayer, askedWallet, "Inv-20: who signed to pay from now on");
         vm.assertTrue(row.status != Status.Cancelled, "Inv-6: what was cancelled stays so");
         vm.assertTrue(newPayer != _payeeOf(row.planId), "nobody pays themselves");
-        bool alone = !scheduled[id].isOn && fallbacks[id].wallet == address(0);
+        bool alone = !scheduled[id].isOn && !_hasFallback(id);
         vm.assertTrue(alone, "Inv-20: to nothing but the present terms");
         PlanTerms storage terms = _termsOf(row.planId);
         if (terms.trial > 0) trialUsed[registerOf[row.planId - 1]][terms.family][newPayer] = true;
@@ -195,7 +231,11 @@ abstract contract Extras is Periods {
         vm.assertTrue(found.byPermit2 == limit.byPermit2, "Inv-18: through Permit2");
         (address wallet, uint256 agreed,) = subscriptions.fallbackWallet(id);
         vm.assertEq(wallet, fallbacks[id].wallet, "Inv-20: the fallback wallet");
-        vm.assertEq(agreed, fallbacks[id].planId, "Inv-20: the plan that it agreed to");
+        vm.assertEq(agreed, wallet == address(0) ? 0 : fallbacks[id].planId, "Inv-20: the plan that it agreed to");
+        uint256 alternativeId;
+        (alternativeId, agreed,) = subscriptions.fallbackPlan(id);
+        vm.assertEq(alternativeId, fallbacks[id].alternativeId, "Inv-22: the fallback plan");
+        vm.assertEq(agreed, alternativeId == 0 ? 0 : fallbacks[id].planId, "Inv-22: the plan that it is for");
         (uint256 planId, uint256 seats) = subscriptions.scheduledChange(id);
         Scheduled storage change = scheduled[id];
         vm.assertEq(planId, change.isOn ? change.planId : 0, "what is scheduled");

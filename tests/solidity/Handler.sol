@@ -76,8 +76,31 @@ contract Handler is Lives {
 
     /// @dev One row: it may revert, but only for what it received. The preview is what happens.
     function chargeOne(uint256 seed) external clocked {
+        _chargeOne(_anyId(seed));
+    }
+
+    /// @dev One with a fallback plan, when it is due and its payer has the other token alone.
+    function chargeElsewhere(uint256 seed) external clocked {
+        uint256 id = _anyId(seed);
+        for (uint256 i = 0; i < ids.length && fallbacks[id].alternativeId == 0; ++i) {
+            id = ids[(seed % ids.length + i) % ids.length];
+        }
+        Subscription storage row = rows[id];
+        uint256 other = fallbacks[id].alternativeId;
+        if (other == 0 || row.status != Status.Active) return;
+        if (row.nextDue > _now()) _passTo(row.nextDue);
+        vm.warp(_now());
+        address token = _termsOf(row.planId).token;
+        if (token == tokens[HONEST]) _approve(row.payer, token, address(subscriptions), 0);
+        for (uint256 t = 0; t < TOKENS; ++t) {
+            if (tokens[t] == _termsOf(other).token) mint(_indexOf(row.payer), t, 1e12);
+        }
+        _chargeOne(id);
+    }
+
+    function _chargeOne(uint256 id) private {
         uint256[] memory one = new uint256[](1);
-        one[0] = _anyId(seed);
+        one[0] = id;
         Subscription memory before = rows[one[0]];
         uint256 paidBefore = paidFor[one[0]];
         bool honest = _isHonestTo(one[0]);
@@ -106,6 +129,7 @@ contract Handler is Lives {
         if (reason > 0) return;
         vm.assertEq(paidFor[id] - paidBefore, preview.amount, "Inv-16: the preview, amount");
         vm.assertEq(before.credit - rows[id].credit, preview.creditUsed, "Inv-16: the preview, credit");
+        vm.assertEq(_paidUnder(id, rows[id].charges), preview.planId, "Inv-16: the preview, plan");
         vm.assertEq(periodStart[id], preview.periodStart, "Inv-16: the preview, start");
         vm.assertEq(rows[id].nextDue, preview.periodEnd, "Inv-16: the preview, end");
     }

@@ -52,7 +52,8 @@ abstract contract Model is Usage {
 
     function _isPart(bytes32 kind) private pure returns (bool) {
         return kind == PlanChanged.selector || kind == Quoted.selector || kind == Discounted.selector
-            || kind == CreditUsed.selector || kind == PaidByFallback.selector || kind == Claimable.selector;
+            || kind == CreditUsed.selector || kind == PaidByFallback.selector || kind == PaidInAlternative.selector
+            || kind == Claimable.selector;
     }
 
     /// @dev Forge also records what a frame emitted that was undone later. Looking back from the end, the first event
@@ -90,8 +91,7 @@ abstract contract Model is Usage {
     function _firstOf(Vm.Log[] memory logs, uint256 last, uint256 id) private view returns (uint256) {
         bytes32[7] memory seen;
         uint256 kinds;
-        (uint256 planId,) = _nextTerms(id);
-        address receiver = _termsOf(planId).feeReceiver;
+        address receiver = _receiverIn(logs, last, id);
         while (last > 0 && _isPart(logs[last - 1].topics[0])) {
             Vm.Log memory log = logs[last - 1];
             bytes32 kind = log.topics[0];
@@ -106,6 +106,15 @@ abstract contract Model is Usage {
             --last;
         }
         return last;
+    }
+
+    /// @dev Who has the fee of a charge: by the plan under which it was paid, which may be told before what was kept.
+    function _receiverIn(Vm.Log[] memory logs, uint256 last, uint256 id) private view returns (address) {
+        (uint256 planId,) = _nextTerms(id);
+        for (uint256 i = last; i > 0 && i + 3 > last && _isPart(logs[i - 1].topics[0]); --i) {
+            if (logs[i - 1].topics[0] == PaidInAlternative.selector) planId = fallbacks[id].alternativeId;
+        }
+        return planId == 0 ? address(0) : _termsOf(planId).feeReceiver;
     }
 
     function _isIn(bytes32[7] memory seen, bytes32 kind) private pure returns (bool) {
@@ -141,6 +150,10 @@ abstract contract Model is Usage {
         else if (kind == ChangeScheduled.selector) _onScheduled(log);
         else if (kind == PriceLowered.selector) _onLowered(log);
         else if (kind == FallbackSet.selector) _onFallback(log);
+        else if (kind == FallbackPlanSet.selector) _onFallbackPlan(log);
+        else if (kind == AlternativeOffered.selector) _onOffered(log);
+        else if (kind == AlternativeWithdrawn.selector) _onWithdrawn(log);
+        else if (kind == PlanProposed.selector) _onProposed(log);
         else if (kind == PayerChanged.selector) _onPayerChanged(log);
         else if (kind == PayeeChanged.selector) _onPayeeChanged(log);
         else vm.assertTrue(false, "an event that nobody expects");
@@ -213,9 +226,15 @@ abstract contract Model is Usage {
         } else {
             _serves(id, start, end);
         }
-        _pays(id, number, amount, due.price - due.discount);
-        if (amount != due.rate || due.quoted > 0) _tellsOf(id, number - 1, due.rate, amount);
-        _discounts(id, due);
+        inAlternative[id] = due.alternativeId != 0;
+        if (inAlternative[id]) {
+            _paysElsewhere(id, number, amount, due.paid);
+            _tellsOf(id, number - 1, due.rate, amount | due.alternativeId << 96);
+        } else {
+            _pays(id, number, amount, due.price - due.discount);
+            if (amount != due.rate || due.quoted > 0) _tellsOf(id, number - 1, due.rate, amount);
+            _discounts(id, due);
+        }
         _buys(id, due.isStub ? due.whole : end - start, end - start, due.rate, due.price - due.discount);
     }
 
@@ -232,6 +251,8 @@ abstract contract Model is Usage {
                 _onCreditUsed(id, data);
             } else if (kind == PaidByFallback.selector) {
                 _onSecond(id, data, due);
+            } else if (kind == PaidInAlternative.selector) {
+                _onElsewhere(id, data, due);
             } else if (kind == PlanChanged.selector) {
                 told[0] = true;
                 vm.assertEq(uint256(logs[i].topics[2]), due.planId, "Inv-1: the plan that was scheduled");

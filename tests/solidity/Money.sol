@@ -15,6 +15,8 @@ abstract contract Money is Dues {
 
     /// @dev What was paid for each charge, credit not counted: what can be given back of it.
     mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal paidIn;
+    /// @dev Of charges that were made under a plan in another token: which.
+    mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal paidUnder;
     /// @dev What refunds must tell of charges that were not the plan's price.
     mapping(uint256 id => Segment[]) internal segments;
     mapping(uint256 id => mapping(uint256 chargeNumber => uint256)) internal givenBack;
@@ -33,6 +35,7 @@ abstract contract Money is Dues {
     uint256 private _keptAt;
     uint256 private _creditUsed;
     address private _second; // who paid in the payer's place
+    uint256 private _elsewhere; // the plan in another token under which it is paid
 
     // ----------------------------------------------------------------- events
 
@@ -65,6 +68,32 @@ abstract contract Money is Dues {
         ++done["paid by a fallback"];
     }
 
+    /// @dev Inv-22: under a plan in another token only where the payer lacks the first, as payer and payee agreed.
+    function _onElsewhere(uint256 id, bytes memory data, Due memory due) internal {
+        (uint256 chargeNumber, uint256 alternativeId) = abi.decode(data, (uint256, uint256));
+        vm.assertEq(chargeNumber, rows[id].charges + 1, "the charge that is paid in another token");
+        vm.assertEq(alternativeId, fallbacks[id].alternativeId, "Inv-22: the plan that the payer named");
+        vm.assertTrue(_isAgreed(id, due), "Inv-22: as payer and payee agreed");
+        vm.assertTrue(due.amount > 0, "Inv-22: where something is to be paid");
+        if (_isHonestTo(id)) {
+            vm.assertTrue(_payerLacks(id, due.amount) != DeclineReason.None, "Inv-22: the first token first");
+        }
+        (due.alternativeId, due.paid) = (alternativeId, _costUnder(alternativeId, due));
+        (due.discount, due.creditUsed) = (0, 0);
+        _elsewhere = alternativeId;
+        ++done["paid in another token"];
+    }
+
+    /// @dev A charge of `cost` for a period, in another token: no credit pays for it.
+    function _paysElsewhere(uint256 id, uint256 chargeNumber, uint256 amount, uint256 cost) internal {
+        vm.assertEq(amount, cost, "Inv-22: the alternative's price");
+        vm.assertEq(_creditUsed, 0, "Inv-22: no credit is used");
+        vm.assertTrue(!_isOver(limits[id]), "Inv-18: nothing is charged after the payer's own end");
+        usedSince[id] = 0;
+        paidUnder[id][chargeNumber] = _elsewhere;
+        _paysIn(id, chargeNumber, amount);
+    }
+
     /// @dev A charge of `cost` for a period: credit pays what it can, the payer the rest of it.
     function _pays(uint256 id, uint256 chargeNumber, uint256 amount, uint256 cost) internal {
         vm.assertEq(amount + _creditUsed, cost, "Inv-1: the price agreed to, credit included");
@@ -78,16 +107,17 @@ abstract contract Money is Dues {
     function _paysIn(uint256 id, uint256 chargeNumber, uint256 amount) internal {
         vm.assertEq(chargeNumber, rows[id].charges + 1, "charges are numbered without gaps");
         Subscription storage row = rows[id];
-        PlanTerms storage terms = _termsOf(row.planId);
+        uint256 planId = _elsewhere == 0 ? row.planId : _elsewhere;
+        PlanTerms storage terms = _termsOf(planId);
         (row.charges, paidIn[id][chargeNumber]) = (chargeNumber, amount);
         paidFor[id] += amount;
-        Total storage total = _charges[registerOf[row.planId - 1]];
+        Total storage total = _charges[registerOf[planId - 1]];
         (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
 
         uint256 fee = amount * terms.feeBps / 10_000;
-        _receives(id, _payeeOf(row.planId), amount - fee);
-        _receives(id, terms.feeReceiver, fee);
-        _second = address(0);
+        _receives(id, terms.token, _payeeOf(planId), amount - fee);
+        _receives(id, terms.token, terms.feeReceiver, fee);
+        (_second, _elsewhere) = (address(0), 0);
         vm.assertEq(_keptAt, _kept.length, "Inv-3: only a part of the charge is kept");
         delete _kept;
         _keptAt = 0;
@@ -101,9 +131,8 @@ abstract contract Money is Dues {
     }
 
     /// @dev Directly, or by the contract, which keeps it for them.
-    function _receives(uint256 id, address account, uint256 amount) private {
+    function _receives(uint256 id, address token, address account, uint256 amount) private {
         if (amount == 0) return;
-        address token = _termsOf(rows[id].planId).token;
         address payer = _second == address(0) ? rows[id].payer : _second;
         if (_keptAt < _kept.length && _kept[_keptAt].account == account) {
             Kept storage kept = _kept[_keptAt++];
@@ -129,15 +158,20 @@ abstract contract Money is Dues {
     function _onRefunded(uint256 id, bytes memory data) internal {
         (uint256 chargeNumber, uint256 amount) = abi.decode(data, (uint256, uint256));
         Subscription storage row = rows[id];
-        PlanTerms storage terms = _termsOf(row.planId);
+        uint256 planId = _paidUnder(id, chargeNumber);
         vm.assertTrue(chargeNumber > 0 && chargeNumber <= row.charges, "Inv-8: a charge that was made");
         vm.assertTrue(amount > 0, "Inv-8: something");
         givenBack[id][chargeNumber] += amount;
         refundedOf[id] += amount;
         vm.assertLe(givenBack[id][chargeNumber], paidIn[id][chargeNumber], "Inv-8: refunds within what was paid");
-        Total storage total = _refunds[registerOf[row.planId - 1]];
+        Total storage total = _refunds[registerOf[planId - 1]];
         (total.count, total.sum) = (total.count + 1, total.sum + uint192(amount));
-        _moved(terms.token, _payeeOf(row.planId), row.payer, amount);
+        _moved(_termsOf(planId).token, _payeeOf(planId), row.payer, amount);
+    }
+
+    /// @dev The plan whose register counts a charge, and whose payee gives it back.
+    function _paidUnder(uint256 id, uint256 chargeNumber) internal view returns (uint256) {
+        return paidUnder[id][chargeNumber] == 0 ? rows[id].planId : paidUnder[id][chargeNumber];
     }
 
     /// @dev Inv-7: a row that could be charged lacked something.
@@ -148,6 +182,8 @@ abstract contract Money is Dues {
         PlanTerms storage terms = _termsOf(row.planId);
         if (reason == DeclineReason.Blocked) {
             bool blocked = _isBlocked(terms.token, row.payer) || _isBlocked(terms.token, fallbacks[id].wallet);
+            uint256 other = fallbacks[id].alternativeId;
+            blocked = blocked || (other != 0 && _isBlocked(_termsOf(other).token, row.payer));
             vm.assertTrue(blocked, "Inv-7: whom the token says that it blocks");
             return;
         }
@@ -158,6 +194,7 @@ abstract contract Money is Dues {
         bool sank = balance && lack == DeclineReason.Allowance;
         vm.assertTrue(sank || reason == lack, "Inv-7: what the payer lacks");
         vm.assertTrue(sank || !_fallbackPays(id, due), "Inv-20: the wallet that could have paid");
+        vm.assertTrue(sank || !_alternativePays(id, due), "Inv-22: the other token that could have been paid");
     }
 
     // ------------------------------------------------------------- comparison

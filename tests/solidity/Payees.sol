@@ -90,19 +90,92 @@ abstract contract Payees is Model {
         if (how == 12) (terms.usageCap, terms.usagePrice, terms.maxCharges) = (1, 1, terms.minCharges + 1);
     }
 
+    // ------------------------------------------------------------ alternatives
+
+    /// @dev Three fourths: one that may be offered, which is made for it where there is none yet.
+    function offerAlternative(uint256 planSeed, uint256 tokenSeed, uint256 price, uint256 caller) external clocked {
+        uint256 planId = planSeed % plans.length + 1;
+        uint256 alternativeId = tokenSeed % plans.length + 1;
+        if (planSeed % 4 > 0) (planId, alternativeId) = _somePair(planId, tokenSeed, price);
+        address payee = _payeeOf(planId);
+        address sender = _senderOf(payee, caller);
+        bool allowed =
+            sender == payee && _isOfferable(planId, alternativeId) && !offered[planId][alternativeId];
+        bytes memory data = abi.encodeCall(subscriptions.offerAlternative, (planId, alternativeId));
+        _mustDo("alternative offered", sender, data, allowed);
+    }
+
+    /// @dev Of a plan to which somebody is subscribed.
+    function _somePair(uint256 first, uint256 tokenSeed, uint256 price)
+        private
+        returns (uint256 planId, uint256 alternativeId)
+    {
+        planId = rows[_anyId(first)].planId;
+        for (alternativeId = plans.length; alternativeId > 0; --alternativeId) {
+            if (_isOfferable(planId, alternativeId) && !offered[planId][alternativeId]) return (planId, alternativeId);
+        }
+        alternativeId = planId;
+        PlanTerms memory terms = _termsOf(planId);
+        if (terms.quoter != address(0) || terms.refundsUnused || plans.length >= PLANS + 5) return (planId, planId);
+        _create(_alternativeTo(terms, _payeeOf(planId), tokenSeed, price), _payeeOf(planId));
+        return (planId, plans.length);
+    }
+
+    function _alternativeTo(PlanTerms memory terms, address payee, uint256 tokenSeed, uint256 price)
+        private
+        view
+        returns (PlanTerms memory other)
+    {
+        (other.payee, other.unit, other.every, other.alignTo) = (payee, terms.unit, terms.every, terms.alignTo);
+        other.token = tokens[tokenSeed % TOKENS];
+        if (other.token == terms.token) other.token = tokens[(tokenSeed % TOKENS + 1) % TOKENS];
+        other.price = uint96(bound(price, 1, 1e8));
+        if (terms.seatPrice > 0) other.seatPrice = uint96(1 + price % 1e7);
+        if (tokenSeed / TOKENS % 2 == 0) {
+            (other.feeBps, other.feeReceiver) = (uint16(1 + tokenSeed % 9_999), collectors[tokenSeed % 2]);
+        }
+    }
+
+    /// @dev Seldom.
+    function withdrawAlternative(uint256 planSeed, uint256 caller) external clocked {
+        if (caller % 4 > 0) return;
+        uint256 planId = planSeed % plans.length + 1;
+        uint256 alternativeId = planSeed / 32 % plans.length + 1;
+        for (uint256 i = 0; i < plans.length * plans.length && !offered[planId][alternativeId]; ++i) {
+            (planId, alternativeId) = (i / plans.length + 1, i % plans.length + 1);
+        }
+        address sender = _senderOf(_payeeOf(caller % 8 > 0 ? planId : alternativeId), caller / 8);
+        bool isPayee = sender == _payeeOf(planId) || sender == _payeeOf(alternativeId);
+        bytes memory data = abi.encodeCall(subscriptions.withdrawAlternative, (planId, alternativeId));
+        _mustDo("alternative withdrawn", sender, data, isPayee && offered[planId][alternativeId]);
+    }
+
+    function proposePlan(uint256 idSeed, uint256 planSeed, uint256 caller) external clocked {
+        uint256[] memory some = new uint256[](2);
+        (some[0], some[1]) = (_anyId(idSeed), _anyId(idSeed));
+        uint256 planId = planSeed % plans.length + 1;
+        while (planSeed % 4 > 0 && registerOf[planId - 1] != registerOf[rows[some[0]].planId - 1]) {
+            planId = planId % plans.length + 1;
+        }
+        address sender = _senderOf(_payeeOf(planId), caller);
+        bool allowed = sender == _payeeOf(planId) && !archived[planId]
+            && registerOf[planId - 1] == registerOf[rows[some[0]].planId - 1];
+        _mustDo("proposed", sender, abi.encodeCall(subscriptions.proposePlan, (some, planId)), allowed);
+    }
+
     // ----------------------------------------------------------------- refund
 
-    /// @dev Of two thirds something was changed or used. Half of the amounts are small. A fifth of the callers
+    /// @dev Of two thirds something was changed or used, or the last charge paid in another token. Half of the amounts are small. A fifth of the callers
     /// tells a wrong history, or uses the wrong function.
     function refund(uint256 seed, uint256 chargeSeed, uint256 amount, uint256 caller) external clocked {
         uint256 id = _someTold(seed);
         Subscription storage row = rows[id];
-        PlanTerms storage terms = _termsOf(row.planId);
         uint256 chargeNumber = chargeSeed % 8 == 0 ? bound(chargeSeed / 8, 0, row.charges + 1) : row.charges;
         if (row.charges > 0 && chargeSeed % 8 > 3) chargeNumber = chargeSeed % row.charges + 1;
         uint256 refundable = paidIn[id][chargeNumber] - givenBack[id][chargeNumber];
         amount = bound(amount, 0, refundable + 1);
-        address payee = _payeeOf(row.planId);
+        uint256 planId = _paidUnder(id, chargeNumber);
+        address payee = _payeeOf(planId);
         address sender = _senderOf(payee, caller);
         bool allowed = sender == payee && chargeNumber > 0 && chargeNumber <= row.charges && amount > 0
             && amount <= refundable;
@@ -118,11 +191,16 @@ abstract contract Payees is Model {
         string memory what = changed ? "refunded after a change" : "refunded";
         bool ok = _does(what, sender, data, allowed);
         if (ok && isForUsage[id][chargeNumber]) ++done["usage refunded"];
-        if (ok || !allowed || terms.token != tokens[HONEST]) return;
-        vm.assertTrue(owned[terms.token][payee] < amount, "E37: a payee refunds what it has");
+        if (ok && planId != row.planId) ++done["refunded in another token"];
+        if (ok || !allowed || _termsOf(planId).token != tokens[HONEST]) return;
+        vm.assertTrue(owned[tokens[HONEST]][payee] < amount, "E37: a payee refunds what it has");
     }
 
     function _someTold(uint256 seed) private view returns (uint256 id) {
+        for (uint256 i = 0; i < ids.length && seed % 4 == 1; ++i) {
+            id = _anyId(bound(seed, 0, type(uint128).max) + i);
+            if (paidUnder[id][rows[id].charges] != 0) return id;
+        }
         for (uint256 i = 0; i < ids.length && seed % 3 > 0; ++i) {
             id = _anyId(bound(seed, 0, type(uint128).max) + i);
             if (segments[id].length > 0) return id;

@@ -25,6 +25,9 @@ abstract contract Plans is Market {
     bytes32[] private _termsBytes;
     mapping(address payee => mapping(address token => uint256)) internal registerAfter; // its number + 1
 
+    /// @dev Plans in other tokens that their payee offers in a plan's place.
+    mapping(uint256 planId => mapping(uint256 alternativeId => bool)) internal offered;
+
     // ----------------------------------------------------------------- events
 
     function _onRegisterOpened(Vm.Log memory log) internal {
@@ -67,6 +70,34 @@ abstract contract Plans is Market {
     function _onArchived(uint256 planId) internal {
         vm.assertTrue(!archived[planId], "archived once");
         archived[planId] = true;
+    }
+
+    /// @dev Inv-22: by the payee of both, for the same periods in another token.
+    function _onOffered(Vm.Log memory log) internal {
+        (uint256 planId, uint256 alternativeId) = (uint256(log.topics[1]), uint256(log.topics[2]));
+        vm.assertTrue(_isOfferable(planId, alternativeId), "Inv-22: an alternative that may be offered");
+        vm.assertTrue(!offered[planId][alternativeId], "offered once");
+        offered[planId][alternativeId] = true;
+    }
+
+    function _onWithdrawn(Vm.Log memory log) internal {
+        (uint256 planId, uint256 alternativeId) = (uint256(log.topics[1]), uint256(log.topics[2]));
+        vm.assertTrue(offered[planId][alternativeId], "withdrawn once");
+        offered[planId][alternativeId] = false;
+    }
+
+    function _isOfferable(uint256 planId, uint256 alternativeId) internal view returns (bool) {
+        (PlanTerms storage terms, PlanTerms storage other) = (_termsOf(planId), _termsOf(alternativeId));
+        if (_payeeOf(planId) != _payeeOf(alternativeId) || terms.token == other.token) return false;
+        if (Step.unwrap(_stepOf(planId)) != Step.unwrap(_stepOf(alternativeId))) return false;
+        if (terms.alignTo != other.alignTo || (terms.seatPrice == 0) != (other.seatPrice == 0)) return false;
+        if (terms.refundsUnused || other.refundsUnused) return false;
+        return terms.quoter == address(0) && other.quoter == address(0);
+    }
+
+    /// @dev Whether a charge may be made under the second in the place of the first.
+    function _isAlternative(uint256 planId, uint256 alternativeId) internal view returns (bool) {
+        return offered[planId][alternativeId] && _payeeOf(planId) == _payeeOf(alternativeId);
     }
 
     /// @dev The number of the register's next subscription.

@@ -137,7 +137,7 @@ abstract contract Schedules is Wallets {
         uint256 before = refundedOf[id];
         bytes memory data = abi.encodeCall(subscriptions.cancelWithRefund, (id, numbers, segments[id]));
         bool allowed = sender == _payeeOf(row.planId) && row.status != Status.Cancelled
-            && _termsOf(row.planId).quoter == address(0);
+            && _termsOf(row.planId).quoter == address(0) && !inAlternative[id];
         refundsAll = true;
         bool ok = _does("cancelled with refund", sender, data, allowed);
         refundsAll = false;
@@ -152,6 +152,7 @@ abstract contract Schedules is Wallets {
         if (!allowed || terms.token != tokens[HONEST]) return;
         uint256 sum;
         for (uint256 i = 0; i < numbers.length && numbers[i] > 0; ++i) {
+            if (sum < needed && paidUnder[id][numbers[i]] != 0) return; // it is no charge to give back from
             sum += paidIn[id][numbers[i]] - givenBack[id][numbers[i]];
         }
         bool none = rows[id].charges == 0 && numbers.length > 0 && needed > 0;

@@ -33,7 +33,7 @@ contract SubscriptionsTest is Forge {
 
     /// @dev Charging, changing and the passing of time more often than the rest.
     function _actions() private view returns (bytes4[] memory actions) {
-        bytes4[62] memory often = [
+        bytes4[71] memory often = [
             _handler.charge.selector,
             _handler.charge.selector,
             _handler.charge.selector,
@@ -95,7 +95,16 @@ contract SubscriptionsTest is Forge {
             _handler.scheduleChange.selector,
             _handler.lowerPrice.selector,
             _handler.cancelWithRefund.selector,
-            _handler.refund.selector
+            _handler.refund.selector,
+            _handler.offerAlternative.selector,
+            _handler.offerAlternative.selector,
+            _handler.withdrawAlternative.selector,
+            _handler.setFallbackPlan.selector,
+            _handler.setFallbackPlan.selector,
+            _handler.setFallbackPlan.selector,
+            _handler.proposePlan.selector,
+            _handler.chargeElsewhere.selector,
+            _handler.chargeElsewhere.selector
         ];
         actions = new bytes4[](often.length);
         for (uint256 i = 0; i < often.length; ++i) {
@@ -106,7 +115,7 @@ contract SubscriptionsTest is Forge {
     /// @dev A campaign in which nothing happens would prove nothing: here is one in which everything does. It begins
     /// anew every hundred steps, as Forge's runs do.
     function test_the_handler_does_everything_that_can_be_done() public {
-        string[51] memory all = [
+        string[57] memory all = [
             "plan created",
             "plan archived",
             "subscribed",
@@ -157,9 +166,15 @@ contract SubscriptionsTest is Forge {
             "payer changed",
             "payee changed",
             "cancelled with refund",
-            "paid by a fallback"
+            "paid by a fallback",
+            "alternative offered",
+            "alternative withdrawn",
+            "fallback plan set",
+            "paid in another token",
+            "refunded in another token",
+            "proposed to a payer"
         ];
-        uint256[51] memory sums;
+        uint256[57] memory sums;
         uint256 afterChange;
         bytes4[] memory actions = _actions();
         for (uint256 step = 0; step < CAMPAIGN; ++step) {

@@ -54,14 +54,43 @@ abstract contract Wallets is Consents {
         return _sign((wallet + (forger % 4 == 0 ? 1 : 0)) % PAYERS, digest);
     }
 
+    /// @dev Mostly one that is offered. The payer often needs it soon.
+    function setFallbackPlan(uint256 idSeed, uint256 planSeed, uint256 caller, uint256 need) external clocked {
+        uint256 id = _someId(idSeed, Status.Active);
+        for (uint256 i = 0; i < ids.length && planSeed % 8 > 0 && _offeredTo(id, planSeed) == 0; ++i) {
+            id = ids[(idSeed % ids.length + i) % ids.length];
+        }
+        Subscription storage row = rows[id];
+        askedAlternative = _offeredTo(id, planSeed);
+        if (askedAlternative == 0) askedAlternative = planSeed % plans.length + 1;
+        address sender = _senderOf(row.payer, caller);
+        bool allowed = sender == row.payer && caller % 16 != 5 && _isNameable(id, askedAlternative);
+        uint256 seen = caller % 16 != 5 ? askedAlternative : askedAlternative % plans.length + 1;
+        bytes32 terms = subscriptions.termsHash(seen);
+        bytes memory data = abi.encodeCall(subscriptions.setFallbackPlan, (id, askedAlternative, terms));
+        _mustDo("fallback plan set", sender, data, allowed);
+        if (!allowed || need % 4 == 0) return;
+        address token = _termsOf(row.planId).token;
+        if (token == tokens[HONEST]) _approve(row.payer, token, address(subscriptions), 0);
+    }
+
+    function _offeredTo(uint256 id, uint256 seed) private view returns (uint256 alternativeId) {
+        for (uint256 i = 0; i < plans.length; ++i) {
+            alternativeId = (seed % plans.length + i) % plans.length + 1;
+            if (_isAlternative(rows[id].planId, alternativeId)) return alternativeId;
+        }
+        return 0;
+    }
+
     function dropFallback(uint256 idSeed, uint256 caller) external clocked {
         uint256 id = ids[idSeed % ids.length];
-        for (uint256 i = 0; i < ids.length && fallbacks[id].wallet == address(0); ++i) {
+        for (uint256 i = 0; i < ids.length && !_hasFallback(id); ++i) {
             id = ids[i];
         }
         address wallet = fallbacks[id].wallet;
-        address sender = _senderOf(caller % 2 == 0 ? wallet : rows[id].payer, caller / 2);
-        bool allowed = wallet != address(0) && (sender == wallet || sender == rows[id].payer);
+        bool byWallet = wallet != address(0) && caller % 2 == 0;
+        address sender = _senderOf(byWallet ? wallet : rows[id].payer, caller / 2);
+        bool allowed = _hasFallback(id) && (sender == wallet || sender == rows[id].payer);
         _mustDo("fallback dropped", sender, abi.encodeCall(subscriptions.dropFallback, (id)), allowed);
     }
 

@@ -34,6 +34,15 @@ class FallbackWallet(NamedTuple):
     seats: int
 
 
+class FallbackPlan(NamedTuple):
+    """The plan in another token under which the payer pays where they cannot under their own, and the plan and number
+    of seats for which they named it."""
+
+    alternative_id: int
+    plan_id: int
+    seats: int
+
+
 class ConsentCalls(Contract):
     """The part of `Subscriptions` that a payer, and those who help them pay, consent by."""
 
@@ -87,6 +96,12 @@ class ConsentCalls(Contract):
         wallet, plan_id, seats = self._read("fallbackWallet", subscription_id)
         account = _account(wallet)
         return None if account is None else FallbackWallet(account, plan_id, seats)
+
+    def fallback_plan(self, subscription_id: int) -> FallbackPlan | None:
+        """The plan in another token under which charges are made where the payer lacks the first one; None where there
+        is none. Raises UnknownSubscription."""
+        found = FallbackPlan(*self._read("fallbackPlan", subscription_id))
+        return found if found.alternative_id else None
 
     # --- Direct or by mandate ---
 
@@ -176,7 +191,7 @@ class ConsentCalls(Contract):
 
     def change_payer(self, signed: SignedPayerChange) -> Sent:
         """Another wallet pays from now on; whoever sends it needs no signature of their own. Event: PayerChanged, and
-        before it ChangeScheduled and FallbackSet where what was scheduled and the fallback wallet are dropped.
+        before it ChangeScheduled and FallbackSet where what was scheduled and the fallback are dropped.
 
         Raises UnknownSubscription, SignatureExpired, NotActive, ChargeDue, ZeroAddress, NothingToChange, PayerIsPayee,
         InvalidSignature or SaltUsed.
@@ -198,8 +213,17 @@ class ConsentCalls(Contract):
         values = consent.subscription_id, consent.wallet, consent.salt, consent.valid_before, signed.signature
         return self._send("setFallback", *values)
 
+    def set_fallback_plan(self, subscription_id: int, alternative: Plan) -> Sent:
+        """The payer names a plan in another token, which the payee offers as an alternative, under which periods are
+        paid where the payer lacks the first token. It takes the place of a fallback wallet. Event: FallbackPlanSet.
+
+        Raises UnknownSubscription, NotAuthorized, NotActive, UnknownPlan, TermsChanged, NotAnAlternative,
+        PlanIsArchived, PayerIsPayee, SeatsOutOfRange or AmountsLimited.
+        """
+        return self._send("setFallbackPlan", subscription_id, alternative.plan_id, alternative.terms_hash())
+
     def drop_fallback(self, subscription_id: int) -> Sent:
-        """Payer or wallet end that the wallet pays. Event: FallbackSet, to none.
+        """Payer or wallet end that a wallet pays, or the payer under a fallback plan. Event: FallbackSet, to none.
 
         Raises UnknownSubscription, NotAuthorized, or NothingToChange where there is none.
         """

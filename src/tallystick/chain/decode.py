@@ -16,6 +16,8 @@ from eth_utils.address import to_checksum_address
 
 from tallystick.contracts import load_artefact
 from tallystick.core.events import (
+    AlternativeOffered,
+    AlternativeWithdrawn,
     CancellationScheduled,
     Cancelled,
     ChangeScheduled,
@@ -28,16 +30,19 @@ from tallystick.core.events import (
     Declined,
     Discounted,
     Event,
+    FallbackPlanSet,
     FallbackSet,
     MandateAccepted,
     MandateRevoked,
     PaidByFallback,
+    PaidInAlternative,
     Paused,
     PayeeChanged,
     PayerChanged,
     PlanArchived,
     PlanChanged,
     PlanCreated,
+    PlanProposed,
     PriceLowered,
     Quoted,
     Refunded,
@@ -273,6 +278,28 @@ def _paid_by_fallback(topics: bytes, data: bytes) -> Event:
     return PaidByFallback(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), _address(data, 1))
 
 
+def _alternative_offered(topics: bytes, _data: bytes) -> Event:
+    return AlternativeOffered(_uint(topics, 0, MOST_PLANS), _uint(topics, 1, MOST_PLANS))
+
+
+def _alternative_withdrawn(topics: bytes, _data: bytes) -> Event:
+    return AlternativeWithdrawn(_uint(topics, 0, MOST_PLANS), _uint(topics, 1, MOST_PLANS))
+
+
+def _fallback_plan_set(topics: bytes, _data: bytes) -> Event:
+    return FallbackPlanSet(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(topics, 1, MOST_PLANS))
+
+
+def _paid_in_alternative(topics: bytes, data: bytes) -> Event:
+    return PaidInAlternative(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), _uint(data, 1, MOST_PLANS)
+    )
+
+
+def _plan_proposed(topics: bytes, _data: bytes) -> Event:
+    return PlanProposed(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(topics, 1, MOST_PLANS))
+
+
 def _payer_changed(topics: bytes, _data: bytes) -> Event:
     return PayerChanged(_uint(topics, 0, MOST_SUBSCRIPTIONS), _address(topics, 1), _address(topics, 2))
 
@@ -328,6 +355,11 @@ _SHAPES: Final[dict[str, _Shape]] = {
     "Quoted": _Shape(1, 3, _quoted),
     "FallbackSet": _Shape(2, 0, _fallback_set),
     "PaidByFallback": _Shape(1, 2, _paid_by_fallback),
+    "AlternativeOffered": _Shape(2, 0, _alternative_offered),
+    "AlternativeWithdrawn": _Shape(2, 0, _alternative_withdrawn),
+    "FallbackPlanSet": _Shape(2, 0, _fallback_plan_set),
+    "PaidInAlternative": _Shape(1, 2, _paid_in_alternative),
+    "PlanProposed": _Shape(2, 0, _plan_proposed),
     "PayerChanged": _Shape(3, 0, _payer_changed),
     "Declined": _Shape(1, 2, _declined),
     "Cancelled": _Shape(1, 0, _cancelled),

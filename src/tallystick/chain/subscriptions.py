@@ -56,13 +56,15 @@ class ScheduledChange(NamedTuple):
 
 class Preview(NamedTuple):
     """What a charge would do now: why it would decline (NONE: it would pay), the period [start, end) that it pays for
-    (0, 0 while paused), what the payer pays, and the credit that is used before."""
+    (0, 0 while paused), what the payer pays, the credit that is used before, and the plan under which they pay: the one
+    that is scheduled, or the fallback plan, in whose token the amount is then."""
 
     reason: DeclineReason
     period_start: int
     period_end: int
     amount_units: int
     credit_used_units: int
+    plan_id: int
 
 
 class Subscriptions(ConsentCalls):
@@ -114,8 +116,8 @@ class Subscriptions(ConsentCalls):
 
         Raises UnknownSubscription.
         """
-        reason, start, end, amount, credit = self._read("preview", subscription_id)
-        return Preview(DeclineReason(reason), start, end, amount, credit)
+        reason, *values = self._read("preview", subscription_id)
+        return Preview(DeclineReason(reason), *values)
 
     def scheduled_change(self, subscription_id: int) -> ScheduledChange | None:
         """What is scheduled for the end of the paid period; None where nothing is. Raises UnknownSubscription."""
@@ -177,6 +179,27 @@ class Subscriptions(ConsentCalls):
         """
         return self._send("archivePlan", plan_id)
 
+    def is_alternative(self, plan_id: int, alternative_id: int) -> bool:
+        """Whether the payee of both plans offers the second as an alternative to the first. Raises UnknownPlan."""
+        return bool(self._read("isAlternative", plan_id, alternative_id))
+
+    def offer_alternative(self, plan_id: int, alternative_id: int) -> Sent:
+        """The sender, who is the payee of both plans, declares their prices in two tokens equivalent: payers of the
+        first may name the second as their fallback plan. Event: AlternativeOffered.
+
+        Raises UnknownPlan, NotAuthorized, SameToken, AnotherGrid, SeatsOfOneOnly, PlanIsQuoted, PlanRefundsUnused or
+        AlternativeIsOffered.
+        """
+        return self._send("offerAlternative", plan_id, alternative_id)
+
+    def withdraw_alternative(self, plan_id: int, alternative_id: int) -> Sent:
+        """The payee takes an alternative back: nothing is charged under it in the plan's place any more. Event:
+        AlternativeWithdrawn.
+
+        Raises UnknownPlan, NotAuthorized or NotAnAlternative.
+        """
+        return self._send("withdrawAlternative", plan_id, alternative_id)
+
     # --- Charges, cancellations, refunds ---
 
     def charge_dry_run(self, subscription_ids: Sequence[int]) -> list[DeclineReason]:
@@ -215,8 +238,8 @@ class Subscriptions(ConsentCalls):
 
         Events: CreditUsed and Charged where the change charges, then PlanChanged. Raises UnknownSubscription,
         NotAuthorized, UnknownPlan, TermsChanged, NotActive, ChargeDue, NothingToChange, AnotherRegister, FixedTerm,
-        MinimumTerm, TrialRunning, PayerIsPayee, PlanIsArchived, SeatsOutOfRange, CreditTooHigh, ToPayTooHigh,
-        AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
+        MinimumTerm, TrialRunning, PayerIsPayee, PlanIsArchived, PaidInAnotherToken, SeatsOutOfRange, CreditTooHigh,
+        ToPayTooHigh, AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
         """
         values = (subscription_id, plan.plan_id, plan.terms_hash(), seats, max_to_pay_units)
         return self._send("changePlan", *values)
@@ -251,6 +274,15 @@ class Subscriptions(ConsentCalls):
         Event: PriceLowered for each other. Raises UnknownPlan, NotAuthorized, or TermsWorse where none is left.
         """
         return self._send("lowerPrice", list(subscription_ids), plan_id)
+
+    def propose_plan(self, subscription_ids: Sequence[int], plan_id: int) -> Sent:
+        """The payee tells payers which plan it asks them to change to; nothing changes. Those of subscriptions that
+        were cancelled are passed over.
+
+        Event: PlanProposed for each other. Raises UnknownPlan, NotAuthorized, PlanIsArchived, UnknownSubscription or
+        AnotherRegister.
+        """
+        return self._send("proposePlan", list(subscription_ids), plan_id)
 
     def cancel(self, subscription_id: int) -> Sent:
         """Payer or payee end a subscription now; the payer only once the plan's minimum is charged. Event: Cancelled.
@@ -318,8 +350,8 @@ class Subscriptions(ConsentCalls):
         from the first on, by its allowance. Events: Cancelled, Refunded for each charge of which something is given
         back.
 
-        Raises UnknownSubscription, NotAuthorized, PlanIsQuoted, NotActive, HistoryMismatch, UnknownCharge,
-        UnusedNotRefunded, AllowanceTooLow, BalanceTooLow or TokenRefused.
+        Raises UnknownSubscription, NotAuthorized, PlanIsQuoted, NotActive, PaidInAnotherToken, HistoryMismatch,
+        UnknownCharge, UnusedNotRefunded, AllowanceTooLow, BalanceTooLow or TokenRefused.
         """
         return self._send("cancelWithRefund", subscription_id, list(charge_numbers), list(history))
 

@@ -187,6 +187,32 @@ def lower_price(config: Config, subscription_ids: tuple[int, ...], plan_id: int)
     )
 
 
+@click.command(
+    "propose-plan",
+    epilog=examples("tallystick subscriptions propose-plan 118 119 --plan 4     a notice; nothing changes"),
+)
+@click.argument("subscription_ids", type=int, nargs=-1, required=True)
+@click.option("--plan", "plan_id", type=int, required=True, metavar="NUMBER", help="The plan to change to.")
+@configured
+@shown
+def propose_plan(config: Config, subscription_ids: tuple[int, ...], plan_id: int) -> Record:
+    """Tell payers on the chain which plan they are asked to change to, as one at a higher price. Its payee may.
+
+    Nothing changes before the payer agrees (`change`). What was cancelled is passed over.
+    """
+    from tallystick.core.events import PlanProposed
+    from tallystick.flows.connect import open_contract
+
+    sent = open_contract(unlocked(config), signing=True).contract.propose_plan(subscription_ids, plan_id)
+    return Record(
+        {
+            "subscriptions": [event.subscription_id for event in sent.events if isinstance(event, PlanProposed)],
+            "plan_id": plan_id,
+            "transaction": sent.receipt.transaction,
+        }
+    )
+
+
 def _offered(connection: Connection, subscription_id: int, offer: Offer) -> dict[str, object]:
     token = connection.token(offer.plan.terms.token).describe()
     return {

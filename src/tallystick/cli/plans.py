@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tallystick.cli import configured, examples, unlocked
+from tallystick.cli.alternatives import offer_alternative, withdraw_alternative
 from tallystick.cli.coupons import sign_coupon
 from tallystick.cli.output import Record, Span, Table, Time, shown
 from tallystick.cli.payees import change_payee, sign_payee_change
@@ -29,7 +30,7 @@ def plans() -> None:
     """
 
 
-for _command in (sign_coupon, sign_payee_change, change_payee):
+for _command in (sign_coupon, offer_alternative, withdraw_alternative, sign_payee_change, change_payee):
     plans.add_command(_command)
 
 

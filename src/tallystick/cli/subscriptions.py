@@ -17,6 +17,7 @@ from tallystick.cli.wallets import (
     change_payer,
     drop_fallback,
     set_fallback,
+    set_fallback_plan,
     sign_fallback,
     sign_payer_change,
 )
@@ -26,6 +27,8 @@ from tallystick.core.plan import PlanTerms
 from tallystick.core.subscription import DeclineReason, Status, Subscription
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tallystick.core.events import Recorded
     from tallystick.flows.connect import Connection
     from tallystick.flows.describe import SubscriptionState
@@ -60,6 +63,7 @@ for _command in (
     change_payer,
     sign_fallback,
     set_fallback,
+    set_fallback_plan,
     drop_fallback,
     cancel,
     sign_cancellation,
@@ -99,11 +103,11 @@ def preview(config: Config, subscription_id: int) -> Record:
 
     connection = open_contract(config)
     found = connection.contract.preview(subscription_id)
-    plan = connection.contract.plan(connection.contract.subscription(subscription_id).plan_id)
-    token = connection.token(plan.terms.token).describe()
+    token = connection.token(connection.contract.plan(found.plan_id).terms.token).describe()
     return Record(
         {
             "subscription_id": subscription_id,
+            "plan_id": found.plan_id,
             "would_decline": None if found.reason is DeclineReason.NONE else found.reason,
             "amount": Amount(found.amount_units, token),
             "credit_used": Amount(found.credit_used_units, token),
@@ -210,6 +214,7 @@ def _values(connection: Connection, state: SubscriptionState) -> dict[str, objec
     limits, discount, scheduled = state.conditions, state.discount, state.scheduled
     contract = connection.token(terms.token)
     token = contract.describe()
+    coming_token = connection.token(coming.token).describe() if coming else token
     values = _row(subscription) | {
         "price": _price(terms, subscription.seats, token),
         "period": str(terms.period),
@@ -218,12 +223,13 @@ def _values(connection: Connection, state: SubscriptionState) -> dict[str, objec
         "paid_until": None if subscription.status is Status.PAUSED else Time(subscription.next_due),
         "next_charge": coming
         and {
-            "amount": Amount(coming.amount_units, token),
-            "credit_used": Amount(coming.credit_units, token),
+            "amount": Amount(coming.amount_units, coming_token),
+            "credit_used": Amount(coming.credit_units, coming_token),
             "period_start": Time(coming.period_start),
             "period_end": Time(coming.period_end),
             "plan_id": coming.plan_id,
             "seats": coming.seats or None,
+            "alternative_plan_id": coming.alternative_id,
             "would_decline": None if coming.decline is DeclineReason.NONE else coming.decline,
             "missing": None if coming.missing is DeclineReason.NONE else coming.missing,
         },
@@ -240,6 +246,7 @@ def _values(connection: Connection, state: SubscriptionState) -> dict[str, objec
         "beneficiary": state.beneficiary,
         "by_permit2": limits.by_permit2,
         "fallback_wallet": state.fallback_wallet,
+        "fallback_plan_id": state.fallback_plan_id,
         "usage_left": None if state.usage_left_units is None else Amount(state.usage_left_units, token),
         "payer_balance": Amount(contract.balance(subscription.payer), token),
         "payer_allowance": Amount(
@@ -247,8 +254,23 @@ def _values(connection: Connection, state: SubscriptionState) -> dict[str, objec
         ),
     }
     if state.history is not None:
-        values["history"] = [_happened(recorded, token) for recorded in state.history]
+        values["history"] = _past(connection, state.history, token)
     return values
+
+
+def _past(connection: Connection, history: Sequence[Recorded], token: Token) -> list[dict[str, object]]:
+    """Everything that happened; what was paid in another token, and refunds of it, in that one."""
+    from tallystick.core.events import PaidInAlternative
+
+    others: dict[int, Token] = {}
+    found = []
+    for recorded in history:
+        event = recorded.event
+        if isinstance(event, PaidInAlternative):
+            address = connection.contract.plan(event.alternative_plan_id).terms.token
+            others[event.charge_number] = connection.token(address).describe()
+        found.append(_happened(recorded, others.get(getattr(event, "charge_number", 0), token)))
+    return found
 
 
 def _happened(recorded: Recorded, token: Token) -> dict[str, object]:

@@ -75,7 +75,7 @@ def change_payer(config: Config, file: BinaryIO) -> Record:
     """Have another wallet pay from now on, as both wallets signed it in FILE. Anyone may send it.
 
     One of the two needs no signature where it is the account that signs here. Refunds go to the new payer; a fallback
-    wallet and what was scheduled are dropped.
+    and what was scheduled are dropped.
     """
     from tallystick.core.events import PayerChanged
     from tallystick.core.payer_change import parse_payer_change
@@ -146,12 +146,39 @@ def set_fallback(config: Config, file: BinaryIO) -> Record:
     )
 
 
+@click.command("set-fallback-plan", epilog=examples("tallystick subscriptions set-fallback-plan 118 4"))
+@click.argument("subscription_id", type=int)
+@click.argument("plan_id", type=int)
+@configured
+@shown
+def set_fallback_plan(config: Config, subscription_id: int, plan_id: int) -> Record:
+    """Name a plan in another token under which periods are paid where the payer lacks the first one. Its payer may.
+
+    The payee must offer it (`plans offer-alternative`). It takes the place of a fallback wallet, and needs an allowance
+    in its own token (`approve`).
+    """
+    from tallystick.core.events import FallbackPlanSet
+    from tallystick.flows.connect import open_contract
+
+    contract = open_contract(unlocked(config), signing=True).contract
+    sent = contract.set_fallback_plan(subscription_id, contract.plan(plan_id))
+    found = sent.one(FallbackPlanSet)
+    return Record(
+        {
+            "subscription_id": found.subscription_id,
+            "fallback_plan_id": found.alternative_plan_id,
+            "transaction": sent.receipt.transaction,
+        },
+        note=f"Next: allow charges in its token with `tallystick subscriptions approve {plan_id}`",
+    )
+
+
 @click.command("drop-fallback", epilog=examples("tallystick subscriptions drop-fallback 118"))
 @click.argument("subscription_id", type=int)
 @configured
 @shown
 def drop_fallback(config: Config, subscription_id: int) -> Record:
-    """End that a fallback wallet pays. The payer and the wallet may."""
+    """End that a fallback wallet pays, or the payer under a fallback plan. The payer and the wallet may."""
     from tallystick.flows.connect import open_contract
 
     sent = open_contract(unlocked(config), signing=True).contract.drop_fallback(subscription_id)
@@ -159,6 +186,7 @@ def drop_fallback(config: Config, subscription_id: int) -> Record:
         {
             "subscription_id": subscription_id,
             "fallback_wallet": None,
+            "fallback_plan_id": None,
             "transaction": sent.receipt.transaction,
         }
     )

@@ -112,6 +112,21 @@ class PlanVerbs(Client):
         self.contract.archive_plan(plan_id)
         return self.contract.plan(plan_id)
 
+    def offer_alternative(self, plan: int | Plan, alternative: int | Plan) -> Sent:
+        """The signer, who is the payee of both plans, declares their prices in two tokens equivalent: payers of the
+        first may name the second as their fallback plan (`set_fallback_plan`). The contract checks that the periods are
+        the same, that both sell seats or neither, and that neither is quoted or promises refunds of what is unused.
+
+        Raises UnknownPlan, NotAuthorized, SameToken, AnotherGrid, SeatsOfOneOnly, PlanIsQuoted, PlanRefundsUnused or
+        AlternativeIsOffered.
+        """
+        return self.contract.offer_alternative(_number(plan), _number(alternative))
+
+    def withdraw_alternative(self, plan: int | Plan, alternative: int | Plan) -> Sent:
+        """The payee, who is the signer, takes an alternative back, as where its token lost its worth: nothing is
+        charged under it in the plan's place any more. Raises UnknownPlan, NotAuthorized or NotAnAlternative."""
+        return self.contract.withdraw_alternative(_number(plan), _number(alternative))
+
     def sign_payee_change(
         self,
         token: str,
@@ -199,6 +214,10 @@ class PlanVerbs(Client):
                 "units: give an int"
             )
         return price
+
+
+def _number(plan: int | Plan) -> int:
+    return plan if isinstance(plan, int) else plan.plan_id
 
 
 def _unit(unit: Unit | str) -> Unit:

@@ -41,7 +41,7 @@ class SubscriptionVerbs(Client):
         """A subscription as it stands, after it was found to be of a plan of the merchant's own, or the signer's.
 
         With its plan, what is charged next (for which plan, where a change is scheduled) and why that would decline,
-        the payer's conditions, discount, beneficiary and fallback wallet, and with `history` everything that happened,
+        the payer's conditions, discount, beneficiary and fallback, and with `history` everything that happened,
         which is read from the contract's logs and takes a while on a long chain.
 
         Anyone can create a plan that pays themselves, and subscribe to it. So the plan must pay one of merchant.payees
@@ -66,7 +66,7 @@ class SubscriptionVerbs(Client):
 
     def preview(self, subscription_id: int) -> Preview:
         """What a charge would do now: reason, period, amount and credit used; a scheduled change, a discount, a quoted
-        price, conditions and a fallback wallet are all considered. Raises UnknownSubscription."""
+        price, conditions and a fallback are all considered. Raises UnknownSubscription."""
         return self.contract.preview(subscription_id)
 
     def quote(
@@ -107,8 +107,8 @@ class SubscriptionVerbs(Client):
         conditions. Raises NotAuthorized, UnknownSubscription, UnknownPlan, TermsChanged, NothingToChange,
         SeatsOutOfRange, AnotherRegister, TrialRunning, PayerIsPayee, PlanIsArchived, NotActive, ChargeDue, MinimumTerm,
         FixedTerm, MaximumMissing, CreditTooHigh, ToPayTooHigh, OverMandate, PlanIsQuoted, DiscountRunning,
-        ConditionsEnded, BalanceTooLow, AllowanceTooLow, TokenRefused, AmountMismatch, or InputError for another `when`.
-        """
+        PaidInAnotherToken, ConditionsEnded, BalanceTooLow, AllowanceTooLow, TokenRefused, AmountMismatch, or InputError
+        for another `when`."""
         bound = None
         if max_to_pay is not None:
             bound = self.units(max_to_pay, self._terms(subscription_id).token)
@@ -162,6 +162,18 @@ class SubscriptionVerbs(Client):
             raise InputError("found no subscription to lower the price of, at least one is needed: name its number")
         return self.contract.lower_price(subscription_ids, plan if isinstance(plan, int) else plan.plan_id)
 
+    def propose_plan(self, subscription_ids: Sequence[int], plan: int | Plan) -> Sent:
+        """The payee, who is the signer, tells payers on the chain which plan it asks them to change to, as one at a
+        higher price; nothing changes before they do (`schedule_change`). Subscriptions that were cancelled are passed
+        over; each other has a `PlanProposed`.
+
+        Raises UnknownPlan, NotAuthorized, PlanIsArchived, UnknownSubscription, AnotherRegister, or InputError for no
+        subscription.
+        """
+        if not subscription_ids:
+            raise InputError("found no subscription to propose the plan for, at least one is needed: name its number")
+        return self.contract.propose_plan(subscription_ids, plan if isinstance(plan, int) else plan.plan_id)
+
     def cancel(self, subscription_id: int) -> Subscription:
         """Ends a subscription now; its payer may in the trial and once the plan's minimum is charged, its payee always.
 
@@ -176,8 +188,8 @@ class SubscriptionVerbs(Client):
         credit, out of the newest charges (a `Refunded` for each).
 
         What was paid is read from the contract's logs; an allowance that is too low is raised by an approval first.
-        Raises UnknownSubscription, NotAuthorized, NotActive, PlanIsQuoted, UnusedNotRefunded where refunds were made
-        before and too little is left, BalanceTooLow, TokenRefused or NodeErrors.
+        Raises UnknownSubscription, NotAuthorized, NotActive, PlanIsQuoted, PaidInAnotherToken, UnusedNotRefunded where
+        refunds were made before and too little is left, BalanceTooLow, TokenRefused or NodeErrors.
         """
         return cancel_with_refund(self._connection, subscription_id)
 

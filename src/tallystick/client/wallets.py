@@ -6,6 +6,7 @@ from tallystick.client.base import Client
 from tallystick.core.address import parse_address
 from tallystick.core.fallback import SignedFallback
 from tallystick.core.payer_change import SignedPayerChange
+from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
 from tallystick.flows.hand_over import (
     PAYER_CHANGE_VALID_S,
@@ -47,7 +48,7 @@ class WalletVerbs(Client):
 
     def change_payer(self, signed: SignedPayerChange) -> Subscription:
         """Another wallet pays from now on, and receives refunds; anyone may submit what both signed, and one of the two
-        needs no signature of its own. A fallback wallet and what was scheduled are dropped.
+        needs no signature of its own. A fallback and what was scheduled are dropped.
 
         Not while a charge is due. The new payer needs an allowance (`approve`); Permit2 is left until they say so
         (`set_conditions`). Raises UnknownSubscription, ChargeDue, SignatureExpired, InvalidSignature, SaltUsed,
@@ -77,8 +78,22 @@ class WalletVerbs(Client):
         set_fallback(self._connection, signed)
         return self.contract.subscription(signed.consent.subscription_id)
 
+    def set_fallback_plan(self, subscription_id: int, plan: int | Plan) -> Subscription:
+        """The payer, who is the signer, names a plan in another token that the payee offers as an alternative: where
+        the payer's allowance or balance in the first token is too low, a period is paid under it, at its whole price.
+        It holds for the present plan and seats, and takes the place of a fallback wallet.
+
+        The payer needs an allowance in the other token (`approve` with the plan). Raises UnknownSubscription,
+        NotAuthorized, NotActive, UnknownPlan, TermsChanged, NotAnAlternative, PlanIsArchived, PayerIsPayee,
+        SeatsOutOfRange, or AmountsLimited where the payer limited what a period or all charges may cost.
+        """
+        found = self.contract.plan(plan) if isinstance(plan, int) else plan
+        self.contract.set_fallback_plan(subscription_id, found)
+        return self.contract.subscription(subscription_id)
+
     def drop_fallback(self, subscription_id: int) -> Subscription:
-        """The signer, who is the payer or the fallback wallet, ends that the wallet pays.
+        """The signer, who is the payer or the fallback wallet, ends that the wallet pays, or the payer under a fallback
+        plan.
 
         Raises UnknownSubscription, NotAuthorized, or NothingToChange where there is none.
         """

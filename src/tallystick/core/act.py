@@ -16,6 +16,7 @@ from tallystick.core.events import (
     Discounted,
     Event,
     PaidByFallback,
+    PaidInAlternative,
     PlanChanged,
     PlanCreated,
     Quoted,
@@ -29,7 +30,7 @@ from tallystick.errors import EventsInconsistent
 
 E = TypeVar("E", bound=Event)
 
-PartOfCharge = Claimable | CreditUsed | Discounted | PaidByFallback | Quoted | UsageCharged
+PartOfCharge = Claimable | CreditUsed | Discounted | PaidByFallback | PaidInAlternative | Quoted | UsageCharged
 """What is told of a charge before it."""
 
 _PAYMENT: tuple[type[Event], ...] = (PaidByFallback, Claimable, Charged)
@@ -40,11 +41,12 @@ _FOLLOWERS: dict[type[Event], tuple[type[Event], ...]] = {
     SeatsSet: (ConditionsSet, Charged),
     ConditionsSet: (CouponRedeemed, Quoted, Discounted, Charged),
     CouponRedeemed: (Quoted, Discounted, Charged),
-    PlanChanged: (Quoted, Discounted, CreditUsed, *_PAYMENT),
+    PlanChanged: (Quoted, Discounted, CreditUsed, PaidInAlternative, *_PAYMENT),
     Quoted: (Discounted, CreditUsed, *_PAYMENT),
     Discounted: (CreditUsed, *_PAYMENT),
     CreditUsed: _PAYMENT,
     PaidByFallback: (Claimable, Charged),
+    PaidInAlternative: (Claimable, Charged),
     Claimable: (Claimable, CreditUsed, Charged),
     UsageCharged: (Charged,),
     Charged: (PlanChanged,),

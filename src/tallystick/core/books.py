@@ -17,10 +17,13 @@ from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, get_args
 
 from tallystick.core.act import Act, PartOfCharge, refuse
+from tallystick.core.alternative import named, offered, require_proposable, withdrawn
 from tallystick.core.change import changed, objection, quote
 from tallystick.core.charge import charged, kept_parts, require_credit, said
 from tallystick.core.consent import ConsentEvent, consented, lowered, scheduled
 from tallystick.core.events import (
+    AlternativeOffered,
+    AlternativeWithdrawn,
     CancellationScheduled,
     Cancelled,
     ChangeScheduled,
@@ -30,11 +33,13 @@ from tallystick.core.events import (
     CreditUsed,
     Declined,
     Event,
+    FallbackPlanSet,
     Paused,
     PayeeChanged,
     PlanArchived,
     PlanChanged,
     PlanCreated,
+    PlanProposed,
     PriceLowered,
     Recorded,
     Refunded,
@@ -142,6 +147,17 @@ class Books:
         self.plans[plan.plan_id] = plan
         return Change(plan=plan)
 
+    def _offer_alternative(self, recorded: Recorded, event: AlternativeOffered, _final: bool) -> Change:
+        plan, alternative = self._plan(recorded, event.plan_id), self._plan(recorded, event.alternative_plan_id)
+        plan = offered(recorded, event, plan, alternative)
+        self.plans[plan.plan_id] = plan
+        return Change(plan=plan)
+
+    def _withdraw_alternative(self, recorded: Recorded, event: AlternativeWithdrawn, _final: bool) -> Change:
+        plan = withdrawn(recorded, event, self._plan(recorded, event.plan_id))
+        self.plans[plan.plan_id] = plan
+        return Change(plan=plan)
+
     # --- a subscription's life ---
 
     def _subscribe(self, recorded: Recorded, event: Subscribed, _final: bool) -> Change:
@@ -190,6 +206,16 @@ class Books:
         coming = self.plans[(subscription.scheduled or subscription).plan_id]
         return self._keep(lowered(recorded, event, subscription, coming, self._plan(recorded, event.plan_id)))
 
+    def _name_fallback_plan(self, recorded: Recorded, event: FallbackPlanSet, _final: bool) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        plan, alternative = self.plans[subscription.plan_id], self._plan(recorded, event.alternative_plan_id)
+        return self._keep(named(recorded, event, subscription, plan, alternative))
+
+    def _propose(self, recorded: Recorded, event: PlanProposed, _final: bool) -> Change:
+        subscription = self._subscription(recorded, event.subscription_id)
+        require_proposable(recorded, event, subscription, self._plan(recorded, event.plan_id))
+        return _NOTHING
+
     def _live(self, recorded: Recorded, event: LifeEvent, _final: bool) -> Change:
         return self._keep(lived(recorded, event, self._subscription(recorded, event.subscription_id)))
 
@@ -217,7 +243,7 @@ class Books:
         quoter = plan.terms.quoter
         quoted = QuotedPrice(due.asked_units, due.price_units, quoter) if quoter else None
         parts = Parts(due.credit_units, due.discount_units, quoted, paid_by)
-        invoice = self._invoice(recorded, event, after, final, parts)
+        invoice = self._invoice(recorded, event, after, plan, final, parts)
         entry = self._journal(event, recorded, plan, kept) if final and event.amount_units else None
         return Change(None, after, entry, invoice, self._count(plan), balances)
 
@@ -227,7 +253,7 @@ class Books:
         change = self._keep(used(recorded, event, told, subscription, plan.terms))
         self.act.end()
         usage = Usage(told.quantity, told.usage_hash)
-        invoice = self._invoice(recorded, event, subscription, final, Parts(usage=usage))
+        invoice = self._invoice(recorded, event, subscription, plan, final, Parts(usage=usage))
         entry = self._journal(event, recorded, plan, is_usage=True) if final else None
         return change._replace(invoice=invoice, entry=entry, register=self._count(plan))
 
@@ -260,7 +286,7 @@ class Books:
             refuse(charged_at, f"it is {said(*charge[2:])}, of the change that made it {said(*wanted[2:])}")
         self.act.end()
         made_of = Parts(done.credit_used_units, change=done)
-        invoice = self._invoice(charged_at, charge, after, final, made_of)
+        invoice = self._invoice(charged_at, charge, after, new_plan, final, made_of)
         entry = self._journal(charge, charged_at, new_plan) if final and charge.amount_units else None
         return change._replace(invoice=invoice, entry=entry, register=self._count(new_plan))
 
@@ -279,16 +305,18 @@ class Books:
         recorded: Recorded,
         event: Charged,
         subscription: Subscription,
+        plan: Plan,
         final: bool,
         parts: Parts,
     ) -> Invoice:
-        terms = self.plans[subscription.plan_id].terms
+        """`plan` is the one under which it was charged, which may be one in another token than the subscription's."""
+        terms = plan.terms
         invoice = invoice_for(
             event,
             recorded.origin,
             number=self._next_number(Kind.INVOICE, terms.payee) if final else None,
             payer=subscription.payer,
-            plan_id=subscription.plan_id,
+            plan_id=plan.plan_id,
             terms=terms,
             peg=peg_at(self.pegs, terms.token, recorded.origin.block_number),
             seats=subscription.seats,
@@ -399,11 +427,15 @@ class Books:
         **dict.fromkeys(get_args(ConsentEvent), _consent),
         ChangeScheduled: _schedule,
         PriceLowered: _lower,
+        PlanProposed: _propose,
+        FallbackPlanSet: _name_fallback_plan,
         Claimed: _claim,
         RegisterOpened: _open_register,
         PayeeChanged: _change_payee,
         PlanCreated: _create_plan,
         PlanArchived: _archive_plan,
+        AlternativeOffered: _offer_alternative,
+        AlternativeWithdrawn: _withdraw_alternative,
     }
     """What is done with each event. Of the others (declines, mandates) nothing follows."""
 

@@ -45,11 +45,16 @@ NO_CHARGE = 2**256 - 1
 class Segment(NamedTuple):
     """What the payer paid for charges, written down where one is not the plan's rate: before a change or a charge of
     usage, and where credit pays a part. `rate_units` for each up to number `last_charge`, `next_units` for the one
-    after it, or NO_CHARGE."""
+    after it, or NO_CHARGE; where that was paid in another token, the plan under which it was stands above 96 bits."""
 
     last_charge: int
     rate_units: int
     next_units: int
+
+
+def in_another_token(alternative_id: int, units: int) -> int:
+    """A segment's `next_units`, of a charge that was paid under a plan in another token."""
+    return alternative_id << 96 | units
 
 
 def quote(subscription: Subscription, terms: PlanTerms, new_terms: PlanTerms, seats: int, time: int) -> Quote:
@@ -123,6 +128,8 @@ def objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int
         return "a plan with a quoted price is changed at the end of its period"
     if subscription.discount:
         return "a subscription with a discount is changed at the end of its period"
+    if subscription.in_alternative:
+        return "a period that was paid in another token is changed at its end"
     limits, done = subscription.limits, quote(subscription, plan.terms, new_plan.terms, seats, time)
     cost = new_plan.terms.rate(seats) + new_plan.terms.usage_cap_units
     if 0 < limits.max_per_period_units < cost:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tallystick.core.act import Act, refuse
+from tallystick.core.alternative import in_alternative
 from tallystick.core.events import (
     Charged,
     Claimable,
@@ -14,6 +15,7 @@ from tallystick.core.events import (
     Discounted,
     Event,
     PaidByFallback,
+    PaidInAlternative,
     PlanChanged,
     Quoted,
     Recorded,
@@ -25,8 +27,8 @@ from tallystick.core.subscription import NextCharge, Subscription, next_charge, 
 
 
 class PeriodCharge(NamedTuple):
-    """A charge of a period: what it was, the plan under which it was made, the subscription after it, and who paid in
-    the payer's place, if somebody did."""
+    """A charge of a period: what it was, the plan under which it was made, which may be one in another token, the
+    subscription after it, and who paid in the payer's place, if somebody did."""
 
     due: NextCharge
     plan: Plan
@@ -48,6 +50,12 @@ def charged(
     coming = plans[subscription.scheduled.plan_id] if subscription.scheduled else plan
     quoted = next(act.all(Quoted), None)
     due = next_charge(subscription, plan.terms, time, coming.terms, quoted[1].amount_units if quoted else None)
+    paid_under = coming
+    elsewhere = next(act.all(PaidInAlternative), None)
+    if elsewhere:
+        at, told = elsewhere
+        paid_under = plans.get(told.alternative_plan_id) or refuse(at, "the plan is unknown")
+        due = in_alternative(at, told, event.charge_number, subscription, due, coming, paid_under)
     if event[2:] != due[:3]:
         refuse(recorded, f"it is {said(*event[2:])}, expected {said(*due[:3])}")
     paid_by = None
@@ -56,8 +64,11 @@ def charged(
     taken = due.discount_units
     if due.asked_units != due.rate_units and not coming.terms.quoter:  # of a stub: what it would be of a whole period
         taken = -(-taken * due.rate_units // due.asked_units)
-    if refused := over_limit(subscription, coming.terms, due):
+    if not elsewhere and (refused := over_limit(subscription, coming.terms, due)):
         refuse(recorded, refused)
+    discount = subscription.discount
+    if discount and not elsewhere:
+        discount = discount.after(due.plan_id, taken)
     after = subscription._replace(
         plan_id=due.plan_id,
         next_due=due.period_end,
@@ -68,9 +79,10 @@ def charged(
         shifted=False,
         scheduled=None,
         limits=subscription.limits.spent(due.amount_units),
-        discount=subscription.discount and subscription.discount.after(due.plan_id, taken),
+        discount=discount,
+        in_alternative=elsewhere is not None,
     )
-    return PeriodCharge(due, coming, after, paid_by)
+    return PeriodCharge(due, paid_under, after, paid_by)
 
 
 def _require_parts(
@@ -94,7 +106,7 @@ def _require_parts(
     if not told:
         return None
     fallback = subscription.fallback
-    if fallback is None or fallback[1:] != (due.plan_id, due.seats):
+    if fallback is None or fallback.wallet is None or fallback[1:3] != (due.plan_id, due.seats):
         refuse(recorded, f"{told[0].wallet} did not agree to pay for plan {due.plan_id} with {due.seats} seats")
     _require_part(recorded, act, PaidByFallback, (number, fallback.wallet))
     if not due.amount_units or fallback.wallet == subscription.payer:

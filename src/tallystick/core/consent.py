@@ -55,7 +55,7 @@ def _fallback(recorded: Recorded, event: FallbackSet, subscription: Subscription
     """For the present plan and seats, to which it agreed."""
     if event.wallet is None:
         if subscription.fallback is None:
-            refuse(recorded, "there is no wallet that could be dropped")
+            refuse(recorded, "there is no fallback that could be dropped")
         return None
     if event.wallet in {terms.payee, terms.fee_receiver}:
         refuse(recorded, f"{event.wallet} receives the charges, or their fee")
@@ -73,7 +73,7 @@ def _with_payer(recorded: Recorded, event: PayerChanged, subscription: Subscript
     if subscription.status == Status.ACTIVE and subscription.next_due <= recorded.origin.block_time:
         refuse(recorded, f"a charge is due since {subscription.next_due}")
     if subscription.scheduled or subscription.fallback:
-        refuse(recorded, "the old payer's scheduled change or fallback wallet was not dropped before")
+        refuse(recorded, "the old payer's scheduled change or fallback was not dropped before")
     return subscription._replace(payer=event.new_payer, by_permit2=False)
 
 
@@ -107,6 +107,7 @@ def lowered(
     discount, fallback = subscription.discount, subscription.fallback
     if discount and discount.plan_id == plan.plan_id:
         discount = discount._replace(plan_id=event.plan_id)
-    if fallback and fallback.plan_id == plan.plan_id and fallback.wallet != new_plan.terms.fee_receiver:
-        fallback = fallback._replace(plan_id=event.plan_id)
+    if fallback and fallback.plan_id == plan.plan_id:
+        receives = fallback.wallet is not None and fallback.wallet == new_plan.terms.fee_receiver
+        fallback = fallback if receives else fallback._replace(plan_id=event.plan_id)
     return subscription._replace(scheduled=Scheduled(event.plan_id, seats), discount=discount, fallback=fallback)

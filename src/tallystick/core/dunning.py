@@ -38,11 +38,11 @@ _ADVICE = {
     DeclineReason.ALLOWANCE: Advice(
         Remedy.ASK_PAYER,
         "the contract may not move enough of the payer's tokens: ask the payer to approve more, in the token or, where "
-        "charges go through it, in Permit2, or to name a fallback wallet",
+        "charges go through it, in Permit2, or to name a fallback wallet or plan",
     ),
     DeclineReason.BALANCE: Advice(
         Remedy.ASK_PAYER,
-        "the payer has too little of the token: ask the payer to send some, or to name a fallback wallet",
+        "the payer has too little of the token: ask the payer to send some, or to name a fallback wallet or plan",
     ),
     DeclineReason.TOKEN_REFUSED: Advice(
         Remedy.RETRY, "the token refused although the payer has enough; it may be paused: it is tried again"

@@ -151,8 +151,8 @@ class ChangeScheduled(NamedTuple):
 
 
 class PriceLowered(NamedTuple):
-    """The payee scheduled a plan that differs by lower prices alone. A coupon or fallback wallet for the plan before is
-    for this one now."""
+    """The payee scheduled a plan that differs by lower prices alone. A coupon or fallback for the plan before is for
+    this one now."""
 
     subscription_id: int
     plan_id: int
@@ -201,7 +201,7 @@ class Quoted(NamedTuple):
 
 
 class FallbackSet(NamedTuple):
-    """The wallet that pays where the payer cannot; None: there is none any more."""
+    """The wallet that pays where the payer cannot, and no fallback plan; None: there is neither any more."""
 
     subscription_id: int
     wallet: str | None
@@ -221,6 +221,43 @@ class PayerChanged(NamedTuple):
     subscription_id: int
     payer: str
     new_payer: str
+
+
+class AlternativeOffered(NamedTuple):
+    """Payers of a plan may name the other one, in another token, as their fallback plan."""
+
+    plan_id: int
+    alternative_plan_id: int
+
+
+class AlternativeWithdrawn(NamedTuple):
+    """Nothing is charged under the other plan in this one's place any more."""
+
+    plan_id: int
+    alternative_plan_id: int
+
+
+class FallbackPlanSet(NamedTuple):
+    """The plan in another token under which the payer pays where they cannot under their own."""
+
+    subscription_id: int
+    alternative_plan_id: int
+
+
+class PaidInAlternative(NamedTuple):
+    """The plan in another token under which the charge that follows is paid: its amount is in units of that token, and
+    that plan's register counts it."""
+
+    subscription_id: int
+    charge_number: int
+    alternative_plan_id: int
+
+
+class PlanProposed(NamedTuple):
+    """The payee asks the payer to change to a plan, or says that it will; nothing changes."""
+
+    subscription_id: int
+    plan_id: int
 
 
 class Declined(NamedTuple):
@@ -289,6 +326,11 @@ Event = (
     | Quoted
     | FallbackSet
     | PaidByFallback
+    | AlternativeOffered
+    | AlternativeWithdrawn
+    | FallbackPlanSet
+    | PaidInAlternative
+    | PlanProposed
     | PayerChanged
     | Declined
     | Cancelled

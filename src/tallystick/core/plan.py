@@ -150,13 +150,15 @@ class PlanTerms:
 class Plan:
     """A plan as it stands on chain; plans are numbered from 1. `register_id` is that of its payee and token. One that
     is archived takes no more subscriptions. Where its register belongs to another payee by now, `terms` name that one,
-    and `first_payee` is who created it."""
+    and `first_payee` is who created it. `alternatives` are the plans in other tokens that the payee offers in its
+    place, as the mirror knows them; a plan read from the contract names none."""
 
     plan_id: int
     register_id: int
     terms: PlanTerms
     archived: bool = False
     first_payee: str | None = None
+    alternatives: tuple[int, ...] = ()
 
     def paying(self, payee: str) -> Plan:
         """The plan in a register that belongs to `payee`."""

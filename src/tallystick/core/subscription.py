@@ -74,6 +74,11 @@ class Limits(NamedTuple):
     left_units: int | None = None
     ends_at: int = 0
 
+    @property
+    def are_amounts(self) -> bool:
+        """Whether they limit amounts, which are units of the plan's token."""
+        return self.max_per_period_units != 0 or self.left_units is not None
+
     def spent(self, units: int) -> Limits:
         """After a charge of so much, which is within them."""
         return self if self.left_units is None else self._replace(left_units=self.left_units - units)
@@ -115,11 +120,13 @@ class Scheduled(NamedTuple):
 
 
 class Fallback(NamedTuple):
-    """The wallet that pays for periods of one plan and number of seats, where the payer cannot."""
+    """What pays for periods of one plan and number of seats, where the payer cannot: a wallet, or the payer under
+    another plan, an alternative in another token."""
 
-    wallet: str
+    wallet: str | None
     plan_id: int
     seats: int
+    alternative_id: int | None = None
 
 
 class Subscription(NamedTuple):
@@ -130,8 +137,8 @@ class Subscription(NamedTuple):
     its last charge, number `usage_charge` (0: there was none); any other charge ends the count.
 
     The rest is what the payer added, or the payee: a change that is scheduled, limits, a discount that is running,
-    whom it serves in the payer's place, the wallet that pays where the payer cannot, and whether the payer's money is
-    taken through Permit2.
+    whom it serves in the payer's place, the wallet or plan that pays where the payer cannot, and whether the payer's
+    money is taken through Permit2. `in_alternative`: the period being served was paid in another token.
     """
 
     subscription_id: int
@@ -152,6 +159,7 @@ class Subscription(NamedTuple):
     beneficiary: str | None = None
     fallback: Fallback | None = None
     by_permit2: bool = False
+    in_alternative: bool = False
 
     def is_due(self, terms: PlanTerms, time: int) -> bool:
         """Whether a charge at `time` would be tried: [next_due, next_due + grace) of an active subscription that has

@@ -49,16 +49,18 @@
         CallReverted            with a reason that is not one of our contracts'
           TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
-          AccountBlocked, AlignedToFuture, AllowanceTooLow, AmountMismatch, AnotherChargeIsNext, AnotherCoupon,
-          AnotherRegister, BalanceTooLow, ChargeDue, ConditionsEnded, CouponNotFor, CouponUsed, CreditTooHigh,
-          DiscountRunning, FeeTooHigh, FirstChargeDeclined, FixedTerm, HistoryMismatch, InsufficientGas,
-          InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing, MinimumTerm, NotAContract, NotActive,
-          NotAuthorized, NotPaused, NothingToChange, NothingToClaim, OverMandate, PayeeRefused, PayerIsPayee,
-          PeriodOutOfRange, PeriodTooShort, PlanIsArchived, PlanIsQuoted, PlanNotAgreed, PlanNotStored,
-          ReentrancyGuardReentrantCall, RefundTooHigh, RegisterExists, RegisterFull, SaltUsed, SeatsOutOfRange,
-          SignatureExpired, StartOutOfRange, StringTooLong, TermsChanged, TermsContradict, TermsWorse, ToPayTooHigh,
-          TokenRefused, TrialRunning, UnknownCharge, UnknownPlan, UnknownRegister, UnknownSubscription,
-          UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, ZeroAddress, ZeroAmount
+          AccountBlocked, AlignedToFuture, AllowanceTooLow, AlternativeIsOffered, AmountMismatch, AmountsLimited,
+          AnotherChargeIsNext, AnotherCoupon, AnotherGrid, AnotherRegister, BalanceTooLow, ChargeDue, ConditionsEnded,
+          CouponNotFor, CouponUsed, CreditTooHigh, DiscountRunning, FeeTooHigh, FirstChargeDeclined, FixedTerm,
+          HistoryMismatch, InsufficientGas, InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing,
+          MinimumTerm, NotAContract, NotActive, NotAnAlternative, NotAuthorized, NotPaused, NothingToChange,
+          NothingToClaim, OverMandate, PaidInAnotherToken, PayeeRefused, PayerIsPayee, PeriodOutOfRange,
+          PeriodTooShort, PlanIsArchived, PlanIsQuoted, PlanNotAgreed, PlanNotStored, PlanRefundsUnused,
+          ReentrancyGuardReentrantCall, RefundTooHigh, RegisterExists, RegisterFull, SaltUsed, SameToken,
+          SeatsOfOneOnly, SeatsOutOfRange, SignatureExpired, StartOutOfRange, StringTooLong, TermsChanged,
+          TermsContradict, TermsWorse, ToPayTooHigh, TokenRefused, TrialRunning, UnknownCharge, UnknownPlan,
+          UnknownRegister, UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear,
+          ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -66,6 +68,16 @@ Each message says what was found, what was allowed, and what to do.
 
 from __future__ import annotations
 
+from tallystick.errors.alternative import (
+    AlternativeIsOffered,
+    AmountsLimited,
+    AnotherGrid,
+    NotAnAlternative,
+    PaidInAnotherToken,
+    PlanRefundsUnused,
+    SameToken,
+    SeatsOfOneOnly,
+)
 from tallystick.errors.base import (
     OWN_PLAN_KEYS,
     AddressInvalid,
@@ -211,10 +223,13 @@ __all__ = [
     "AddressInvalid",
     "AlignedToFuture",
     "AllowanceTooLow",
+    "AlternativeIsOffered",
     "AmountInvalid",
     "AmountMismatch",
+    "AmountsLimited",
     "AnotherChargeIsNext",
     "AnotherCoupon",
+    "AnotherGrid",
     "AnotherLeads",
     "AnotherRegister",
     "AssetMismatch",
@@ -265,11 +280,13 @@ __all__ = [
     "NodeUnreachable",
     "NotAContract",
     "NotActive",
+    "NotAnAlternative",
     "NotAuthorized",
     "NotPaused",
     "NothingToChange",
     "NothingToClaim",
     "OverMandate",
+    "PaidInAnotherToken",
     "PayeeRefused",
     "PayerIsPayee",
     "PdfFailed",
@@ -282,6 +299,7 @@ __all__ = [
     "PlanIsQuoted",
     "PlanNotAgreed",
     "PlanNotStored",
+    "PlanRefundsUnused",
     "RangeTooLarge",
     "ReentrancyGuardReentrantCall",
     "RefundTooHigh",
@@ -290,6 +308,8 @@ __all__ = [
     "ReorganizationTooDeep",
     "RevertError",
     "SaltUsed",
+    "SameToken",
+    "SeatsOfOneOnly",
     "SeatsOutOfRange",
     "SignatureExpired",
     "SignerError",

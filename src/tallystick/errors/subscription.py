@@ -139,7 +139,7 @@ class NothingToChange(ContractError):
     def __str__(self) -> str:
         return (
             f"subscription {self.subscription_id} has this plan and as many seats already, this payer, or no fallback "
-            "wallet to drop: name another plan, or another number of seats"
+            "wallet or plan to drop: name another plan, or another number of seats"
         )
 
 

@@ -85,8 +85,9 @@ def cancel_with_refund(connection: Connection, subscription_id: int) -> Sent:
     for number in range(found.charges, 0, -1):
         if sum_units >= needed_units:
             break
-        left_units = cost_of(number, history, terms.rate(found.seats)) - contract.refunded(subscription_id, number)
-        if left_units:
+        cost_units, alternative_id = cost_of(number, history, terms.rate(found.seats))
+        left_units = cost_units - contract.refunded(subscription_id, number)
+        if left_units and not alternative_id:
             charge_numbers.append(number)
             sum_units += left_units
     if sum_units < needed_units:

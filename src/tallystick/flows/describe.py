@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tallystick.chain.subscriptions import Discount, Preview, ScheduledChange
 from tallystick.core.conditions import NO_CONDITIONS, Conditions
 from tallystick.core.events import Recorded
-from tallystick.core.plan import Plan
+from tallystick.core.plan import Plan, PlanTerms
 from tallystick.core.subscription import DeclineReason, Status, Subscription
 from tallystick.flows.connect import Connection
 from tallystick.flows.fund import allowance_of
@@ -17,11 +17,12 @@ from tallystick.flows.fund import allowance_of
 class NextCharge:
     """What the payer pays next, as things stand: `amount_units` for the period [period_start, period_end), after a
     coupon's discount and credit of `credit_units`; a quoted price as of today. It is for the plan `plan_id` and `seats`
-    seats, which where a change is scheduled are not the present ones. `decline` is why it would decline now, NOT_DUE
-    before its time, NONE where it would pay.
+    seats, which where a change is scheduled are not the present ones. Where it would be paid under the fallback plan
+    now, `alternative_id` is that plan. The amounts are in units of `token`. `decline` is why it would decline now,
+    NOT_DUE before its time, NONE where it would pay.
 
-    `missing` is why it would decline when it is due, as far as the allowances and balances of payer and fallback wallet
-    tell today; NONE where they suffice.
+    `missing` is why it would decline when it is due, as far as the allowances and balances of payer and fallback tell
+    today; NONE where they suffice.
     """
 
     period_start: int
@@ -32,6 +33,8 @@ class NextCharge:
     missing: DeclineReason
     plan_id: int
     seats: int
+    token: str
+    alternative_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,9 @@ class SubscriptionState:
     where the plan charges none. `history` is everything that happened, oldest first, where it was asked for.
 
     `conditions` is what the payer added to the plan's terms (`max_total_units`: what is left of it), `discount` what a
-    coupon takes off, `scheduled` the change at the period's end, `fallback_wallet` who pays where the payer cannot;
-    None where there is none. `beneficiary` is whom it serves."""
+    coupon takes off, `scheduled` the change at the period's end, `fallback_wallet` who pays where the payer cannot,
+    `fallback_plan_id` the plan in another token under which the payer does; None where there is none. `beneficiary` is
+    whom it serves."""
 
     subscription: Subscription
     plan: Plan
@@ -53,6 +57,7 @@ class SubscriptionState:
     discount: Discount | None = None
     scheduled: ScheduledChange | None = None
     fallback_wallet: str | None = None
+    fallback_plan_id: int | None = None
 
     @property
     def subscription_id(self) -> int:
@@ -118,19 +123,32 @@ def describe(connection: Connection, subscription: Subscription, *, history: boo
     plan = contract.plan(subscription.plan_id)
     preview = contract.preview(number)
     conditions, scheduled = contract.conditions(number), contract.scheduled_change(number)
-    fallback = contract.fallback_wallet(number)
+    fallback, other = contract.fallback_wallet(number), contract.fallback_plan(number)
     next_charge = None
     if preview.reason not in ENDED:
         plan_id = scheduled.plan_id if scheduled else subscription.plan_id
         seats = scheduled.seats if scheduled else subscription.seats
-        # For another plan or number of seats the fallback wallet does not pay.
-        second = fallback.wallet if fallback and fallback[1:] == (plan_id, seats) else None
+        alternative_id = preview.plan_id if preview.plan_id != plan_id else None
+        if alternative_id:  # it would be paid just so now
+            token, missing = contract.plan(alternative_id).terms.token, DeclineReason.NONE
+        else:
+            # For another plan or number of seats the fallback does not pay.
+            wallet = fallback.wallet if fallback and fallback[1:] == (plan_id, seats) else None
+            second = other.alternative_id if other and other[1:] == (plan_id, seats) else None
+            token = plan.terms.token
+            missing = _missing(connection, subscription.payer, token, preview, conditions, wallet)
+            if missing is not DeclineReason.NONE and second and contract.is_alternative(plan_id, second):
+                terms = contract.plan(second).terms
+                if not _lacks_alternative(connection, subscription.payer, terms, seats, preview, conditions):
+                    missing = DeclineReason.NONE
         next_charge = NextCharge(
             *(preview.period_start, preview.period_end, preview.amount_units, preview.credit_used_units),
             decline=preview.reason,
-            missing=_missing(connection, subscription.payer, plan, preview, conditions, second),
+            missing=missing,
             plan_id=plan_id,
             seats=seats,
+            token=token,
+            alternative_id=alternative_id,
         )
     return SubscriptionState(
         subscription,
@@ -142,24 +160,38 @@ def describe(connection: Connection, subscription: Subscription, *, history: boo
         discount=contract.discount(number),
         scheduled=scheduled,
         fallback_wallet=fallback.wallet if fallback else None,
+        fallback_plan_id=other.alternative_id if other else None,
     )
 
 
 def _missing(
     connection: Connection,
     payer: str,
-    plan: Plan,
+    token: str,
     preview: Preview,
     conditions: Conditions,
     fallback_wallet: str | None,
 ) -> DeclineReason:
     """What payer and fallback wallet lack; the contract asks the second where the first lacks something."""
-    token, units = plan.terms.token, preview.amount_units
+    units = preview.amount_units
     lack = _lack(connection, token, payer, units, by_permit2=conditions.by_permit2)
     if lack is DeclineReason.NONE or fallback_wallet is None:
         return lack
     second = _lack(connection, token, fallback_wallet, units, by_permit2=False)
     return DeclineReason.NONE if second is DeclineReason.NONE else lack
+
+
+def _lacks_alternative(
+    connection: Connection, payer: str, terms: PlanTerms, seats: int, preview: Preview, conditions: Conditions
+) -> bool:
+    """Whether the payer cannot pay the period under the fallback plan either, which has these terms."""
+    if conditions.max_per_period_units or conditions.max_total_units:
+        return True
+    units = terms.rate(seats)
+    if preview.period_end and terms.is_stub(preview.period_start, preview.period_end):
+        _, units = terms.stub(preview.period_start, units)
+    lack = _lack(connection, terms.token, payer, units, by_permit2=conditions.by_permit2)
+    return lack is not DeclineReason.NONE
 
 
 def _lack(connection: Connection, token: str, account: str, units: int, *, by_permit2: bool) -> DeclineReason:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tallystick.core.change import NO_CHARGE, Segment, commitment
+from tallystick.core.change import NO_CHARGE, Segment, commitment, in_another_token
 from tallystick.core.events import (
     Charged,
+    PaidInAlternative,
     PlanChanged,
     Quoted,
     Recorded,
@@ -45,13 +46,14 @@ def read_segments(connection: Connection, subscription_id: int) -> list[Segment]
 def segments_of(recorded: Sequence[Recorded], plans: Mapping[int, Plan]) -> list[Segment]:
     """A subscription's segments, from all of its events in their order: one for each change after the first charge, and
     one for each other charge that was not the plan's rate (a part of a period, a discount, credit), had its price
-    quoted, or was for usage.
+    quoted, was paid in another token, or was for usage.
 
     A charge before its time is one that a change made, unless it is for usage: `charge` makes none then, and a change
     none later. A change that was scheduled comes before the charge with which it begins.
     """
     segments: list[Segment] = []
     plan_id, seats, charges, due = 0, 0, 0, 0
+    alternative_id = 0
     changing = special = used = False
     for origin, event in recorded:
         match event:
@@ -65,13 +67,17 @@ def segments_of(recorded: Sequence[Recorded], plans: Mapping[int, Plan]) -> list
                 special = True
             case UsageCharged():
                 special = used = True
+            case PaidInAlternative():
+                special, alternative_id = True, event.alternative_plan_id
             case Charged():
                 changing = origin.block_time < due and not used
                 rate_units = plans[plan_id].terms.rate(seats)
                 if changing or special or event.amount_units != rate_units:
-                    segments.append(Segment(event.charge_number - 1, rate_units, event.amount_units))
+                    next_units = in_another_token(alternative_id, event.amount_units)
+                    segments.append(Segment(event.charge_number - 1, rate_units, next_units))
                 charges, due = event.charge_number, event.period_end
                 special = used = False
+                alternative_id = 0
             case PlanChanged():
                 if charges and not changing:
                     segments.append(Segment(charges, plans[plan_id].terms.rate(seats), NO_CHARGE))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tallystick.chain.subscriptions import Sent
 from tallystick.core.change import NO_CHARGE, Segment
-from tallystick.core.plan import PlanTerms
+from tallystick.core.plan import MOST_UNITS, PlanTerms
 from tallystick.errors import NotAuthorized, RefundTooHigh, UnknownCharge
 from tallystick.flows.connect import Connection
 from tallystick.flows.history import read_segments
@@ -14,8 +14,9 @@ from tallystick.flows.history import read_segments
 
 @dataclass(frozen=True, slots=True)
 class Refundable:
-    """A charge as far as it can be given back: the plan's terms, the units that are left of it, and what was
-    paid for charges that were not the plan's rate (empty where all of them were)."""
+    """A charge as far as it can be given back: the terms of the plan under which it was paid, which may be one in
+    another token, the units that are left of it, and what was paid for charges that were not the plan's rate (empty
+    where all of them were)."""
 
     terms: PlanTerms
     left_units: int
@@ -33,19 +34,22 @@ def refundable(connection: Connection, subscription_id: int, charge_number: int)
         raise UnknownCharge(subscription_id, charge_number, subscription.charges)
     terms = connection.contract.plan(subscription.plan_id).terms
     history = tuple(read_segments(connection, subscription_id))
-    cost_units = cost_of(charge_number, history, terms.rate(subscription.seats))
+    cost_units, alternative_id = cost_of(charge_number, history, terms.rate(subscription.seats))
+    if alternative_id:
+        terms = connection.contract.plan(alternative_id).terms
     left_units = cost_units - connection.contract.refunded(subscription_id, charge_number)
     return Refundable(terms, left_units, history)
 
 
-def cost_of(charge_number: int, history: tuple[Segment, ...], rate_units: int) -> int:
-    """What was paid for a charge, as the contract counts it; `rate_units` is the rate after the last segment."""
+def cost_of(charge_number: int, history: tuple[Segment, ...], rate_units: int) -> tuple[int, int]:
+    """What was paid for a charge, as the contract counts it, and the plan in another token under which it was; 0 where
+    it was not. `rate_units` is the rate after the last segment."""
     for segment in history:
         if charge_number <= segment.last_charge:
-            return segment.rate_units
+            return segment.rate_units, 0
         if charge_number == segment.last_charge + 1 and segment.next_units != NO_CHARGE:
-            return segment.next_units
-    return rate_units
+            return segment.next_units & MOST_UNITS, segment.next_units >> 96
+    return rate_units, 0
 
 
 def refund(connection: Connection, subscription_id: int, charge_number: int, amount_units: int | None = None) -> Sent:

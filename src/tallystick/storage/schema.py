@@ -204,6 +204,8 @@ plans = _of_source(
     Column("quoter", Text),
     *_flag("refunds_unused"),
     *_flag("archived"),
+    # The plans in other tokens that the payee offers in its place: their numbers, apart by blanks.
+    Column("alternatives", Text, nullable=False),
     PrimaryKeyConstraint("source_id", "plan_id"),
 )
 
@@ -236,11 +238,13 @@ subscriptions = _of_source(
     Column("discounted_plan_id", Long),
     *_units("last_discount_units", nullable=True),
     Column("beneficiary", Text),
-    # The wallet that pays where the payer cannot, and for which plan and seats.
+    # The wallet that pays where the payer cannot, for which plan and seats, and the plan in another token that does.
     Column("fallback", Text),
     Column("fallback_plan_id", Long),
     Column("fallback_seats", Integer),
+    Column("fallback_alternative_id", Long),
     *_flag("by_permit2"),
+    *_flag("in_alternative"),
     PrimaryKeyConstraint("source_id", "subscription_id"),
     Index(None, "source_id", "status", "next_due"),
 )

@@ -65,6 +65,7 @@ def _plan_row(source_id: int, plan: Plan) -> tuple[Any, ...]:
         terms.quoter,
         int(terms.refunds_unused),
         int(plan.archived),
+        " ".join(map(str, plan.alternatives)),
     )
 
 
@@ -99,7 +100,21 @@ def _plan(row: Row[Any]) -> Plan:
         quoter=row.quoter,
         refunds_unused=bool(row.refunds_unused),
     )
-    return Plan(row.plan_id, row.register_id, terms, archived=bool(row.archived))
+    return Plan(
+        row.plan_id,
+        row.register_id,
+        terms,
+        archived=bool(row.archived),
+        alternatives=_numbers(row.alternatives, f"plan {row.plan_id}"),
+    )
+
+
+def _numbers(text: str, row: str) -> tuple[int, ...]:
+    if not text.isascii() or not all(word.isdecimal() for word in text.split()):
+        raise CorruptionError(
+            f"{row} has the alternatives {text!r} in the database: somebody changed it, build the books anew"
+        )
+    return tuple(map(int, text.split()))
 
 
 def save_subscriptions(connection: Connection, source_id: int, changed: Sequence[Subscription]) -> None:
@@ -126,8 +141,9 @@ def _subscription_row(source_id: int, s: Subscription) -> tuple[Any, ...]:
         *s.limits,
         *(s.discount or (None,) * 5),
         s.beneficiary,
-        *(s.fallback or (None,) * 3),
+        *(s.fallback or (None,) * 4),
         int(s.by_permit2),
+        int(s.in_alternative),
     )
 
 
@@ -152,7 +168,7 @@ def _subscription(row: Row[Any]) -> Subscription:
         *(row.basis_points_off, row.amount_off_units, row.discounted_periods),
         *(row.discounted_plan_id, row.last_discount_units),
     )
-    fallback = (row.fallback, row.fallback_plan_id, row.fallback_seats)
+    fallback = (row.fallback, row.fallback_plan_id, row.fallback_seats, row.fallback_alternative_id)
     return Subscription(
         row.subscription_id,
         row.payer,
@@ -170,8 +186,9 @@ def _subscription(row: Row[Any]) -> Subscription:
         Limits(row.max_per_period_units, row.left_units, row.ends_at),
         None if discount == (None,) * 5 else Discount(*discount),
         row.beneficiary,
-        None if fallback == (None,) * 3 else Fallback(*fallback),
+        None if fallback == (None,) * 4 else Fallback(*fallback),
         bool(row.by_permit2),
+        bool(row.in_alternative),
     )
 
 

@@ -175,6 +175,7 @@ CREATE TABLE plans (
     quoter TEXT,
     refunds_unused INTEGER NOT NULL,
     archived INTEGER NOT NULL,
+    alternatives TEXT NOT NULL,
     CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
     CONSTRAINT ck_plans_price_units_positive CHECK (price_units >= 0),
     CONSTRAINT ck_plans_seat_price_units_positive CHECK (seat_price_units >= 0),
@@ -239,7 +240,9 @@ CREATE TABLE subscriptions (
     fallback TEXT,
     fallback_plan_id BIGINT,
     fallback_seats INTEGER,
+    fallback_alternative_id BIGINT,
     by_permit2 INTEGER NOT NULL,
+    in_alternative INTEGER NOT NULL,
     CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
     CONSTRAINT ck_subscriptions_credit_units_positive CHECK (credit_units >= 0),
     CONSTRAINT ck_subscriptions_shifted_flag CHECK (shifted IN (0, 1)),
@@ -249,6 +252,7 @@ CREATE TABLE subscriptions (
     CONSTRAINT ck_subscriptions_amount_off_units_positive CHECK (amount_off_units >= 0),
     CONSTRAINT ck_subscriptions_last_discount_units_positive CHECK (last_discount_units >= 0),
     CONSTRAINT ck_subscriptions_by_permit2_flag CHECK (by_permit2 IN (0, 1)),
+    CONSTRAINT ck_subscriptions_in_alternative_flag CHECK (in_alternative IN (0, 1)),
     CONSTRAINT fk_subscriptions_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 

@@ -199,6 +199,7 @@ CREATE TABLE plans (
     quoter TEXT,
     refunds_unused INTEGER NOT NULL,
     archived INTEGER NOT NULL,
+    alternatives TEXT NOT NULL,
     CONSTRAINT pk_plans PRIMARY KEY (source_id, plan_id),
     CONSTRAINT ck_plans_price_units_digits CHECK (price_units GLOB '[0-9]*' AND price_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_plans_seat_price_units_digits CHECK (seat_price_units GLOB '[0-9]*' AND seat_price_units NOT GLOB '*[^0-9]*'),
@@ -269,7 +270,9 @@ CREATE TABLE subscriptions (
     fallback TEXT,
     fallback_plan_id INTEGER,
     fallback_seats INTEGER,
+    fallback_alternative_id INTEGER,
     by_permit2 INTEGER NOT NULL,
+    in_alternative INTEGER NOT NULL,
     CONSTRAINT pk_subscriptions PRIMARY KEY (source_id, subscription_id),
     CONSTRAINT ck_subscriptions_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_subscriptions_shifted_flag CHECK (shifted IN (0, 1)),
@@ -279,6 +282,7 @@ CREATE TABLE subscriptions (
     CONSTRAINT ck_subscriptions_amount_off_units_digits CHECK (amount_off_units GLOB '[0-9]*' AND amount_off_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_subscriptions_last_discount_units_digits CHECK (last_discount_units GLOB '[0-9]*' AND last_discount_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_subscriptions_by_permit2_flag CHECK (by_permit2 IN (0, 1)),
+    CONSTRAINT ck_subscriptions_in_alternative_flag CHECK (in_alternative IN (0, 1)),
     CONSTRAINT fk_subscriptions_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 )
  WITHOUT ROWID,
