@@ -31,9 +31,10 @@ GAS_LIMIT = 16_000_000
 
 PER_REGISTER = 1_000_000_000
 NOBODY = "0x" + "0" * 40
+NO_PROTECTION = (0, NOBODY, 0, 0, 0)
 CREATE_PLAN = (
     "createPlan((address,uint96,address,uint32,uint8,uint8,uint96,uint32,uint32,uint16,uint16,uint16,uint16,address,"
-    "uint96,uint96,address,uint32,address,bool))"
+    "uint96,uint96,address,uint32,address,bool,uint32,address,uint32,uint16,uint16))"
 )
 
 
@@ -126,7 +127,20 @@ class Scene:
         """A monthly plan, with as much usage as is said, for a unit each; the gas it used."""
         self.plans += 1
         usage = (usage_units, 1_000_000 if usage_units else 0, NOBODY)
-        terms = (payee, price_units, self.tokens[kind], 1, Unit.MONTH, *[0] * 8, NOBODY, *usage, 0, NOBODY, False)
+        terms = (
+            payee,
+            price_units,
+            self.tokens[kind],
+            1,
+            Unit.MONTH,
+            *[0] * 8,
+            NOBODY,
+            *usage,
+            0,
+            NOBODY,
+            False,
+            *NO_PROTECTION,
+        )
         create = calldata(CREATE_PLAN, terms)
         return self.send(payee, self.subscriptions, create)
 

@@ -25,9 +25,10 @@ def stage(chain: Any, project: Any, accounts: Any) -> Stage:
     chain.provider.make_request("anvil_setBlockTimestampInterval", [1])
     chain.pending_timestamp = START
     deployer, merchant, anyone = accounts[0], accounts[1], accounts[2]
-    subscriptions = deploy(project, deployer)
+    escrow = project.Escrow.deploy(sender=deployer)
+    subscriptions = deploy(project, deployer, escrow)
     token = project.MockToken.deploy("Mock Dollar", "MUSD", 6, sender=deployer)
-    stage = Stage(chain, subscriptions, token, merchant, anyone)
+    stage = Stage(chain, subscriptions, escrow, token, merchant, anyone)
     token.approve(subscriptions, UNLIMITED, sender=merchant)
     return stage
 

@@ -28,7 +28,16 @@ NOBODY = "0x" + "0" * 40
 DAY = 86_400
 REGISTER = 1_000_000_000
 """Subscriptions are numbered from the register's number times this, plus 1."""
-BESIDES = ("PlanChanged", "Quoted", "Discounted", "CreditUsed", "PaidByFallback", "PaidInAlternative", "Claimable")
+BESIDES = (
+    "PlanChanged",
+    "Quoted",
+    "Discounted",
+    "CreditUsed",
+    "PaidByFallback",
+    "PaidInAlternative",
+    "Claimable",
+    "Protected",
+)
 """Events of a row that come before its `Charged`, in the order in which they do."""
 NO_CHARGE = UNLIMITED
 """In a history, in place of what a change charged: it charged nothing."""
@@ -72,11 +81,11 @@ def reverts_bare() -> Iterator[None]:
     assert caught.value.revert_message == "Transaction failed."
 
 
-def deploy(project: Any, deployer: Account) -> Contract:
-    """All parts of the contract, by the interface of the whole."""
+def deploy(project: Any, deployer: Account, escrow: Contract | None = None) -> Contract:
+    """All parts of the contract, by the interface of the whole; with an escrow of its own unless one is given."""
     views = project.SubscriptionsViews.deploy(sender=deployer)
     consent = project.SubscriptionsConsent.deploy(views, sender=deployer)
-    escrow = project.Escrow.deploy(sender=deployer)
+    escrow = escrow or project.Escrow.deploy(sender=deployer)
     charges = project.SubscriptionsCharges.deploy(consent, escrow, sender=deployer)
     payer = project.SubscriptionsPayer.deploy(charges, sender=deployer)
     payee = project.SubscriptionsPayee.deploy(payer, sender=deployer)
@@ -87,8 +96,17 @@ def deploy(project: Any, deployer: Account) -> Contract:
 class Stage:
     """The contract under test, a token, a merchant and payers with funds; see `conftest.py`."""
 
-    def __init__(self, chain: Any, subscriptions: Contract, token: Contract, merchant: Account, anyone: Account):
+    def __init__(
+        self,
+        chain: Any,
+        subscriptions: Contract,
+        escrow: Contract,
+        token: Contract,
+        merchant: Account,
+        anyone: Account,
+    ) -> None:
         self.chain = chain
+        self.escrow = escrow
         self.subscriptions = subscriptions
         self.token = token
         self.merchant = merchant

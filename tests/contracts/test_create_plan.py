@@ -32,6 +32,11 @@ PLAIN = {
     "alignTo": 0,
     "quoter": NOBODY,
     "refundsUnused": False,
+    "protection": 0,
+    "arbiter": NOBODY,
+    "rulingTimeout": 0,
+    "defaultPayeeBps": 0,
+    "maxArbiterFeeBps": 0,
 }
 RICH = {
     "every": 2,
@@ -48,6 +53,7 @@ RICH = {
     "refundsUnused": True,
 }
 METERED = {"usageCap": 13, "usagePrice": 14}
+PROTECTED = {"protection": 15, "rulingTimeout": 16, "defaultPayeeBps": 17, "maxArbiterFeeBps": 18}
 
 
 def terms_of(stage: Stage, **changes: Any) -> tuple[Any, ...]:
@@ -81,6 +87,9 @@ def test_states_its_terms_and_numbers_plans_from_1(
     subscriptions.createPlan(terms_of(stage, **METERED, biller=receiver), sender=merchant)
     expected = {"payee": merchant, "price": PRICE, "token": token, **PLAIN, **METERED, "biller": receiver}
     assert dict(subscriptions.plan(3).items()) == expected
+    subscriptions.createPlan(terms_of(stage, **PROTECTED, arbiter=receiver), sender=merchant)
+    expected = {"payee": merchant, "price": PRICE, "token": token, **PLAIN, **PROTECTED, "arbiter": receiver}
+    assert dict(subscriptions.plan(4).items()) == expected
 
 
 def test_opens_a_register_for_each_payee_and_token_and_numbers_subscriptions_in_it(
@@ -112,6 +121,16 @@ METERED_MOST = replace(
     refunds_unused=False,
     quoter="the token",  # any contract
 )
+PROTECTED_MOST = replace(
+    MOST,
+    refunds_unused=False,
+    quoter="the token",
+    protection=2**32 - 1,
+    arbiter=MOST.fee_receiver,
+    ruling_timeout=2**32 - 1,
+    default_payee_bps=10_000,
+    max_arbiter_fee_bps=10_000,
+)
 LEAST = PlanTerms(payee="", price_units=1, token="", every=14, unit=Unit.DAY)
 
 
@@ -120,7 +139,9 @@ LEAST = PlanTerms(payee="", price_units=1, token="", every=14, unit=Unit.DAY)
     [
         MOST,
         METERED_MOST,
+        PROTECTED_MOST,
         LEAST,
+        replace(LEAST, protection=1, arbiter="0x" + "00" * 19 + "01", ruling_timeout=1),
         replace(LEAST, catch_up=255, price_units=2**96 - 1),
         replace(LEAST, price_units=0, seat_price_units=1),
         replace(LEAST, trial=1),
@@ -163,6 +184,11 @@ def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
         align_to=terms.align_to,
         quoter=quoter,
         refunds_unused=terms.refunds_unused,
+        protection=terms.protection,
+        arbiter=terms.arbiter,
+        ruling_timeout=terms.ruling_timeout,
+        default_payee_bps=terms.default_payee_bps,
+        max_arbiter_fee_bps=terms.max_arbiter_fee_bps,
     )
     assert bytes(subscriptions.termsHash(plan_id)) == terms.hash(register_id)
     assert tuple(subscriptions.plan(plan_id)) == (
@@ -186,6 +212,11 @@ def test_terms_hash_is_that_of_the_plan_as_it_is_stored(
         terms.align_to,
         terms.quoter or NOBODY,
         terms.refunds_unused,
+        terms.protection,
+        terms.arbiter or NOBODY,
+        terms.ruling_timeout,
+        terms.default_payee_bps,
+        terms.max_arbiter_fee_bps,
     )
 
 
@@ -310,6 +341,34 @@ def test_refuses_a_quoter_without_code_and_refunds_of_a_quoted_price(
         subscriptions.createPlan(terms_of(stage, quoter=stage.anyone), sender=merchant)
     with stage.nothing_changes(), reverts("TermsContradict"):
         subscriptions.createPlan(terms_of(stage, quoter=stage.token, refundsUnused=True), sender=merchant)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"protection": 0},
+        {"protection": 0, "rulingTimeout": 0, "defaultPayeeBps": 0, "maxArbiterFeeBps": 0},
+        {"protection": 0, "arbiter": NOBODY, "defaultPayeeBps": 0, "maxArbiterFeeBps": 0},
+        {"protection": 0, "arbiter": NOBODY, "rulingTimeout": 0, "maxArbiterFeeBps": 0},
+        {"protection": 0, "arbiter": NOBODY, "rulingTimeout": 0, "defaultPayeeBps": 0},
+        {"arbiter": NOBODY},
+        {"arbiter": "the payee"},
+        {"arbiter": "the contract"},
+        {"rulingTimeout": 0},
+        {"defaultPayeeBps": 10_001},
+        {"maxArbiterFeeBps": 10_001},
+        {"refundsUnused": True},
+        {"usageCap": 1, "usagePrice": 1},
+    ],
+)
+def test_refuses_half_a_protection_and_what_the_escrow_would_know_nothing_of(
+    stage: Stage, subscriptions: Contract, merchant: Account, change: dict[str, Any]
+) -> None:
+    parties = {"the payee": merchant, "the contract": subscriptions}
+    change = {name: parties.get(value, value) if name == "arbiter" else value for name, value in change.items()}
+    with stage.nothing_changes(), reverts("TermsContradict"):
+        subscriptions.createPlan(terms_of(stage, **PROTECTED | {"arbiter": stage.anyone} | change), sender=merchant)
+    subscriptions.createPlan(terms_of(stage, **PROTECTED, arbiter=stage.anyone), sender=merchant)
 
 
 def test_refuses_a_unit_that_does_not_exist(stage: Stage, subscriptions: Contract, merchant: Account) -> None:

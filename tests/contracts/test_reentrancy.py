@@ -128,7 +128,9 @@ def calls_back(stage: Stage, plan_id: int, mandate: Mandate, signature: bytes) -
         "chargeSpecialRow": keccak(text=FRAMES["chargeSpecialRow"])[:4] + encode(["uint256"], [1]),
         "chargeFirst": keccak(text=FRAMES["chargeFirst"])[:4] + encode(["uint256"], [1]),
         "collect": keccak(text=FRAMES["collect"])[:4]
-        + encode(["bytes32", "address", "address", "uint256"], [bytes(32), stage.token.address, stage.merchant.address, 1]),
+        + encode(
+            ["bytes32", "address", "address", "uint256"], [bytes(32), stage.token.address, stage.merchant.address, 1]
+        ),
         "changePlan": contract.changePlan.encode_input(1, plan_id, terms_hash, 1, UNLIMITED),
         "scheduleChange": contract.scheduleChange.encode_input(1, plan_id, terms_hash, 1),
         "scheduleChangeBySignature": contract.scheduleChangeBySignature.encode_input(

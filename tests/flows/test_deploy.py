@@ -22,8 +22,8 @@ from tallystick.core.deployment import (
 )
 from tallystick.errors import DeploymentMismatch, DeploymentMissing, ManifestInvalid, TallystickError
 from tallystick.flows.deploy import (
-    DEPLOYED_CONTRACTS,
     CALLED,
+    DEPLOYED_CONTRACTS,
     create,
     deploy,
     manifest_path,

@@ -44,6 +44,7 @@ from tallystick.core.events import (
     PlanCreated,
     PlanProposed,
     PriceLowered,
+    Protected,
     Quoted,
     Refunded,
     RegisterOpened,
@@ -54,7 +55,7 @@ from tallystick.core.events import (
 )
 from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Unit
-from tallystick.core.plan import MOST_SEATS, MOST_UNITS, PlanTerms
+from tallystick.core.plan import BASIS, MOST_SEATS, MOST_UNITS, PlanTerms
 from tallystick.core.subscription import MAX_CHARGES, PER_REGISTER, DeclineReason
 from tallystick.errors import NodeInvalid
 
@@ -141,6 +142,11 @@ def _plan_created(topics: bytes, data: bytes) -> Event:
         align_to=_uint(data, 17, MOST_SECONDS),
         quoter=_optional_address(data, 18),
         refunds_unused=_flag(data, 19),
+        protection=_uint(data, 20, MOST_SECONDS),
+        arbiter=_optional_address(data, 21),
+        ruling_timeout=_uint(data, 22, MOST_SECONDS),
+        default_payee_bps=_uint(data, 23, BASIS),
+        max_arbiter_fee_bps=_uint(data, 24, BASIS),
     )
     if objection := terms.objection():
         raise ValueError(f"the contract makes no plan with {objection}")
@@ -296,6 +302,10 @@ def _paid_in_alternative(topics: bytes, data: bytes) -> Event:
     )
 
 
+def _protected(topics: bytes, data: bytes) -> Event:
+    return Protected(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), topics[WORD:])
+
+
 def _plan_proposed(topics: bytes, _data: bytes) -> Event:
     return PlanProposed(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(topics, 1, MOST_PLANS))
 
@@ -335,7 +345,7 @@ def _refunded(topics: bytes, data: bytes) -> Event:
 _SHAPES: Final[dict[str, _Shape]] = {
     "RegisterOpened": _Shape(3, 0, _register_opened),
     "PayeeChanged": _Shape(3, 0, _payee_changed),
-    "PlanCreated": _Shape(2, 20, _plan_created),
+    "PlanCreated": _Shape(2, 25, _plan_created),
     "PlanArchived": _Shape(1, 0, _plan_archived),
     "Subscribed": _Shape(3, 1, _subscribed),
     "SeatsSet": _Shape(1, 1, _seats_set),
@@ -353,6 +363,7 @@ _SHAPES: Final[dict[str, _Shape]] = {
     "CouponRedeemed": _Shape(2, 4, _coupon_redeemed),
     "Discounted": _Shape(1, 2, _discounted),
     "Quoted": _Shape(1, 3, _quoted),
+    "Protected": _Shape(2, 1, _protected),
     "FallbackSet": _Shape(2, 0, _fallback_set),
     "PaidByFallback": _Shape(1, 2, _paid_by_fallback),
     "AlternativeOffered": _Shape(2, 0, _alternative_offered),

@@ -75,13 +75,16 @@ def terms_values(terms: PlanTerms) -> tuple[object, ...]:
         *(terms.fee_bps, terms.family, terms.fee_receiver or ZERO_ADDRESS),
         *(terms.usage_cap_units, terms.usage_price_units, terms.biller or ZERO_ADDRESS),
         *(terms.align_to, terms.quoter or ZERO_ADDRESS, terms.refunds_unused),
+        *(terms.protection, terms.arbiter or ZERO_ADDRESS, terms.ruling_timeout),
+        *(terms.default_payee_bps, terms.max_arbiter_fee_bps),
     )
 
 
 def _terms(values: Any) -> PlanTerms:
     payee, price_units, token, every, unit, catch_up, *life = values
     seat_price_units, trial, grace, min_charges, max_charges, fee_bps, family, fee_receiver, *more = life
-    usage_cap_units, usage_price_units, biller, align_to, quoter, refunds_unused = more
+    usage_cap_units, usage_price_units, biller, align_to, quoter, refunds_unused, *shield = more
+    protection, arbiter, ruling_timeout, default_payee_bps, max_arbiter_fee_bps = shield
     return PlanTerms(
         payee=to_checksum_address(payee),
         price_units=price_units,
@@ -103,6 +106,11 @@ def _terms(values: Any) -> PlanTerms:
         align_to=align_to,
         quoter=_account(quoter),
         refunds_unused=refunds_unused,
+        protection=protection,
+        arbiter=_account(arbiter),
+        ruling_timeout=ruling_timeout,
+        default_payee_bps=default_payee_bps,
+        max_arbiter_fee_bps=max_arbiter_fee_bps,
     )
 
 

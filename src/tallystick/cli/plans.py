@@ -46,6 +46,8 @@ for _command in (sign_coupon, offer_alternative, withdraw_alternative, sign_paye
         "tallystick plans create --price 9.99 --align-to 2026-01-01 --token 0xA0b8...eB48      due on each first",
         "tallystick plans create --price 999 --quoter 0x5FbD...0aa3 --token 0xA0b8...eB48      in the quoter's units",
         "tallystick plans create --price 99 --unit year --refunds-unused --token 0xA0b8...eB48",
+        "tallystick plans create --price 49 --protection 14d --arbiter 0x90F7...b906 --ruling-timeout 7d \\\n"
+        "    --default-payee-bps 5000 --token 0xA0b8...eB48",
     )
 )
 @click.option("--price", default="0", metavar="AMOUNT", help="Per period, as a decimal number of the token: 9.99.")
@@ -116,6 +118,33 @@ for _command in (sign_coupon, offer_alternative, withdraw_alternative, sign_paye
     is_flag=True,
     help="Promise that you end a subscription at once only with a refund of what is unused.",
 )
+@click.option(
+    "--protection",
+    type=SPAN,
+    default=0,
+    metavar="SPAN",
+    help="For how long the escrow holds each charge, so that the payer can dispute it: 14d.  [default: not at all]",
+)
+@click.option("--arbiter", metavar="ADDRESS", help="Who divides a disputed charge. Needed with --protection.")
+@click.option(
+    "--ruling-timeout",
+    type=SPAN,
+    default=0,
+    metavar="SPAN",
+    help="How long the arbiter has to rule; then the default applies. Needed with --protection.",
+)
+@click.option(
+    "--default-payee-bps",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    help="Your part of a charge on which the arbiter did not rule, in hundredths of a percent.",
+)
+@click.option(
+    "--max-arbiter-fee-bps",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    help="The most that a ruling may cost, in hundredths of a percent of the charge.",
+)
 @configured
 @shown
 def create(
@@ -139,6 +168,11 @@ def create(
     align_to: int,
     quoter: str | None,
     refunds_unused: bool,
+    protection: int,
+    arbiter: str | None,
+    ruling_timeout: int,
+    default_payee_bps: int,
+    max_arbiter_fee_bps: int,
 ) -> Record:
     """Create a plan that pays the account that signs. It costs gas, and is final."""
     from tallystick.core.address import parse_address
@@ -175,6 +209,11 @@ def create(
         align_to=align_to,
         quoter=quoted_by,
         refunds_unused=refunds_unused,
+        protection=protection,
+        arbiter=parse_address(arbiter) if arbiter else None,
+        ruling_timeout=ruling_timeout,
+        default_payee_bps=default_payee_bps,
+        max_arbiter_fee_bps=max_arbiter_fee_bps,
     )
     sent = connection.contract.create_plan(terms)
     created = sent.one(PlanCreated)
@@ -288,5 +327,10 @@ def plan_values(plan: Plan, token: Token) -> dict[str, object]:
         "quoted_price": terms.price_units if terms.quoter else None,
         "quoted_seat_price": (terms.seat_price_units or None) if terms.quoter else None,
         "refunds_unused": terms.refunds_unused,
+        "protection": Span(terms.protection) if terms.protection else None,
+        "arbiter": terms.arbiter,
+        "ruling_timeout": Span(terms.ruling_timeout) if terms.protection else None,
+        "default_payee_bps": terms.default_payee_bps if terms.protection else None,
+        "max_arbiter_fee_bps": terms.max_arbiter_fee_bps if terms.protection else None,
         "archived": plan.archived,
     }

@@ -45,6 +45,11 @@ class PlanVerbs(Client):
         align_to: int = 0,
         quoter: str | None = None,
         refunds_unused: bool = False,
+        protection_s: int = 0,
+        arbiter: str | None = None,
+        ruling_timeout_s: int = 0,
+        default_payee_bps: int = 0,
+        max_arbiter_fee_bps: int = 0,
     ) -> Plan:
         """Creates a plan, for ever as it is: `price` for each period of `every` units, paid to the signer, the payee.
 
@@ -63,10 +68,15 @@ class PlanVerbs(Client):
         whole numbers of its units; payers set a maximum. `refunds_unused`: the payee ends a subscription at once only
         with a refund of what is unused (`cancel_with_refund`).
 
+        `protection_s`: the escrow holds each charge for so many seconds, in which the payer can dispute it, before the
+        payee can capture it. `arbiter`: who then divides it within `ruling_timeout_s` seconds, for at most
+        `max_arbiter_fee_bps` hundredths of a percent of it; after that the payee gets `default_payee_bps` of it.
+
         The contract checks that there is a price or seat price, a token at the address, a period of at most 100 years,
         a fee below all of it with a receiver other than the payee, a minimum not above the maximum, a price of
         usage where there is a cap, and then no count of charges, a grid of the past, a quoter with code, and then no
-        promise of refunds. Raises AddressInvalid, AmountInvalid, InputError, NotAContract, ZeroAmount, PayeeRefused,
+        promise of refunds, an arbiter and time to rule where there is a protection, and then no usage and no promise of
+        refunds. Raises AddressInvalid, AmountInvalid, InputError, NotAContract, ZeroAmount, PayeeRefused,
         PeriodOutOfRange, FeeTooHigh, AlignedToFuture or TermsContradict.
         """
         terms = PlanTerms(
@@ -90,6 +100,11 @@ class PlanVerbs(Client):
             align_to=align_to,
             quoter=parse_address(quoter) if quoter else None,
             refunds_unused=refunds_unused,
+            protection=protection_s,
+            arbiter=parse_address(arbiter) if arbiter else None,
+            ruling_timeout=ruling_timeout_s,
+            default_payee_bps=default_payee_bps,
+            max_arbiter_fee_bps=max_arbiter_fee_bps,
         )
         created = self.contract.create_plan(terms).one(PlanCreated)
         return Plan(created.plan_id, created.register_id, terms)

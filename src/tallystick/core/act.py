@@ -19,6 +19,7 @@ from tallystick.core.events import (
     PaidInAlternative,
     PlanChanged,
     PlanCreated,
+    Protected,
     Quoted,
     Recorded,
     RegisterOpened,
@@ -30,22 +31,25 @@ from tallystick.errors import EventsInconsistent
 
 E = TypeVar("E", bound=Event)
 
-PartOfCharge = Claimable | CreditUsed | Discounted | PaidByFallback | PaidInAlternative | Quoted | UsageCharged
+PartOfCharge = (
+    Claimable | CreditUsed | Discounted | PaidByFallback | PaidInAlternative | Protected | Quoted | UsageCharged
+)
 """What is told of a charge before it."""
 
-_PAYMENT: tuple[type[Event], ...] = (PaidByFallback, Claimable, Charged)
+_PAYMENT: tuple[type[Event], ...] = (PaidByFallback, Protected, Claimable, Charged)
 
 _FOLLOWERS: dict[type[Event], tuple[type[Event], ...]] = {
     RegisterOpened: (PlanCreated,),
     Subscribed: (SeatsSet, ConditionsSet, Charged),
     SeatsSet: (ConditionsSet, Charged),
-    ConditionsSet: (CouponRedeemed, Quoted, Discounted, Charged),
-    CouponRedeemed: (Quoted, Discounted, Charged),
+    ConditionsSet: (CouponRedeemed, Quoted, Discounted, Protected, Charged),
+    CouponRedeemed: (Quoted, Discounted, Protected, Charged),
     PlanChanged: (Quoted, Discounted, CreditUsed, PaidInAlternative, *_PAYMENT),
     Quoted: (Discounted, CreditUsed, *_PAYMENT),
     Discounted: (CreditUsed, *_PAYMENT),
     CreditUsed: _PAYMENT,
-    PaidByFallback: (Claimable, Charged),
+    PaidByFallback: (Protected, Claimable, Charged),
+    Protected: (Charged,),
     PaidInAlternative: (Claimable, Charged),
     Claimable: (Claimable, CreditUsed, Charged),
     UsageCharged: (Charged,),

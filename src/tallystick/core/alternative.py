@@ -30,8 +30,8 @@ def offer_objection(plan: Plan, alternative: Plan) -> str | None:
     if (terms.seat_price_units == 0) != (other.seat_price_units == 0):
         return f"one of {names} sells seats, the other does not"
     for one in (plan, alternative):
-        if one.terms.quoter or one.terms.refunds_unused:
-            return f"plan {one.plan_id} has a quoted price, or promises refunds of what is unused"
+        if one.terms.quoter or one.terms.refunds_unused or one.terms.protection:
+            return f"plan {one.plan_id} has a quoted price or a protection, or promises refunds of what is unused"
     return None
 
 

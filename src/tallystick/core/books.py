@@ -232,7 +232,7 @@ class Books:
         if subscription.next_due > recorded.origin.block_time:
             self.act.add(recorded)
             return _NOTHING
-        due, plan, after, paid_by = charged(recorded, event, subscription, self.plans, self.act)
+        due, plan, after, paid_by, payment_id = charged(recorded, event, subscription, self.plans, self.act)
         kept: Kept = NOTHING_KEPT
         claimables: list[Claimable] = []
         if self.act:
@@ -242,7 +242,7 @@ class Books:
         self.subscriptions[event.subscription_id] = after
         quoter = plan.terms.quoter
         quoted = QuotedPrice(due.asked_units, due.price_units, quoter) if quoter else None
-        parts = Parts(due.credit_units, due.discount_units, quoted, paid_by)
+        parts = Parts(due.credit_units, due.discount_units, quoted, paid_by, payment_id=payment_id)
         invoice = self._invoice(recorded, event, after, plan, final, parts)
         entry = self._journal(event, recorded, plan, kept) if final and event.amount_units else None
         return Change(None, after, entry, invoice, self._count(plan), balances)

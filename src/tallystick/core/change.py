@@ -124,6 +124,8 @@ def objection(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int
     """Why a change at `time` is not allowed, as the contract judges; None where it is. `plan` is the subscription's."""
     if refused := _unchangeable(subscription, plan, new_plan, seats, time):
         return refused
+    if new_plan.terms.protection:
+        return "a plan whose charges are protected is changed at the end of its period"
     if plan.terms.quoter or new_plan.terms.quoter:
         return "a plan with a quoted price is changed at the end of its period"
     if subscription.discount:
@@ -190,6 +192,8 @@ def _refused(subscription: Subscription, plan: Plan, new_plan: Plan, seats: int)
         return "nothing changes"
     if new_plan.register_id != plan.register_id:
         return f"{name} is of register {new_plan.register_id}, plan {plan.plan_id} of {plan.register_id}"
+    if (old.protection == 0) != (new.protection == 0):
+        return f"of {name} and plan {plan.plan_id} one protects charges and the other does not"
     if old.max_charges or new.max_charges or subscription.charges == MAX_CHARGES:
         return "plans that end after a number of charges are not changed"
     if subscription.charges < old.min_charges:

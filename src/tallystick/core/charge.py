@@ -17,6 +17,7 @@ from tallystick.core.events import (
     PaidByFallback,
     PaidInAlternative,
     PlanChanged,
+    Protected,
     Quoted,
     Recorded,
 )
@@ -28,12 +29,14 @@ from tallystick.core.subscription import NextCharge, Subscription, next_charge, 
 
 class PeriodCharge(NamedTuple):
     """A charge of a period: what it was, the plan under which it was made, which may be one in another token, the
-    subscription after it, and who paid in the payer's place, if somebody did."""
+    subscription after it, who paid in the payer's place, if somebody did, and the payment in which the escrow holds it,
+    if it does."""
 
     due: NextCharge
     plan: Plan
     subscription: Subscription
     paid_by: str | None
+    payment_id: bytes | None
 
 
 def charged(
@@ -59,7 +62,8 @@ def charged(
     if event[2:] != due[:3]:
         refuse(recorded, f"it is {said(*event[2:])}, expected {said(*due[:3])}")
     paid_by = None
-    if act or subscription.scheduled or coming.terms.quoter or due.discount_units or due.credit_units:
+    has_terms = coming.terms.quoter or coming.terms.protection
+    if act or subscription.scheduled or has_terms or due.discount_units or due.credit_units:
         paid_by = _require_parts(recorded, event, subscription, coming.terms, due, act)
     taken = due.discount_units
     if due.asked_units != due.rate_units and not coming.terms.quoter:  # of a stub: what it would be of a whole period
@@ -82,7 +86,8 @@ def charged(
         discount=discount,
         in_alternative=elsewhere is not None,
     )
-    return PeriodCharge(due, paid_under, after, paid_by)
+    payment_id = next((told.payment_id for _, told in act.all(Protected)), None)
+    return PeriodCharge(due, paid_under, after, paid_by, payment_id)
 
 
 def _require_parts(
@@ -102,6 +107,11 @@ def _require_parts(
     _require_part(recorded, act, Quoted, (number, due.asked_units, due.price_units) if terms.quoter else None)
     _require_part(recorded, act, Discounted, (number, due.discount_units) if due.discount_units else None)
     require_credit(recorded, act, number, due.credit_units)
+    held = [payment.charge_number for _, payment in act.all(Protected)]
+    if held != ([number] if terms.protection and due.amount_units else []):
+        refuse(
+            recorded, f"a charge under a protection of {terms.protection} seconds has {len(held)} payments in escrow"
+        )
     told = [paid for _, paid in act.all(PaidByFallback)]
     if not told:
         return None

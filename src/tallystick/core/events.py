@@ -200,6 +200,14 @@ class Quoted(NamedTuple):
     amount_units: int
 
 
+class Protected(NamedTuple):
+    """The payment in which the escrow holds the charge that follows, for the buyer's protection."""
+
+    subscription_id: int
+    charge_number: int
+    payment_id: bytes
+
+
 class FallbackSet(NamedTuple):
     """The wallet that pays where the payer cannot, and no fallback plan; None: there is neither any more."""
 
@@ -324,6 +332,7 @@ Event = (
     | CouponRedeemed
     | Discounted
     | Quoted
+    | Protected
     | FallbackSet
     | PaidByFallback
     | AlternativeOffered

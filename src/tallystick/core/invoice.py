@@ -60,7 +60,7 @@ class QuotedPrice(NamedTuple):
 class Parts(NamedTuple):
     """Of what a charge is made: what credit paid and a discount took off, the price that was quoted, and who paid in
     the payer's place. `change` says so where it was made by a change of plan or seats at once, `usage` what it is for
-    where it was made for usage."""
+    where it was made for usage, `payment_id` in which payment the escrow holds it where it is protected."""
 
     credit_units: int = 0
     discount_units: int = 0
@@ -68,6 +68,7 @@ class Parts(NamedTuple):
     paid_by: str | None = None
     change: Quote | None = None
     usage: Usage | None = None
+    payment_id: bytes | None = None
 
 
 PLAIN = Parts()
@@ -81,7 +82,8 @@ class Invoice(NamedTuple):
     lines add up to the total, which is what was paid: 0 where credit paid all of it. `usage` is None unless it is the
     invoice of a charge of usage, `quoted` unless its price was quoted, `paid_by` unless another wallet paid in the
     payer's place, `beneficiary` unless it serves somebody else than the payer. Payee and payer of a credit note are who
-    gave the money back, and who got it.
+    gave the money back, and who got it. `payment_id` is None unless the escrow holds what was paid, for the buyer's
+    protection: then the payee has it when it was captured there.
     """
 
     kind: Kind
@@ -103,6 +105,7 @@ class Invoice(NamedTuple):
     quoted: QuotedPrice | None = None
     paid_by: str | None = None
     beneficiary: str | None = None
+    payment_id: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ def invoice_for(
         parts.quoted,
         parts.paid_by,
         beneficiary,
+        parts.payment_id,
     )
 
 

@@ -8,6 +8,7 @@ Chart of accounts (`<payee>` is the address that is paid, `<receiver>` the one t
 
     Assets:Wallet:<account>                     what the account received and gave back through the contract
     Assets:Claimable:<account>                  what the contract keeps for an account that could not receive it
+    Assets:Protected:<payee>                    charges that went into escrow, until the escrow's books settle them
     Income:Subscriptions:<payee>:Plan-<number>  charges of a plan, fees included
     Income:Usage:<payee>:Plan-<number>          charges of usage under a plan, fees included
     Income:Refunds:<payee>:Plan-<number>        refunds of charges of a plan; a debit balance, it reduces income
@@ -90,6 +91,8 @@ def postings_for(
     if not units:
         return ()
     income = Posting(f"Income:{'Usage' if is_usage else 'Subscriptions'}:{payee}:Plan-{plan_id}", "C", token, units)
+    if terms.protection:  # fees and what the payee receives are in the escrow's books
+        return Posting(f"Assets:Protected:{payee}", "D", token, units), income
     asset = f"Assets:Claimable:{payee}" if kept.payee else f"Assets:Wallet:{payee}"
     fee = terms.fee(units) if terms.fee_bps else 0
     if not fee:

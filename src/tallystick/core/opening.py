@@ -20,7 +20,7 @@ def opened(recorded: Recorded, event: Subscribed, plan: Plan) -> Subscription:
         refuse(recorded, f"it begins after {trial} seconds, allowed are 0 to {LATEST_START_S}")
     if plan.archived:
         refuse(recorded, f"plan {plan.plan_id} is archived")
-    if event.payer in {plan.terms.payee, plan.terms.fee_receiver}:
+    if event.payer in {plan.terms.payee, plan.terms.fee_receiver, plan.terms.arbiter}:
         refuse(recorded, f"{event.payer} is paid by plan {plan.plan_id}")
     return Subscription(
         event.subscription_id,
@@ -34,10 +34,10 @@ def opened(recorded: Recorded, event: Subscribed, plan: Plan) -> Subscription:
 
 
 def needs_conditions(recorded: Recorded, event: Subscribed, terms: PlanTerms) -> bool:
-    """Whether a subscription cannot have been opened so without the payer's conditions: its price is quoted, or it
-    begins when neither the plan's trial ends nor now."""
+    """Whether a subscription cannot have been opened so without the payer's conditions: its price is quoted, its
+    charges are protected, or it begins when neither the plan's trial ends nor now."""
     trial = event.first_due - recorded.origin.block_time
-    return terms.quoter is not None or trial not in (0, terms.trial)
+    return terms.quoter is not None or terms.protection != 0 or trial not in (0, terms.trial)
 
 
 def seated(recorded: Recorded, event: SeatsSet, subscription: Subscription, terms: PlanTerms, act: Act) -> Subscription:

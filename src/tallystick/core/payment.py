@@ -18,8 +18,6 @@ from tallystick.core.permit2 import PERMIT2
 from tallystick.core.signed import DOMAIN_FIELDS, DOMAIN_VERSION, domain, message_of, types_of
 
 DOMAIN_NAME = "Tallystick Escrow"
-BASIS = 10_000
-"""Hundredths of a percent in a whole."""
 MOST_UNITS = 2**96 - 1
 """The largest payment."""
 MOST_MILESTONES = 20

@@ -13,6 +13,9 @@ MOST_SEATS = 2**24 - 1
 MOST_UNITS = 2**96 - 1
 """The contract counts seats in 24 bits, and prices, rates and credit in 96."""
 
+BASIS = 10_000
+"""Hundredths of a percent in a whole."""
+
 MOST_PERIOD_S = 100 * 366 * DAY_S
 """A period lasts a second to a hundred years, as `createPlan` counts them: by the longest that a unit can be."""
 _LONGEST_S = {Unit.SECOND: 1, Unit.DAY: DAY_S, Unit.WEEK: 7 * DAY_S, Unit.MONTH: 31 * DAY_S, Unit.YEAR: 366 * DAY_S}
@@ -20,6 +23,7 @@ _LONGEST_S = {Unit.SECOND: 1, Unit.DAY: DAY_S, Unit.WEEK: 7 * DAY_S, Unit.MONTH:
 _MORE = 1 << 240
 """The plan has more than a payee, a price and a period."""
 _REFUNDS_UNUSED = 1 << 241
+_PROTECTED = 1 << 242
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,10 @@ class PlanTerms:
     of the time `align_to` all periods lie, the first being what is left of one (0: each subscription has its own grid).
     `quoter` says how much of the token `price_units` and `seat_price_units` are, which are then in its units (None:
     they are units of the token). With `refunds_unused` the payee ends a subscription at once only with a refund of what
-    is left of the paid period.
+    is left of the paid period. With a `protection` each charge is held in escrow for so many seconds before the payee
+    can capture it, so that the payer can dispute it (0: charges go to the payee): `arbiter` then has `ruling_timeout`
+    seconds to divide it, for a fee of at most `max_arbiter_fee_bps` hundredths of a percent of it, and afterwards the
+    payee gets `default_payee_bps` of it.
     """
 
     payee: str
@@ -59,6 +66,11 @@ class PlanTerms:
     align_to: int = 0
     quoter: str | None = None
     refunds_unused: bool = False
+    protection: int = 0
+    arbiter: str | None = None
+    ruling_timeout: int = 0
+    default_payee_bps: int = 0
+    max_arbiter_fee_bps: int = 0
 
     @property
     def period(self) -> Period:
@@ -115,6 +127,20 @@ class PlanTerms:
             )
         if self.quoter and self.refunds_unused:
             return "a quoted price, of which what is left of a period has no exact value to refund"
+        return self._objection_to_protection()
+
+    def _objection_to_protection(self) -> str | None:
+        disputes = (self.ruling_timeout, self.default_payee_bps, self.max_arbiter_fee_bps)
+        if not self.protection:
+            return (
+                "an arbiter, or what a dispute needs, without a protection" if self.arbiter or any(disputes) else None
+            )
+        if self.arbiter in {None, self.payee} or not self.ruling_timeout:
+            return f"a protection with the arbiter {self.arbiter}, who has {self.ruling_timeout} seconds to rule"
+        if max(self.default_payee_bps, self.max_arbiter_fee_bps) > BASIS:
+            return f"parts of {self.default_payee_bps} and {self.max_arbiter_fee_bps} of {BASIS}"
+        if self.refunds_unused or self.usage_cap_units:
+            return "a protection beside refunds or usage, which the escrow would know nothing of"
         return None
 
     def is_cheaper_than(self, old: PlanTerms) -> bool:
@@ -137,12 +163,17 @@ class PlanTerms:
         hot = int(self.payee, 16) | self.price_units << 160
         grid = int(self.token, 16) | self.every << 160 | int(self.unit) << 192 | self.catch_up << 200
         grid |= register_id << 208 | (_REFUNDS_UNUSED if self.refunds_unused else 0)
+        shield = int(self.arbiter or "0", 16) | self.protection << 160 | self.ruling_timeout << 192
+        shield |= self.default_payee_bps << 224 | self.max_arbiter_fee_bps << 240
         life = self.seat_price_units | self.trial << 96 | self.grace << 128 | self.min_charges << 160
         life |= self.max_charges << 176 | self.fee_bps << 192 | self.family << 208 | self.align_to << 224
         fee = int(self.fee_receiver or "0", 16) | self.usage_cap_units << 160
         usage = int(self.biller or "0", 16) | self.usage_price_units << 160
         quote = int(self.quoter or "0", 16)
-        words = [hot, grid | _MORE, life, fee, usage, quote] if life or fee or usage or quote else [hot, grid]
+        if self.protection:
+            words = [hot, grid | _MORE | _PROTECTED, life, fee, usage, quote, shield]
+        else:
+            words = [hot, grid | _MORE, life, fee, usage, quote] if life or fee or usage or quote else [hot, grid]
         return keccak(bytes(1) + b"".join(word.to_bytes(32, "big") for word in words))
 
 

@@ -203,6 +203,21 @@ class AlignedToFuture(ContractError):
 
 
 @dataclass(eq=False)
+class PlanIsProtected(ContractError):
+    """The plan whose charges the escrow holds."""
+
+    plan_id: int
+
+    def __str__(self) -> str:
+        return (
+            f"charges of plan {self.plan_id} are held in escrow for the buyer's protection: subscribe with conditions, "
+            "or sign a mandate with conditions (`tallystick subscriptions sign --max-per-period ...`); change when the "
+            "paid period ends, to another plan that protects charges; refund in escrow, where the money is "
+            "(`tallystick escrow void`, `tallystick escrow refund`)"
+        )
+
+
+@dataclass(eq=False)
 class PlanIsQuoted(ContractError):
     """The plan whose price is quoted, or that was to be changed to."""
 

@@ -132,14 +132,14 @@ def submit_plan_change(connection: Connection, signed: SignedPlanChange) -> Sent
 
 def usual_when(subscription: Subscription, old: PlanTerms, plan: Plan, seats: int) -> When:
     """When a change is made unless the payer says: when the paid period ends where the rate is lower, where a price is
-    quoted, of which what is left has no exact value, and where it takes back what was scheduled. Anything else now, and
-    so is everything in a trial, where nothing was paid."""
+    quoted or charges are protected, of which what is left has no exact value, and where it takes back what was
+    scheduled. Anything else now, and so is everything in a trial of unprotected plans, where nothing was paid."""
     new = plan.terms
     if (plan.plan_id, seats) == (subscription.plan_id, subscription.seats):
         return When.PERIOD_END
-    if not subscription.charges:
+    if not subscription.charges and not new.protection:
         return When.NOW
-    if old.quoter or new.quoter:
+    if old.quoter or new.quoter or new.protection:
         return When.PERIOD_END
     return When.PERIOD_END if new.rate(seats) < old.rate(subscription.seats) else When.NOW
 

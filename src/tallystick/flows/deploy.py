@@ -47,8 +47,8 @@ CALLED = {
     "SubscriptionsCharges": ("SubscriptionsConsent", "Escrow"),
     "SubscriptionsConsent": ("SubscriptionsViews",),
 }
-"""What the contracts call: their addresses are a part of the code that calls them. Most are seldom used functions of the
-contract itself, whose code works on its storage."""
+"""What the contracts call: their addresses are a part of the code that calls them. Most are seldom used functions of
+the contract itself, whose code works on its storage."""
 DEFAULT_FOLDER = Path("deployments")
 FACTORY_TIMEOUT_S = 180
 FACTORY_POLL_S = 1

@@ -18,7 +18,7 @@ from tallystick.core.conditions import (
 from tallystick.core.coupon import SignedCoupon
 from tallystick.core.mandate import Mandate, SignedMandate, typed_data
 from tallystick.core.plan import Plan
-from tallystick.errors import InputError
+from tallystick.errors import InputError, PlanIsProtected
 from tallystick.flows.connect import Connection
 from tallystick.flows.fund import PERIODS, Funding, needed_units, sign_permit, sign_permits2, wanted_allowance
 from tallystick.flows.redeem import require_coupon
@@ -41,12 +41,15 @@ def sign_mandate(
 
     With a permit for `periods` periods where the token takes one; where it does not, the payer needs an allowance
     before the mandate is submitted. `salt` is drawn at random unless given. Raises PermitUnsupported where `funding`
-    asks for a permit, UnknownPlan, SeatsOutOfRange, MaximumMissing for a plan with a quoted price, KeyMissing, or
-    InputError for an approval, which would be a transaction.
+    asks for a permit, UnknownPlan, SeatsOutOfRange, MaximumMissing for a plan with a quoted price, PlanIsProtected for
+    one that takes mandates with conditions alone, KeyMissing, or InputError for an approval, which would be a
+    transaction.
     """
     _require_unsent(funding)
     signer = connection.sender.signer
     plan = agreed(connection, plan)
+    if plan.terms.protection:
+        raise PlanIsProtected(plan.plan_id)
     needed = needed_units(plan.terms, seats, periods, plan_id=plan.plan_id)
     valid_before = connection.node.timestamp() + valid_s
     mandate = Mandate(signer.address, plan.plan_id, _salt(salt), valid_before, seats)

@@ -58,7 +58,7 @@ def subscribe(
     with conditions, what `Subscriptions.subscribe` or `subscribe_with_conditions` raises, and SignerErrors.
     """
     plan = agreed(connection, plan)
-    if conditions != NO_CONDITIONS or coupon is not None:
+    if conditions != NO_CONDITIONS or coupon is not None or plan.terms.protection:
         return _with_conditions(connection, plan, seats, funding, periods, conditions, coupon)
     payer, terms = connection.sender.address, plan.terms
     needed = needed_units(terms, seats, periods, plan_id=plan.plan_id)
@@ -98,8 +98,8 @@ def _with_conditions(
     """Tried before anything is approved: what the contract would refuse anyway costs nothing."""
     if funding is Funding.PERMIT:
         raise InputError(
-            "found a permit as funding, and with conditions or a coupon the contract takes none: let it be an "
-            "approval, or sign a mandate, which carries one"
+            "found a permit as funding, and with conditions or a coupon, or where the plan protects charges, the "
+            "contract takes none: let it be an approval, or sign a mandate, which carries one"
         )
     token, payer, contract = plan.terms.token, connection.sender.address, connection.contract
     needed = needed_units(plan.terms, seats, periods, conditions, plan_id=plan.plan_id)

@@ -102,7 +102,8 @@ class InvoiceDocument:
     has the number of the invoice that it corrects in `refers_to` where that has one, an invoice the sum of its credit
     notes in `refunded` and their numbers in `credit_notes`. An invoice for usage has that in `usage`, one whose price
     was quoted has that in `quoted`. `beneficiary` is the account that the subscription serves, where it is not the
-    customer's. Raises DocumentInvalid where it contradicts itself.
+    customer's; `payment_id` names the payment in escrow where the charge is protected, hex with 0x. Raises
+    DocumentInvalid where it contradicts itself.
     """
 
     kind: Kind
@@ -123,6 +124,7 @@ class InvoiceDocument:
     usage: Usage | None = None
     quoted: QuotedPrice | None = None
     beneficiary: str | None = None
+    payment_id: str | None = None
 
     def __post_init__(self) -> None:
         """Checks that the document adds up."""
@@ -232,6 +234,7 @@ def invoice_document(
         usage=invoice.usage and Usage(invoice.usage.quantity, f"0x{invoice.usage.usage_hash.hex()}"),
         quoted=_quoted(invoice, token),
         beneficiary=invoice.beneficiary,
+        payment_id=f"0x{invoice.payment_id.hex()}" if invoice.payment_id else None,
     )
 
 

@@ -113,6 +113,7 @@ class InvoiceJson(TypedDict):
     usage: UsageJson | None
     quoted: QuotedJson | None
     beneficiary: str | None
+    payment_id: str | None
 
 
 def invoice_json(document: InvoiceDocument) -> InvoiceJson:
@@ -137,6 +138,7 @@ def invoice_json(document: InvoiceDocument) -> InvoiceJson:
         "usage": _usage(document.usage),
         "quoted": _quoted(document.quoted),
         "beneficiary": document.beneficiary,
+        "payment_id": document.payment_id,
     }
 
 

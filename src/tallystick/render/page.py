@@ -290,6 +290,8 @@ def _proof(document: InvoiceDocument) -> list[Row]:
         "Contract": payment.contract,
     }
     rows = [_row(label, value, mono=True) for label, value in hashes.items()]
+    if document.payment_id is not None:
+        rows.append(_row("Escrow payment", document.payment_id, mono=True))
     if usage is not None:
         rows.append(_row("Usage hash", usage.usage_hash, mono=True))
     if quoted is not None:

@@ -46,6 +46,7 @@ def add_invoices(connection: Connection, source_id: int, new: Sequence[Invoice])
                 *(invoice.quoted or (None, None, None)),
                 invoice.paid_by,
                 invoice.beneficiary,
+                invoice.payment_id,
             )
         )
         for position, line in enumerate(invoice.lines, start=1):
@@ -220,4 +221,5 @@ def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
         None if quoted == (None, None, None) else QuotedPrice(*quoted),
         row.paid_by,
         row.beneficiary,
+        row.payment_id,
     )

@@ -203,6 +203,11 @@ plans = _of_source(
     Column("align_to", Long, nullable=False),
     Column("quoter", Text),
     *_flag("refunds_unused"),
+    Column("protection", Long, nullable=False),
+    Column("arbiter", Text),
+    Column("ruling_timeout", Long, nullable=False),
+    Column("default_payee_bps", Integer, nullable=False),
+    Column("max_arbiter_fee_bps", Integer, nullable=False),
     *_flag("archived"),
     # The plans in other tokens that the payee offers in its place: their numbers, apart by blanks.
     Column("alternatives", Text, nullable=False),
@@ -316,6 +321,7 @@ invoices = _of_source(
     Column("quoter", Text),
     Column("paid_by", Text),
     Column("beneficiary", Text),
+    Column("payment_id", LargeBinary),  # of a charge that the escrow holds
     PrimaryKeyConstraint("source_id", "kind", "payee", "number"),
     CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind_known"),
     Index(None, "source_id", "subscription_id", "charge_number", "kind"),

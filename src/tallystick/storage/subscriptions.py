@@ -64,6 +64,11 @@ def _plan_row(source_id: int, plan: Plan) -> tuple[Any, ...]:
         terms.align_to,
         terms.quoter,
         int(terms.refunds_unused),
+        terms.protection,
+        terms.arbiter,
+        terms.ruling_timeout,
+        terms.default_payee_bps,
+        terms.max_arbiter_fee_bps,
         int(plan.archived),
         " ".join(map(str, plan.alternatives)),
     )
@@ -99,6 +104,11 @@ def _plan(row: Row[Any]) -> Plan:
         align_to=row.align_to,
         quoter=row.quoter,
         refunds_unused=bool(row.refunds_unused),
+        protection=row.protection,
+        arbiter=row.arbiter,
+        ruling_timeout=row.ruling_timeout,
+        default_payee_bps=row.default_payee_bps,
+        max_arbiter_fee_bps=row.max_arbiter_fee_bps,
     )
     return Plan(
         row.plan_id,
