@@ -28,6 +28,7 @@ from tallystick.core.events import (
     PlanChanged,
     PlanCreated,
     PriceLowered,
+    Protected,
     Quoted,
     RegisterOpened,
     SeatsSet,
@@ -75,6 +76,18 @@ PLAN: dict[str, int | str] = {
     "align_to": 0,
     "quoter": 0,
     "refunds_unused": 0,
+    "protection": 0,
+    "arbiter": 0,
+    "ruling_timeout": 0,
+    "default_payee_bps": 0,
+    "max_arbiter_fee_bps": 0,
+}
+PROTECTED: dict[str, int | str] = {
+    "protection": 2**32 - 1,
+    "arbiter": TOKEN,
+    "ruling_timeout": 2**32 - 1,
+    "default_payee_bps": 10_000,
+    "max_arbiter_fee_bps": 10_000,
 }
 METERED: dict[str, int | str] = {
     "min_charges": 0,
@@ -118,6 +131,10 @@ def test_events_as_the_contract_gives_them() -> None:
     assert decode_event("PlanCreated", words(1, 2), plan_words(quoter=PAYER)) == PlanCreated(
         1, 2, replace(terms, quoter=PAYER)
     )
+    protected = decode_event("PlanCreated", words(1, 2), plan_words(**PROTECTED))
+    assert protected == PlanCreated(1, 2, replace(terms, **PROTECTED))  # type: ignore[arg-type]  # of one name each
+    held = decode_event("Protected", words(LAST) + b"p" * WORD, words(65_535))
+    assert held == Protected(LAST, 65_535, b"p" * WORD)
     used = decode_event("UsageCharged", words(7), words(65_535, 2**128 - 1) + b"h" * WORD)
     assert used == UsageCharged(7, 65_535, 2**128 - 1, b"h" * WORD)
     assert decode_event("Subscribed", words(LAST, PAYER, 1), words(5)) == Subscribed(LAST, PAYER, 1, 5)
@@ -161,6 +178,10 @@ IMPOSSIBLE = {
     "a register beyond 32 bits": ("PlanCreated", words(1, 2**32), plan_words()),
     "a price beyond 96 bits": ("PlanCreated", words(1, 0), plan_words(price=2**96)),
     "a unit that there is none": ("PlanCreated", words(1, 0), plan_words(unit=5)),
+    "a part above all of it": ("PlanCreated", words(1, 0), plan_words(**PROTECTED | {"default_payee_bps": 10_001})),
+    "a fee above all of it": ("PlanCreated", words(1, 0), plan_words(**PROTECTED | {"max_arbiter_fee_bps": 10_001})),
+    "an arbiter of nothing": ("PlanCreated", words(1, 0), plan_words(arbiter=TOKEN)),
+    "a payment beyond 16 bits": ("Protected", words(LAST) + b"p" * WORD, words(65_536)),
     "catching up on more than 255": ("PlanCreated", words(1, 0), plan_words(catch_up=256)),
     "a payee with 21 bytes": ("PlanCreated", words(1, 0), plan_words(payee=2**160)),
     "a fee of everything": ("PlanCreated", words(1, 0), plan_words(fee_bps=10_000)),

@@ -230,6 +230,7 @@ def credit_note_for(
         usage=None,
         quoted=None,
         paid_by=None,
+        payment_id=None,
     )
 
 
