@@ -27,9 +27,11 @@ OWN_FRAMES = {"chargeRun", "chargeSpecialRow", "chargeFirst"}
 """What only the contract itself calls."""
 BY_ALLOWANCE = {"InsufficientGas"}
 """Where money moves by allowance: only through Permit2 is gas reserved for it."""
-FIRST_CHARGE = {"ConditionsEnded", "OverMandate", "Claimable", "CreditUsed", "PaidByFallback", "PlanChanged"}
+FIRST_CHARGE = {
+    *("ConditionsEnded", "OverMandate", "Claimable", "CreditUsed", "PaidByFallback", "PaidInAlternative", "PlanChanged"),
+}
 """Of a first charge: what is beyond the conditions is `FirstChargeDeclined`, nothing is kept for who cannot receive it,
-and a subscription that begins has no credit, no fallback wallet and no change scheduled."""
+and a subscription that begins has no credit, no fallback and no change scheduled."""
 CANNOT_HAPPEN = {
     **dict.fromkeys(("subscribe", "subscribeWithPermit", "submitMandate", "submitMandateWithPermit"), BY_ALLOWANCE),
     **dict.fromkeys(("refund", "refundChanged", "cancelWithRefund"), BY_ALLOWANCE),

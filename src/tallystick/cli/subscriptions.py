@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tallystick.cli import configured, examples, unlocked
-from tallystick.cli.changes import change, lower_price, quote, sign_change
+from tallystick.cli.changes import change, lower_price, propose_plan, quote, sign_change
 from tallystick.cli.conditions import percent, redeem, set_conditions
 from tallystick.cli.consent import approve, revoke, sign, sign_revocation, submit, subscribe
 from tallystick.cli.endings import cancel, sign_cancellation, stop
@@ -59,6 +59,7 @@ for _command in (
     change,
     sign_change,
     lower_price,
+    propose_plan,
     sign_payer_change,
     change_payer,
     sign_fallback,
