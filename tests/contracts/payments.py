@@ -132,12 +132,13 @@ def wrapped(factory: Contract, call: bytes, inner: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def reverts_as(signature: str) -> Iterator[None]:
-    """The body reverts with an error, without values, that another contract made."""
+def reverts_as(signature: str, *words: int) -> Iterator[None]:
+    """The body reverts with an error, and these values, that the contract which was called does not know."""
     with pytest.raises(VirtualMachineError) as caught:
         yield
     assert not isinstance(caught.value, CustomError), caught.value
-    assert keccak(text=signature)[:4].hex() in str(caught.value), caught.value
+    data = keccak(text=signature)[:4] + b"".join(word.to_bytes(32, "big") for word in words)
+    assert str(caught.value).removeprefix("0x") == data.hex(), caught.value
 
 
 class Payments:
