@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
@@ -163,11 +165,17 @@ contract Escrow is IEscrow, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IEscrow
     function capture(PaymentTerms calldata terms, uint256 amount, uint256 feeBps) external nonReentrant {
         (bytes32 id, PaymentSlot slot) = _heldOf(terms);
+        uint256 held = slot.held();
+        if (amount == type(uint256).max) amount = held;
         if (msg.sender != terms.payer) {
             _requirePayee(terms);
             _requireCapturable(terms, id, slot);
             if (terms.milestonesRoot != 0) revert MilestonesOnly(id);
+        } else if (amount != held && slot.status() != Status.Open) {
+            // A part would make the ruling fail that the arbiter has sent, again and again until the default applies.
+            revert NotOpen(id, slot.status());
         }
+        if (amount > held) revert CaptureTooHigh(amount, held);
         _capture(terms, id, slot, amount, feeBps);
     }
 
@@ -189,14 +197,16 @@ contract Escrow is IEscrow, EIP712, ReentrancyGuardTransient {
         if (slot.milestones() >> index & 1 != 0) revert MilestoneCaptured(id, index);
         if (block.timestamp < releasableAt) revert MilestoneTooEarly(releasableAt, block.timestamp);
         emit MilestoneReached(id, index);
+        // Less may be left than the terms meant, because the payer released a part: that denies the payee nothing (E44).
+        if (amount > slot.held()) amount = slot.held();
         _capture(terms, id, slot.withMilestone(index), amount, feeBps);
     }
 
+    /// @dev The caller holds the bound: no more than is held.
     function _capture(PaymentTerms calldata terms, bytes32 id, PaymentSlot slot, uint256 amount, uint256 feeBps)
         private
     {
         if (amount == 0) revert ZeroAmount();
-        if (amount > slot.held()) revert CaptureTooHigh(amount, slot.held());
         uint256 fee = _feeOf(terms, amount, feeBps);
         _payments[id] = slot.withCaptured(amount);
         emit Captured(id, amount, fee);
@@ -346,7 +356,8 @@ contract Escrow is IEscrow, EIP712, ReentrancyGuardTransient {
         if (amount == 0) revert NothingToClaim(account, token);
         _claimable[account][token] = 0;
         emit PayoutClaimed(account, token, amount);
-        if (!TokenCall.tryTransfer(token, account, amount)) revert TokenRefused(token);
+        // With all gas: a receipt that costs more than a payout may would never succeed otherwise.
+        if (!SafeERC20.trySafeTransfer(IERC20(token), account, amount)) revert TokenRefused(token);
     }
 
     /// @dev What its receiver cannot receive is kept for them (E07), so that it stops nobody else's part.

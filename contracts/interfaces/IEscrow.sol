@@ -20,11 +20,11 @@ interface IEscrow {
     /// @notice How the payer's money comes, and what `data` is.
     ///
     /// `Allowance`: the payer's to this contract; data is the payer's signature of the terms, empty where the payer
-    /// calls. `Permit`: as before, with an EIP-2612 permit: abi.encode(value, deadline, v, r, s, signature).
-    /// `Permit2`: by its SignatureTransfer with the terms as the witness, so that one signature is consent and money:
-    /// abi.encode(nonce, signature), its deadline `authorizeBefore` - 1. `Authorization`: an ERC-3009
-    /// `receiveWithAuthorization`, valid from 0 until `authorizeBefore`, whose nonce is the `paymentId`; data is its
-    /// signature. `Collector`: the caller is an {ICollector} and brings it; data is not read.
+    /// calls. `Permit`: as before, with an EIP-2612 permit: value, deadline, v, r and s, a word each, and that signature
+    /// behind them. `Permit2`: by its SignatureTransfer with the terms as the witness, so that one signature is consent
+    /// and money: the nonce, a word, and the signature behind it; its deadline is `authorizeBefore` - 1.
+    /// `Authorization`: an ERC-3009 `receiveWithAuthorization`, valid from 0 until `authorizeBefore`, whose nonce is the
+    /// `paymentId`; data is its signature. `Collector`: the caller is an {ICollector} and brings it; data is not read.
     enum Funding {
         Allowance,
         Permit,
@@ -198,11 +198,13 @@ interface IEscrow {
     // -------------------------------------------------------------------- held
 
     /// @notice Pays all or a part of what is held to the payee: by payee or operator, after the dispute window and
-    /// before `captureBefore`, or by the payer, while anything is held, disputed or not.
+    /// before `captureBefore`, or by the payer, while anything is held; while disputed, the payer pays all or nothing.
+    /// @param amount 2^256 - 1: all that is held then, whatever was released before.
     function capture(PaymentTerms calldata terms, uint256 amount, uint256 feeBps) external;
 
     /// @notice Pays a milestone to the payee, once: by payee or operator, as `capture` and from `releasableAt` on.
-    /// Milestones together may be more than is held; then the last can not be paid.
+    /// Where less is held than that, because milestones together are more than the amount or the payer released a part,
+    /// it pays what is left.
     /// @param index At most 19.
     function captureMilestone(
         PaymentTerms calldata terms,

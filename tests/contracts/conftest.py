@@ -10,6 +10,7 @@ from typing import Any
 import ape
 import pytest
 
+from tests.contracts.payments import Payments
 from tests.contracts.permit2 import ABI, PERMIT2, place_permit2
 from tests.contracts.stage import START, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, deploy
 from tests.hypothesis_profiles import load_profile
@@ -131,3 +132,25 @@ def permit2(stage: Stage) -> Contract:
     """Permit2, at its address."""
     place_permit2(stage.rpc)
     return ape.Contract(PERMIT2, abi=ABI)
+
+
+# --- Escrow ---
+
+
+@pytest.fixture(scope="session")
+def escrow(stage: Stage, project: Any) -> Contract:
+    """The contract that holds payments."""
+    return project.Escrow.deploy(sender=stage.anyone)
+
+
+@pytest.fixture(scope="session")
+def payments(
+    stage: Stage, escrow: Contract, payers: list[Account], accounts: Any, token: Contract, usdc: Contract
+) -> Payments:
+    """Its parties: the first payer, the merchant, an operator, an arbiter, a receiver of fees. The payers allow it all
+    that they have, and the merchant allows it refunds."""
+    named = {"operator": accounts[7], "arbiter": accounts[8], "receiver": accounts[9]}
+    for account in (*payers, stage.merchant):
+        token.approve(escrow, UNLIMITED, sender=account)
+        usdc.approve(escrow, UNLIMITED, sender=account)
+    return Payments(stage, escrow, payers[0], named)
