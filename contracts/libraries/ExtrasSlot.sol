@@ -20,12 +20,13 @@ library ExtrasSlots {
 
     uint256 private constant CREDIT_AT = 24;
     uint256 private constant HISTORY_AT = 120;
+    uint256 private constant FLAGS_AT = 248;
     uint256 private constant LIMITED = 1 << 248;
     uint256 private constant SCHEDULED = 1 << 249;
     uint256 private constant DISCOUNTED = 1 << 250;
     uint256 private constant BY_PERMIT2 = 1 << 251;
     uint256 private constant FALLBACK = 1 << 252;
-    uint256 private constant FLAGS = 0xff << 248;
+    uint256 private constant FLAGS = 0xff << FLAGS_AT;
 
     /// @dev The caller holds the bounds.
     function pack(uint256 seats_, uint256 credit_, uint256 history_) internal pure returns (ExtrasSlot) {
@@ -40,6 +41,17 @@ library ExtrasSlots {
     {
         return ExtrasSlot.wrap(
             ExtrasSlot.unwrap(slot) & FLAGS | seats_ | credit_ << CREDIT_AT | history_ << HISTORY_AT
+        );
+    }
+
+    /// @dev As `with`, after a change at once: where one was scheduled, this one takes its place.
+    function changed(ExtrasSlot slot, uint256 seats_, uint256 credit_, uint256 history_)
+        internal
+        pure
+        returns (ExtrasSlot)
+    {
+        return ExtrasSlot.wrap(
+            ExtrasSlot.unwrap(slot) & (FLAGS ^ SCHEDULED) | seats_ | credit_ << CREDIT_AT | history_ << HISTORY_AT
         );
     }
 
@@ -90,6 +102,11 @@ library ExtrasSlots {
     /// @dev Whether charges ask for more than seats, credit and limits.
     function isSpecial(ExtrasSlot slot) internal pure returns (bool) {
         return ExtrasSlot.unwrap(slot) & (FLAGS ^ LIMITED) != 0;
+    }
+
+    /// @dev Whether any flag is on.
+    function hasFlags(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) >> FLAGS_AT != 0;
     }
 
     function isLimited(ExtrasSlot slot) internal pure returns (bool) {
