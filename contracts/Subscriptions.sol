@@ -41,7 +41,8 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        return _open(msg.sender, planId, _agreedPlan(planId, expectedTerms), seats);
+        (PlanWords words,) = _agreedPlan(planId, expectedTerms);
+        return _open(msg.sender, planId, words, seats);
     }
 
     /// @inheritdoc ISubscriptionsCore
@@ -50,7 +51,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         nonReentrant
         returns (uint256 subscriptionId)
     {
-        PlanWords words = _agreedPlan(planId, expectedTerms);
+        (PlanWords words,) = _agreedPlan(planId, expectedTerms);
         _tryPermit(words.token(), msg.sender, permit);
         return _open(msg.sender, planId, words, seats);
     }
@@ -219,7 +220,7 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         uint256 planId = slot.planId();
         PlanWords words = PlanWordsOf.load(planId);
         RegisterSlot register = _registers[words.registerId()];
-        _follow(words, register);
+        if (register.isMoved()) _follow(words);
         Step step = words.step();
         reasons = new bytes(subscriptionIds.length);
         Others memory others;
@@ -396,10 +397,9 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         nonReentrant
     {
         SubscriptionSlot slot = _ofCaller(subscriptionId);
-        ExtrasSlot extras = _extrasOf(subscriptionId, slot);
-        PlanWords words = _agreedPlan(planId, expectedTerms);
-        uint256 registerId = words.registerId();
-        RegisterSlot register = _registers[registerId];
+        ExtrasSlot extras;
+        if (slot.hasExtras()) extras = _extras[subscriptionId];
+        (PlanWords words, RegisterSlot register) = _agreedPlan(planId, expectedTerms);
         (SubscriptionSlot changed, ExtrasSlot kept, uint256 toPay, uint256 creditUsed) =
             _changeOf(subscriptionId, slot, extras, planId, words, seats, register);
         if (toPay > maxToPay) revert ToPayTooHigh(toPay, maxToPay);
@@ -407,14 +407,15 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         _extras[subscriptionId] = kept;
         _subscriptions[subscriptionId] = changed;
         if (toPay | creditUsed != 0) {
-            _registers[registerId] = register.withCharges(1, toPay);
+            _registers[words.registerId()] = register.withCharges(1, toPay);
             if (creditUsed != 0) emit CreditUsed(subscriptionId, changed.charges(), creditUsed);
             emit Charged(subscriptionId, changed.charges(), block.timestamp, changed.nextDue(), toPay);
         }
         emit PlanChanged(subscriptionId, planId, seats, kept.credit());
-        if (toPay == 0) return;
-        _spend(subscriptionId, extras, toPay);
-        _collect(words, msg.sender, toPay, extras.isByPermit2());
+        if (toPay != 0) {
+            _spend(subscriptionId, extras, toPay);
+            _collect(words, msg.sender, toPay, extras.isByPermit2());
+        }
     }
 
     // ----------------------------------------------------------------- cancel

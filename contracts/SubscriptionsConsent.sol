@@ -41,7 +41,7 @@ contract SubscriptionsConsent is ISubscriptionsConsent, SubscriptionsDigests, Su
         Coupon calldata coupon,
         bytes calldata couponSignature
     ) external nonReentrant returns (uint256 subscriptionId) {
-        PlanWords words = _agreedPlan(planId, expectedTerms);
+        (PlanWords words,) = _agreedPlan(planId, expectedTerms);
         bytes32 couponHash;
         if (coupon.periods != 0) couponHash = _redeem(msg.sender, planId, words, coupon, couponSignature);
         return _open(msg.sender, planId, words, seats, conditions, coupon, couponHash);

@@ -135,7 +135,8 @@ contract SubscriptionsPayer is ISubscriptionsPayer, SubscriptionsCoupons {
         nonReentrant
     {
         SubscriptionSlot slot = _ofCaller(subscriptionId);
-        _scheduleChange(subscriptionId, slot, planId, _agreedPlan(planId, expectedTerms), seats);
+        (PlanWords words,) = _agreedPlan(planId, expectedTerms);
+        _scheduleChange(subscriptionId, slot, planId, words, seats);
     }
 
     /// @inheritdoc ISubscriptionsPayer
@@ -189,7 +190,9 @@ contract SubscriptionsPayer is ISubscriptionsPayer, SubscriptionsCoupons {
             return;
         }
         PlanWords old = PlanWordsOf.load(slot.planId());
-        _requireChangeable(subscriptionId, slot, old, planId, words, _registers[words.registerId()]);
+        _requireChangeable(slot, old, planId, words, _registers[words.registerId()], false);
+        if (slot.charges() == 0) _requireTrialOf(subscriptionId, old, words);
+        else _requireChargeLeft(slot);
         _rate(words, seats);
         bool hasMaximum = extras.isLimited() && _limits[subscriptionId].maxPerPeriod() != 0;
         if (words.quoter() != address(0) && !hasMaximum) revert MaximumMissing(planId);

@@ -66,30 +66,44 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     // ---------------------------------------------------------------- lookups
 
     function _existingPlan(uint256 planId) internal view returns (PlanWords words) {
+        (words,) = _planAndRegister(planId);
+    }
+
+    /// @dev An existing plan, and the word of its register, which says who is paid.
+    function _planAndRegister(uint256 planId) internal view returns (PlanWords words, RegisterSlot register) {
         if (planId > type(uint32).max) revert UnknownPlan(planId);
-        words = _planOf(planId);
+        words = PlanWordsOf.load(planId);
         if (!words.exists()) revert UnknownPlan(planId);
+        register = _registers[words.registerId()];
+        if (register.isMoved()) _follow(words);
     }
 
     /// @dev A plan with the payee that its register has now. Where the payee does not matter, `PlanWordsOf.load` does.
     function _planOf(uint256 planId) internal view returns (PlanWords words) {
         words = PlanWordsOf.load(planId);
-        _follow(words, _registers[words.registerId()]);
+        if (_registers[words.registerId()].isMoved()) _follow(words);
     }
 
-    function _follow(PlanWords words, RegisterSlot register) internal view {
-        if (register.isMoved()) words.setPayee(_payees[words.registerId()]);
+    /// @dev Of a register that was moved, whose flag the caller has asked.
+    function _follow(PlanWords words) internal view {
+        words.setPayee(_payees[words.registerId()]);
     }
 
-    function _agreedPlan(uint256 planId, bytes32 expectedTerms) internal view returns (PlanWords words) {
-        words = _existingPlan(planId);
+    /// @dev The plan, if its terms are those that the payer agreed to, and the word of its register.
+    function _agreedPlan(uint256 planId, bytes32 expectedTerms)
+        internal
+        view
+        returns (PlanWords words, RegisterSlot register)
+    {
+        (words, register) = _planAndRegister(planId);
         bytes32 found = words.hash();
         if (found != expectedTerms) revert TermsChanged(found, expectedTerms);
     }
 
     /// @dev Empty where there is none, whatever the number: no row may fail the others.
     function _slotOf(uint256 id) internal view returns (SubscriptionSlot) {
-        return id < _subscriptions.length ? _subscriptions[id] : SubscriptionSlot.wrap(0);
+        if (id >= _subscriptions.length) return SubscriptionSlot.wrap(0);
+        return _subscriptions[id];
     }
 
     function _existingSubscription(uint256 subscriptionId) internal view returns (SubscriptionSlot slot) {
@@ -98,7 +112,8 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
     }
 
     function _ofCaller(uint256 subscriptionId) internal view returns (SubscriptionSlot slot) {
-        slot = _slotOf(subscriptionId);
+        if (subscriptionId >= _subscriptions.length) revert UnknownSubscription(subscriptionId);
+        slot = _subscriptions[subscriptionId];
         if (msg.sender != slot.payer()) {
             if (slot.payer() == address(0)) revert UnknownSubscription(subscriptionId);
             revert NotAuthorized(msg.sender);
@@ -330,30 +345,33 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
             if (seats == extras.seats()) revert NothingToChange(subscriptionId);
         }
         PlanWords old = PlanWordsOf.load(slot.planId());
-        _requireChangeable(subscriptionId, slot, old, planId, words, register);
-        if (old.quoter() != address(0) || words.quoter() != address(0)) revert PlanIsQuoted(planId);
-        if (words.isProtected()) revert PlanIsProtected(planId);
-        if (!extras.isMeasured()) {
-            if (extras.isDiscounted()) revert DiscountRunning(subscriptionId);
-            revert PaidInAnotherToken(subscriptionId);
-        }
+        _requireChangeable(slot, old, planId, words, register, true);
 
         uint256 newRate = _rate(words, seats);
-        if (extras.isLimited()) _requireWithin(_limits[subscriptionId], newRate + words.usageCap());
-        uint256 charges = slot.charges();
         uint256 credit = extras.credit();
-        uint256 history = extras.history();
-        uint256 charged;
+        uint256 history;
         changed = slot.withPlan(planId);
-        // Unchecked: rates have 96 bits, times 40. `_requireChangeable` refused the last charge number.
+        // Unchecked: rates have 96 bits, times 40. The period is not over, and began before it ends.
         unchecked {
-            if (charges != 0) {
+            if (slot.charges() == 0) {
+                _requireTrialOf(subscriptionId, old, words);
+                history = extras.history();
+            } else {
+                _requireChargeLeft(slot);
+                uint256 charged;
                 uint256 oldRate = old.rate(extras.seats());
                 Step step = old.step();
-                (uint256 left, uint256 whole) = _leftOf(slot, step);
-                uint256 oldValue = oldRate * left / whole;
                 bool goesOn = words.hasGridOf(old);
-                if (slot.isShifted()) goesOn = goesOn && !step.isCalendar();
+                // As `_leftOf`, which would ask once more whether it was paused.
+                uint256 left = slot.nextDue() - block.timestamp;
+                uint256 whole;
+                if (slot.isShifted()) {
+                    whole = step.longest();
+                    goesOn = goesOn && !step.isCalendar();
+                } else {
+                    whole = slot.nextDue() - step.earlier(slot.nextDue(), slot.anchorDay());
+                }
+                uint256 oldValue = oldRate * left / whole;
                 if (goesOn) {
                     uint256 newValue = newRate * left / whole;
                     if (newValue > oldValue) charged = newValue - oldValue;
@@ -375,11 +393,18 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
                     next = toPay = charged - creditUsed;
                     changed = changed.withOneMoreCharge();
                 }
-                history = ExtrasSlots.extend(history, charges, oldRate, next);
-            } // else nothing was paid yet: the trial goes on
-            if (toPay != 0 && extras.isLimited()) _requireSpendable(subscriptionId, _limits[subscriptionId], toPay);
-            // Where a change was scheduled, this one takes its place.
-            kept = extras.with(seats, credit, history).withScheduled(false);
+                history = ExtrasSlots.extend(extras.history(), slot.charges(), oldRate, next);
+            }
+            if (extras.hasFlags()) {
+                if (extras.isDiscounted()) revert DiscountRunning(subscriptionId);
+                if (extras.isInAlternative()) revert PaidInAnotherToken(subscriptionId);
+                if (extras.isLimited()) {
+                    LimitsSlot limits = _limits[subscriptionId];
+                    _requireWithin(limits, newRate + words.usageCap());
+                    if (toPay != 0) _requireSpendable(subscriptionId, limits, toPay);
+                }
+            }
+            kept = extras.changed(seats, credit, history);
         }
     }
 
@@ -402,35 +427,40 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         anchorDay = words.alignedDay();
     }
 
-    /// @dev Whether the payer may move a subscription from the plan `old` to the plan `words`, now or later.
+    /// @dev Whether the payer may move a subscription from the plan `old` to the plan `words`: at once, or else when
+    /// the period ends. Its charges are asked by `_requireTrialOf` and `_requireChargeLeft`.
     function _requireChangeable(
-        uint256 subscriptionId,
         SubscriptionSlot slot,
         PlanWords old,
         uint256 planId,
         PlanWords words,
-        RegisterSlot register
+        RegisterSlot register,
+        bool atOnce
     ) internal view {
-        if (old.registerId() != words.registerId()) revert AnotherRegister(words.registerId(), old.registerId());
-        if (old.isProtected() != words.isProtected()) revert PlanIsProtected(planId);
-        if (!old.isPlain()) {
+        if (!words.hasRegisterOf(old)) revert AnotherRegister(words.registerId(), old.registerId());
+        if (!words.arePlain(old)) {
+            bool isProtected = words.isProtected();
+            if (isProtected != old.isProtected() || (isProtected && atOnce)) revert PlanIsProtected(planId);
             if (old.maxCharges() != 0) revert FixedTerm(slot.planId(), old.maxCharges());
             if (slot.charges() < old.minCharges()) revert MinimumTerm(slot.charges(), old.minCharges());
-        }
-        if (!words.isPlain()) {
             if (words.maxCharges() != 0) revert FixedTerm(planId, words.maxCharges());
             if (words.minCharges() != 0 && planId != slot.planId()) revert FixedTerm(planId, words.minCharges());
             if (words.feeReceiver() == slot.payer()) revert PayerIsPayee(slot.payer());
-        }
-        uint256 charges = slot.charges();
-        if (charges == 0) {
-            if (words.trial() == 0 || words.family() != old.family()) revert TrialRunning(subscriptionId);
-        } else if (charges == SubscriptionSlots.MAX_CHARGES) {
-            revert FixedTerm(slot.planId(), SubscriptionSlots.MAX_CHARGES);
+            if (atOnce && (old.quoter() != address(0) || words.quoter() != address(0))) revert PlanIsQuoted(planId);
         }
         if (register.hasArchived()) {
             if (_archived[planId] && planId != slot.planId()) revert PlanIsArchived(planId);
         }
+    }
+
+    /// @dev Before anything was paid, the trial goes on.
+    function _requireTrialOf(uint256 subscriptionId, PlanWords old, PlanWords words) internal pure {
+        if (words.trial() == 0 || words.family() != old.family()) revert TrialRunning(subscriptionId);
+    }
+
+    function _requireChargeLeft(SubscriptionSlot slot) internal pure {
+        uint256 most = SubscriptionSlots.MAX_CHARGES;
+        if (slot.charges() == most) revert FixedTerm(slot.planId(), most);
     }
 
     /// @dev The seconds left of the paid period, and those of a whole one. One that was paused has lost its place on
@@ -545,10 +575,11 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     /// @dev Counts `amount` towards what the payer agreed to in all, if they limited it.
     function _spend(uint256 subscriptionId, ExtrasSlot extras, uint256 amount) internal {
-        if (!extras.isLimited()) return;
-        LimitsSlot limits = _limits[subscriptionId];
-        _requireSpendable(subscriptionId, limits, amount);
-        if (limits.hasTotal()) _limits[subscriptionId] = limits.withSpent(amount);
+        if (extras.isLimited()) {
+            LimitsSlot limits = _limits[subscriptionId];
+            _requireSpendable(subscriptionId, limits, amount);
+            if (limits.hasTotal()) _limits[subscriptionId] = limits.withSpent(amount);
+        }
     }
 
     function _requireSpendable(uint256 subscriptionId, LimitsSlot limits, uint256 amount) private view {
@@ -575,20 +606,23 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
 
     /// @dev Collects a charge from a payer: the payee's part and the fee, or reverts with what was missing.
     function _collect(PlanWords words, address payer, uint256 amount, bool byPermit2) internal {
-        if (words.isPlain()) return _move(words.token(), payer, words.payee(), amount, byPermit2);
-        uint256 fee = words.feeOf(amount);
-        _move(words.token(), payer, words.payee(), amount - fee, byPermit2);
+        uint256 fee;
+        if (!words.isPlain()) fee = words.feeOf(amount);
+        // Unchecked: a fee is a part of the amount.
+        unchecked {
+            _move(words.token(), payer, words.payee(), amount - fee, byPermit2);
+        }
         if (fee != 0) _move(words.token(), payer, words.feeReceiver(), fee, byPermit2);
     }
 
     /// @dev Moves money by allowance or reverts with what was missing.
     function _move(address token, address from, address to, uint256 amount, bool byPermit2) internal {
-        uint256 balanceBefore = _readableBalance(token, to);
+        uint256 balanceBefore = TokenCall.balanceOf(token, to);
         bool moved = byPermit2
             ? Permit2Call.tryTransferFrom(token, from, to, amount)
             : SafeERC20.trySafeTransferFrom(IERC20(token), from, to, amount);
         if (!moved) _explain(token, from, amount, byPermit2);
-        _requireReceived(balanceBefore, _readableBalance(token, to), amount);
+        _requireReceived(balanceBefore, TokenCall.balanceOf(token, to), amount);
     }
 
     function _explain(address token, address from, uint256 amount, bool byPermit2) private view {
@@ -602,12 +636,6 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         (ok, found) = TokenCall.tryBalanceOf(token, from, gasleft());
         if (ok && found < amount) revert BalanceTooLow(found, amount);
         revert TokenRefused(token);
-    }
-
-    function _readableBalance(address token, address account) internal view returns (uint256 balance) {
-        bool ok;
-        (ok, balance) = TokenCall.tryBalanceOf(token, account, gasleft());
-        if (!ok) revert TokenRefused(token);
     }
 
     /// @dev Of an account that is to receive `amount`, with bounded gas. Where the token does not say, nothing can be

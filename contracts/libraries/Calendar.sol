@@ -16,54 +16,54 @@ library Calendar {
 
     /// @notice The day of the month, 1 to 31.
     function dayOfMonth(uint256 timestamp) internal pure returns (uint256 day) {
-        (, day) = _monthAndDay(timestamp);
+        unchecked {
+            day = uint16(_monthAndRest(timestamp)) / 2141 + 1; // days of the month that are over, and this one
+        }
     }
 
     /// @notice `timestamp` moved by whole months: same time of day, on `anchorDay` or, where the month is shorter, on
     /// its last day.
     function addMonths(uint256 timestamp, uint256 months, uint256 anchorDay) internal pure returns (uint256) {
         unchecked {
-            (uint256 month,) = _monthAndDay(timestamp);
-            month += months;
-            uint256 first = _firstDay(month);
+            uint256 month = (_monthAndRest(timestamp) >> 16) + months;
+            uint256 before = _dayBefore(month);
             uint256 day = anchorDay;
             if (day > 28) {
-                uint256 last = _firstDay(month + 1) - first;
+                uint256 last = _dayBefore(month + 1) - before;
                 if (day > last) day = last;
             }
-            return (first + day - 1) * DAY + timestamp % DAY;
+            return (before + day) * DAY + timestamp % DAY;
         }
     }
 
     /// @notice Months from the month of `earlier` to the month of `later`, days ignored.
     function monthsApart(uint256 earlier, uint256 later) internal pure returns (uint256) {
         unchecked {
-            (uint256 from,) = _monthAndDay(earlier);
-            (uint256 to,) = _monthAndDay(later);
-            return to - from;
+            return (_monthAndRest(later) >> 16) - (_monthAndRest(earlier) >> 16);
         }
     }
 
-    /// @dev The year is four times the days, plus 3, over 1461; 2,939,745 / 2^32 is 1 / 1461 as exactly as is needed
-    /// within a century, and what the shift leaves behind tells the day of the year. In the same way 2141 / 2^16
-    /// divides by the length of a month, 30.6 days on average over the five that repeat.
-    function _monthAndDay(uint256 timestamp) private pure returns (uint256 month, uint256 day) {
+    /// @dev The month, and in the low 16 bits what tells the day. In one number: most callers need the month alone.
+    ///
+    /// The year is four times the days, plus 3, over 1461; 2,939,745 / 2^32 is 1 / 1461 as exactly as is needed within
+    /// a century, and what the shift leaves behind tells the day of the year. In the same way 2141 / 2^16 divides by
+    /// the length of a month, 30.6 days on average over the five that repeat; 1305 makes the first one number 0.
+    function _monthAndRest(uint256 timestamp) private pure returns (uint256) {
         unchecked {
             uint256 quarters = (timestamp / DAY + EPOCH_OFFSET) * 4 + 3;
             uint256 yearAndRest = 2_939_745 * (quarters % 146_097 | 3);
             uint256 dayOfYear = uint32(yearAndRest) / 11_758_980;
-            uint256 monthAndRest = 2141 * dayOfYear + 197_913;
-            month = (quarters / 146_097 * 100 + (yearAndRest >> 32)) * 12 + (monthAndRest >> 16) - 3;
-            day = uint16(monthAndRest) / 2141 + 1;
+            uint256 year = quarters / 146_097 * 100 + (yearAndRest >> 32);
+            return (year * 12 << 16) + 2141 * dayOfYear + 1305;
         }
     }
 
-    /// @dev Days since 1970 of the first day of a month.
-    function _firstDay(uint256 month) private pure returns (uint256) {
+    /// @dev Days since 1970 of the day before the first of a month. Before 1970 it wraps, as sums with it do.
+    function _dayBefore(uint256 month) private pure returns (uint256) {
         unchecked {
             uint256 year = month / 12;
             uint256 century = year / 100;
-            return 1461 * year / 4 - century + century / 4 + (979 * (month % 12) + 18) / 32 - EPOCH_OFFSET;
+            return 1461 * year / 4 - century + century / 4 + (979 * (month % 12) + 18) / 32 - EPOCH_OFFSET - 1;
         }
     }
 }

@@ -21,13 +21,14 @@ library ExtrasSlots {
 
     uint256 private constant CREDIT_AT = 24;
     uint256 private constant HISTORY_AT = 120;
+    uint256 private constant FLAGS_AT = 248;
     uint256 private constant LIMITED = 1 << 248;
     uint256 private constant SCHEDULED = 1 << 249;
     uint256 private constant DISCOUNTED = 1 << 250;
     uint256 private constant BY_PERMIT2 = 1 << 251;
     uint256 private constant FALLBACK = 1 << 252;
     uint256 private constant IN_ALTERNATIVE = 1 << 253;
-    uint256 private constant FLAGS = 0xff << 248;
+    uint256 private constant FLAGS = 0xff << FLAGS_AT;
 
     /// @dev The caller holds the bounds.
     function pack(uint256 seats_, uint256 credit_, uint256 history_) internal pure returns (ExtrasSlot) {
@@ -42,6 +43,17 @@ library ExtrasSlots {
     {
         return ExtrasSlot.wrap(
             ExtrasSlot.unwrap(slot) & FLAGS | seats_ | credit_ << CREDIT_AT | history_ << HISTORY_AT
+        );
+    }
+
+    /// @dev As `with`, after a change at once: where one was scheduled, this one takes its place.
+    function changed(ExtrasSlot slot, uint256 seats_, uint256 credit_, uint256 history_)
+        internal
+        pure
+        returns (ExtrasSlot)
+    {
+        return ExtrasSlot.wrap(
+            ExtrasSlot.unwrap(slot) & (FLAGS ^ SCHEDULED) | seats_ | credit_ << CREDIT_AT | history_ << HISTORY_AT
         );
     }
 
@@ -98,6 +110,11 @@ library ExtrasSlots {
         return ExtrasSlot.unwrap(slot) & (FLAGS ^ LIMITED) != 0;
     }
 
+    /// @dev Whether any flag is on.
+    function hasFlags(ExtrasSlot slot) internal pure returns (bool) {
+        return ExtrasSlot.unwrap(slot) >> FLAGS_AT != 0;
+    }
+
     function isLimited(ExtrasSlot slot) internal pure returns (bool) {
         return ExtrasSlot.unwrap(slot) & LIMITED != 0;
     }
@@ -120,12 +137,6 @@ library ExtrasSlots {
 
     function isInAlternative(ExtrasSlot slot) internal pure returns (bool) {
         return ExtrasSlot.unwrap(slot) & IN_ALTERNATIVE != 0;
-    }
-
-    /// @dev Whether what is left of the period being served is measured: in units of the plan's token, without a
-    /// discount.
-    function isMeasured(ExtrasSlot slot) internal pure returns (bool) {
-        return ExtrasSlot.unwrap(slot) & (DISCOUNTED | IN_ALTERNATIVE) == 0;
     }
 
     function seats(ExtrasSlot slot) internal pure returns (uint256) {

@@ -77,6 +77,19 @@ library TokenCall {
         }
     }
 
+    /// @notice The balance of `account`, asked with all gas that is left. Reverts with TokenRefused where the token does
+    /// not say.
+    function balanceOf(address token, address account) internal view returns (uint256 found) {
+        bool ok;
+        assembly ("memory-safe") {
+            mstore(0x00, shl(224, 0x70a08231)) // balanceOf(address)
+            mstore(0x04, shr(96, shl(96, account)))
+            ok := and(gt(returndatasize(), 0x1f), staticcall(gas(), token, 0x00, 0x24, 0x00, 0x20))
+            found := mload(0x00)
+        }
+        if (!ok) revert ISubscriptionsTypes.TokenRefused(token);
+    }
+
     /// @notice What `owner` lets `spender` move, or (false, 0) where the token does not say within `gasLimit`.
     function tryAllowance(address token, address owner, address spender, uint256 gasLimit)
         internal

@@ -36,6 +36,7 @@ CANNOT_HAPPEN = {
     **dict.fromkeys(("subscribe", "subscribeWithPermit", "submitMandate", "submitMandateWithPermit"), BY_ALLOWANCE),
     **dict.fromkeys(("refund", "refundChanged", "cancelWithRefund"), BY_ALLOWANCE),
     **dict.fromkeys(("subscribeWithConditions", "submitMandateWithConditions"), FIRST_CHARGE),
+    **dict.fromkeys(("scheduleChange", "scheduleChangeBySignature"), {"PlanIsQuoted"}),  # only a change at once
 }
 """Errors and events that stand in what a verb runs, in a branch that it does not take."""
 CALL = re.compile(r"`((\w+)\(([^`]*)\))`")
