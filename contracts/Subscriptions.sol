@@ -428,6 +428,25 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
         _end(subscriptionId, slot);
     }
 
+    /// @inheritdoc ISubscriptionsCore
+    function cancelAtPeriodEnd(uint256 subscriptionId) external nonReentrant {
+        SubscriptionSlot slot = _cancellable(subscriptionId);
+        if (!slot.isActive()) revert NotActive(subscriptionId, slot.status());
+        _subscriptions[subscriptionId] = slot.withStatus(Status.Ending);
+        emit CancellationScheduled(subscriptionId, slot.nextDue());
+    }
+
+    /// @dev The payee may always, the payer when the agreed charges were made.
+    function _cancellable(uint256 subscriptionId) private view returns (SubscriptionSlot slot) {
+        slot = _existingSubscription(subscriptionId);
+        if (msg.sender == slot.payer()) {
+            // A plan with a minimum has marked the slot: nobody else pays for reading the plan.
+            if (slot.hasExtras()) _requireMinimum(slot);
+        } else if (msg.sender != _planOf(slot.planId()).payee()) {
+            revert NotAuthorized(msg.sender);
+        }
+    }
+
     /// @dev What the plan promises to refund is refunded with the cancellation.
     function _requireNothingUnused(uint256 subscriptionId, SubscriptionSlot slot) private view {
         PlanWords words = PlanWordsOf.load(slot.planId());

@@ -384,14 +384,6 @@ contract SubscriptionsPayee is ISubscriptionsPayee, SubscriptionsState {
     }
 
     /// @inheritdoc ISubscriptionsPayee
-    function cancelAtPeriodEnd(uint256 subscriptionId) external nonReentrant {
-        SubscriptionSlot slot = _cancellable(subscriptionId);
-        if (!slot.isActive()) revert NotActive(subscriptionId, slot.status());
-        _subscriptions[subscriptionId] = slot.withStatus(Status.Ending);
-        emit CancellationScheduled(subscriptionId, slot.nextDue());
-    }
-
-    /// @inheritdoc ISubscriptionsPayee
     function cancelWithRefund(uint256 subscriptionId, uint256[] calldata chargeNumbers, Segment[] calldata history)
         external
         nonReentrant

@@ -312,7 +312,7 @@ contract SubscriptionsPayer is ISubscriptionsPayer, SubscriptionsCoupons {
     {
         SubscriptionSlot slot = _ofCaller(subscriptionId);
         if (slot.status() == Status.Cancelled) revert NotActive(subscriptionId, Status.Cancelled);
-        PlanWords alternative = _agreedPlan(alternativePlanId, expectedTerms);
+        (PlanWords alternative,) = _agreedPlan(alternativePlanId, expectedTerms);
         uint256 planId = slot.planId();
         if (!_isAlternative(planId, _planOf(planId), alternativePlanId, alternative)) {
             revert NotAnAlternative(planId, alternativePlanId);

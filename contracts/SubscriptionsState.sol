@@ -299,17 +299,6 @@ abstract contract SubscriptionsState is ISubscriptionsTypes, EIP712, ReentrancyG
         emit Cancelled(id);
     }
 
-    /// @dev The payee may always, the payer when the agreed charges were made.
-    function _cancellable(uint256 subscriptionId) internal view returns (SubscriptionSlot slot) {
-        slot = _existingSubscription(subscriptionId);
-        if (msg.sender == slot.payer()) {
-            // A plan with a minimum has marked the slot: nobody else pays for reading the plan.
-            if (slot.hasExtras()) _requireMinimum(slot);
-        } else if (msg.sender != _planOf(slot.planId()).payee()) {
-            revert NotAuthorized(msg.sender);
-        }
-    }
-
     /// @dev The payer agreed to a number of charges, which begin after the trial.
     function _requireMinimum(SubscriptionSlot slot) internal view {
         uint256 charges = slot.charges();

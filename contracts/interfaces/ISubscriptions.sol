@@ -50,6 +50,9 @@ interface ISubscriptionsCore is ISubscriptionsTypes {
 
     /// @notice Ends a subscription now. By its payer or its payee.
     function cancel(uint256 subscriptionId) external;
+
+    /// @notice Ends a subscription when the paid period ends. By its payer or its payee.
+    function cancelAtPeriodEnd(uint256 subscriptionId) external;
 }
 
 /// @title ISubscriptionsPayee
@@ -123,9 +126,6 @@ interface ISubscriptionsPayee is ISubscriptionsTypes {
         uint256 amount,
         Segment[] calldata history
     ) external;
-
-    /// @notice Ends a subscription when the paid period ends. By its payer or its payee.
-    function cancelAtPeriodEnd(uint256 subscriptionId) external;
 
     /// @notice The payee ends a subscription now and refunds what is left of the paid period, credit included, out of
     /// these charges, from the first named on, as much as each still allows. What was refunded of the last charge
