@@ -88,8 +88,8 @@ contract SubscriptionsCharges is ISubscriptionsFrames, ICollector, Subscriptions
         if (due.creditUsed != 0) emit CreditUsed(id, chargeNumber, due.creditUsed);
         if (source.wallet != slot.payer()) emit PaidByFallback(id, chargeNumber, source.wallet);
         if (due.amount != 0) {
-            if (words.isProtected()) _protect(id, chargeNumber, slot.payer(), words, due.amount, source);
-            else received = _pay(id, words, due.amount, source);
+            if (!words.isProtected()) received = _pay(id, words, due.amount, source);
+            else _protect(id, chargeNumber, slot.payer(), words, due.amount, source);
         }
         emit Charged(id, chargeNumber, due.periodStart, due.periodEnd, due.amount);
     }

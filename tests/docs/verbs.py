@@ -3,8 +3,8 @@
 solc's syntax tree is walked as the code runs: arguments before the call, then the body of what is called. Both sides of
 an `if` are walked, and what other contracts do is not. So the errors come in the order in which they are checked.
 
-Of what the contract calls in a frame of its own (`ISubscriptionsFrames`) the events are walked and the errors are not:
-they decline a row.
+Of what the contract calls in a frame of its own (`ISubscriptionsFrames`) the events are walked; the errors are where
+they reach who called, elsewhere they decline a row.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ PARTS = {
 }
 """Each part of the contract with the interface whose functions it implements."""
 FRAMES = ("SubscriptionsCharges", "ISubscriptionsFrames")
+PASSED_ON = {"chargeFirst"}
+"""Frames whose errors are not caught."""
 SOURCES = [f"contracts/{part}.sol" for part in PARTS]
 REMAPPING = "@openzeppelin/contracts/=node_modules/@openzeppelin/contracts/"
 
@@ -122,7 +124,7 @@ class _Tree:
             yield from self._happens(called, running)
         if node["nodeType"] == "FunctionCall" and (frame := self._frame(node)) is not None:
             for inner in self._happens(frame, running):
-                if inner["nodeType"] != "RevertStatement":
+                if inner["nodeType"] != "RevertStatement" or frame["name"] in PASSED_ON:
                     yield inner
 
     def _called(self, call: Node) -> Node | None:
