@@ -277,6 +277,10 @@ class Town:
             history = segments_of(self.recorded(number), plans)
             *_, on_chain = self.read("subscription", number)
             assert commitment(history) == on_chain
+            if invoice.payment_id:  # the escrow has it
+                with pytest.raises(AnvilError, match=_selector_of("PlanIsProtected(uint256)")):
+                    self.refund(invoice, charge_number, 1, history)
+                continue
             (refunded,) = self.read("refunded", number, charge_number)
             left = invoice.total_units - refunded
             self.business.mint(invoice.payee, left, token=invoice.token)

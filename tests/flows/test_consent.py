@@ -1,6 +1,6 @@
 """Random lives of subscriptions on a real chain that have everything: conditions, coupons, changes that are scheduled,
-lower prices, plans on a fixed grid and with quoted prices, fallback wallets and plans in a second token, other payers,
-cancellations with refund.
+lower prices, plans on a fixed grid, with quoted prices and with protected charges, fallback wallets and plans in a
+second token, other payers, cancellations with refund.
 The mirror follows each step, what it expects of the next charge is what the contract charges, and the audit proves it
 all.
 """
@@ -40,7 +40,7 @@ SIGNS_ALL = "0x631626ba7e60e01b5f5260205ff3"
 EVERYTHING = (
     *("ChangeScheduled", "ConditionsSet", "CouponRedeemed", "Discounted", "Quoted", "FallbackSet", "PaidByFallback"),
     *("PayerChanged", "PlanChanged", "CreditUsed", "AlternativeOffered", "AlternativeWithdrawn", "FallbackPlanSet"),
-    *("PaidInAlternative", "PlanProposed"),
+    *("PaidInAlternative", "PlanProposed", "Protected"),
 )
 NO_COUPON = (0, 0, 0, 0, ZERO_ADDRESS, 0, 0)
 
@@ -72,6 +72,9 @@ class City(Town):
         )
         for terms in ({}, {"align_to": GRID}, fee, {"align_to": GRID, "seat_price_units": 555_555} | fee):
             create(13_131_313, token=self.second, **terms)  # 24 to 27
+        shield: dict[str, Any] = {"arbiter": self.business.account("arbiter"), "ruling_timeout": 7 * DAY}
+        create(8_000_000, protection=14 * DAY, default_payee_bps=5_000, **shield)
+        create(9_000_000, protection=DAY, max_arbiter_fee_bps=500, seat_price_units=1_000_000, **shield, **fee)
         self.verbs: list[Callable[[random.Random, Books], None]] = [
             *(self.schedule, self.schedule, self.lower, self.set_conditions, self.redeem, self.set_fallback),
             *(self.change_payer, self.cancel_with_refund, self.subscribe_with_conditions, self.lean_on_others),
@@ -128,7 +131,7 @@ class City(Town):
         return (0, percent, units, draw.choice((1, 2, 4)), ZERO_ADDRESS, number, UNLIMITED)
 
     def subscribe_with_conditions(self, draw: random.Random, books: Books) -> None:
-        plan = books.plans[draw.choice([*range(1, 6), *range(13, 24), 15, 16, 18, 19])]
+        plan = books.plans[draw.choice([*range(1, 6), *range(13, 24), 15, 16, 18, 19, 28, 28, 29, 29])]
         payer = self.business.payer(draw.randint(1, 4))
         seats = draw.choice(SEATS[1:]) if plan.terms.seat_price_units else 0
         coupon = draw.choice((NO_COUPON, self.coupon(draw, draw.getrandbits(64))))
@@ -157,7 +160,7 @@ class City(Town):
     def schedule(self, draw: random.Random, books: Books) -> None:
         """Something that may be asked for, or is refused by contract and books alike."""
         for number in draw.sample(sorted(self.payers), min(3, len(self.payers))):
-            found, plan = books.subscriptions[number], books.plans[draw.randint(1, 23)]
+            found, plan = books.subscriptions[number], books.plans[draw.choice([*range(1, 24), 28, 29])]
             own = books.plans[found.plan_id]
             if draw.random() < 0.2:
                 plan = own
