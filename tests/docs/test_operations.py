@@ -28,7 +28,15 @@ OWN_FRAMES = {"chargeRun", "chargeSpecialRow"}
 BY_ALLOWANCE = {"InsufficientGas"}
 """Where money moves by allowance: only through Permit2 is gas reserved for it."""
 FIRST_CHARGE = {
-    *("ConditionsEnded", "OverMandate", "Claimable", "CreditUsed", "PaidByFallback", "PaidInAlternative", "PlanChanged"),
+    *(
+        "ConditionsEnded",
+        "OverMandate",
+        "Claimable",
+        "CreditUsed",
+        "PaidByFallback",
+        "PaidInAlternative",
+        "PlanChanged",
+    ),
 }
 """Of a first charge: what is beyond the conditions is `FirstChargeDeclined`, nothing is kept for who cannot receive it,
 and a subscription that begins has no credit, no fallback and no change scheduled."""
