@@ -228,9 +228,57 @@ def test_a_wallet_stands_in_by_a_file(
     shown = say(None, SUBSCRIPTIONS, "show", 1)
     assert (shown["fallback_wallet"], shown["next_charge"]["missing"]) == (other, None)
     assert say(OTHER, SUBSCRIPTIONS, "drop-fallback", 1)["fallback_wallet"] is None
-    assert "no fallback wallet to drop" in write(PAYER, SUBSCRIPTIONS, "drop-fallback", 1, exit_code=1)
+    assert "no fallback wallet or plan to drop" in write(PAYER, SUBSCRIPTIONS, "drop-fallback", 1, exit_code=1)
     wrong = write(PAYER, SUBSCRIPTIONS, "set-fallback", "tallystick.toml", exit_code=1)
     assert "sign-fallback" in wrong
+
+
+def test_a_charge_is_made_in_a_second_token(
+    say: Say, write: Callable[..., str], business: Business, sell: Callable[..., Any]
+) -> None:
+    sell("--price", "10")
+    second = business.create_token()
+    business.mint(business.anvil.address(PAYER), 10**9, token=second)
+    business.mint(business.anvil.address(MERCHANT), 10**9, token=second)
+    say(MERCHANT, "plans", "create", "--every", 30, "--unit", "day", "--token", second, "--price", "11.50")
+    offered = say(MERCHANT, "plans", "offer-alternative", 1, 2)
+    assert (offered["plan_id"], offered["alternative_plan_id"]) == (1, 2)
+    assert "already" in write(MERCHANT, "plans", "offer-alternative", 1, 2, exit_code=1)
+    opened = say(PAYER, SUBSCRIPTIONS, "subscribe", 1, "--periods", 1)
+    due = seconds(opened["paid_until"])
+    named = say(PAYER, SUBSCRIPTIONS, "set-fallback-plan", 1, 2)
+    assert named["fallback_plan_id"] == 2
+    say(PAYER, SUBSCRIPTIONS, "approve", 2, "--periods", 2)
+    shown = say(None, SUBSCRIPTIONS, "show", 1)
+    assert (shown["fallback_plan_id"], shown["fallback_wallet"], shown["next_charge"]["missing"]) == (2, None, None)
+    business.anvil.set_time(due)
+    told = say(None, SUBSCRIPTIONS, "preview", 1)
+    assert (told["plan_id"], told["amount"]["amount"], told["would_decline"]) == (2, "11.500000", None)
+    shown = say(None, SUBSCRIPTIONS, "show", 1)["next_charge"]
+    assert (shown["plan_id"], shown["alternative_plan_id"], shown["amount"]["units"]) == (1, 2, "11500000")
+    business.charge(1)
+    assert say(MERCHANT, "refunds", "create", 1, 2, "--amount", "1.50")["left"] == units("10.000000")
+    history = say(None, SUBSCRIPTIONS, "show", 1, "--history")["history"]
+    assert [entry["event"] for entry in history[-4:]] == [
+        "fallback_plan_set",
+        "paid_in_alternative",
+        "charged",
+        "refunded",
+    ]
+    assert history[-2]["values"]["amount"] == units("11.500000")
+    assert say(MERCHANT, "plans", "withdraw-alternative", 1, 2)["alternative_plan_id"] == 2
+    assert say(PAYER, SUBSCRIPTIONS, "drop-fallback", 1)["fallback_plan_id"] is None
+
+
+def test_a_plan_is_proposed(say: Say, write: Callable[..., str], sell: Callable[..., Any]) -> None:
+    sell("--price", "10")
+    sell("--price", "12")
+    say(PAYER, SUBSCRIPTIONS, "subscribe", 1)
+    told = say(MERCHANT, SUBSCRIPTIONS, "propose-plan", 1, 1, "--plan", 2)
+    assert (told["subscriptions"], told["plan_id"]) == ([1, 1], 2)
+    shown = say(None, SUBSCRIPTIONS, "show", 1, "--history")
+    assert (shown["plan_id"], shown["history"][-1]["event"]) == (1, "plan_proposed")
+    assert "may not do this" in write(PAYER, SUBSCRIPTIONS, "propose-plan", 1, "--plan", 2, exit_code=1)
 
 
 def test_a_payee_cancels_with_a_refund(
@@ -254,7 +302,9 @@ def test_help_teaches(run: Run) -> None:
         *((SUBSCRIPTIONS, verb) for verb in ("subscribe", "sign", "submit", "set-conditions", "redeem", "change")),
         *((SUBSCRIPTIONS, verb) for verb in ("quote", "lower-price", "sign-payer-change", "change-payer", "approve")),
         *((SUBSCRIPTIONS, verb) for verb in ("sign-fallback", "set-fallback", "drop-fallback", "sign-change")),
+        *((SUBSCRIPTIONS, verb) for verb in ("set-fallback-plan", "propose-plan")),
         *(("plans", verb) for verb in ("sign-coupon", "sign-payee-change", "change-payee")),
+        *(("plans", verb) for verb in ("offer-alternative", "withdraw-alternative")),
         ("plans", "create"),
     ):
         text = run(group, verb, "--help").stdout

@@ -112,10 +112,16 @@ def test_conditions_coupons_and_other_wallets(business: Business, manifest: Path
         assert (await merchant.change_payer(change)).payer == other.address
         assert (await payer.set_fallback(await other.sign_fallback(2))).charges == 1
         await other.drop_fallback(2)
+        euros = await merchant.create_plan(price="29", token=second, every=30, unit="day")
+        await merchant.offer_alternative(large, euros)
+        assert (await payer.set_fallback_plan(2, euros)).charges == 1
+        await merchant.withdraw_alternative(large, euros)
+        await merchant.propose_plan([2], large)
         assert (await merchant.cancel_with_refund(2)).one(Refunded).amount_units > 29 * 10**6
         move = await other.countersign_payee_change(await merchant.sign_payee_change(business.token, other.address))
         assert (await payer.change_payee(move)).one(PayeeChanged).new_payee == other.address
 
+    second = business.create_token()
     business.mint(business.anvil.address(PAYER), 10**12)
     asyncio.run(story())
 

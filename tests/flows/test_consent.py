@@ -78,7 +78,7 @@ class City(Town):
         self.verbs: list[Callable[[random.Random, Books], None]] = [
             *(self.schedule, self.schedule, self.lower, self.set_conditions, self.redeem, self.set_fallback),
             *(self.change_payer, self.cancel_with_refund, self.subscribe_with_conditions, self.lean_on_others),
-            *(self.offer, self.name_a_plan, self.name_a_plan, self.propose, self.lean_on_another_token),
+            *(self.offer, self.name_a_plan, self.propose, self.lean_on_another_token, self.subscribe_with_conditions),
         ]
 
     def set_quote(self, units: int) -> None:
@@ -355,8 +355,12 @@ def test_whatever_payers_add_the_mirror_follows_and_the_audit_agrees(
             counted = count_events(connection, 1)
         if all(counted.get(name) for name in EVERYTHING):
             break
-        lean = draw.choice((city.lean_on_others, city.lean_on_another_token))
-        draw.choice((city.step, lambda chance, lean=lean: lean(chance, city.present())))(draw)
+        verbs = (city.lean_on_others, city.lean_on_another_token, city.subscribe_with_conditions)
+        verb = draw.choice((None, None, *verbs))
+        if verb:
+            verb(draw, city.present())
+        else:
+            city.step(draw)
         city.index()
         city.require_as_on_chain()
     assert all(counted.get(name) for name in EVERYTHING), counted
