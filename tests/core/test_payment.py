@@ -1,4 +1,4 @@
-"""Payments' ids, what is signed for them, and proofs of milestones, against code that shares nothing with the package."""
+"""Payments: their ids, what is signed for them, proofs of milestones, by code that shares nothing with the package."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Escrow} from "../../contracts/Escrow.sol";
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
 import {Escrow} from "../../contracts/Escrow.sol";
 import {SubscriptionsCharges} from "../../contracts/SubscriptionsCharges.sol";
@@ -11,6 +12,7 @@ import {SubscriptionsViews} from "../../contracts/SubscriptionsViews.sol";
 import {AlignedTest} from "../solidity/Aligned.t.sol";
 import {ConditionsTest} from "../solidity/Conditions.t.sol";
 import {CouponsTest} from "../solidity/Coupons.t.sol";
+import {EscrowPathsTest} from "../solidity/EscrowPaths.t.sol";
 import {MeteredTest} from "../solidity/Metered.t.sol";
 import {PathsTest} from "../solidity/Paths.t.sol";
 import {QuotedTest} from "../solidity/Quoted.t.sol";
@@ -48,6 +50,12 @@ contract ConditionsCoverage is ConditionsTest {
 contract CouponsCoverage is CouponsTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
+    }
+}
+
+contract EscrowPathsCoverage is EscrowPathsTest {
+    function _creationCode() internal pure override returns (bytes memory) {
+        return type(Escrow).creationCode;
     }
 }
 

@@ -87,10 +87,11 @@ BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
 """Every other document begins with nothing."""
 
 OPERATIONS = ROOT / "docs" / "operations"
-SET_UP = OPERATIONS / "README.md"
-"""What is read before each of the other pages of its folder."""
+OPERATIONS_OF = {"Subscriptions": OPERATIONS, "Escrow": OPERATIONS / "escrow"}
+"""The folder with the pages of each contract's verbs. Its README is read before each of the others."""
 
 
 def read_before(document: Path) -> list[Path]:
     """The pages that its reader has gone through."""
-    return [SET_UP] if document.parent == OPERATIONS and document != SET_UP else []
+    set_up = document.parent / "README.md"
+    return [set_up] if document.parent in OPERATIONS_OF.values() and document != set_up else []

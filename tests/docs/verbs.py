@@ -20,18 +20,21 @@ from typing import Any
 from tests.docs.blocks import ROOT
 
 PARTS = {
-    "Subscriptions": "ISubscriptionsCore",
-    "SubscriptionsPayee": "ISubscriptionsPayee",
-    "SubscriptionsPayer": "ISubscriptionsPayer",
-    "SubscriptionsCharges": "ISubscriptionsFrames",
-    "SubscriptionsConsent": "ISubscriptionsConsent",
-    "SubscriptionsViews": "ISubscriptionsViews",
+    "Subscriptions": {
+        "Subscriptions": "ISubscriptionsCore",
+        "SubscriptionsPayee": "ISubscriptionsPayee",
+        "SubscriptionsPayer": "ISubscriptionsPayer",
+        "SubscriptionsCharges": "ISubscriptionsFrames",
+        "SubscriptionsConsent": "ISubscriptionsConsent",
+        "SubscriptionsViews": "ISubscriptionsViews",
+    },
+    "Escrow": {"Escrow": "IEscrow"},
 }
-"""Each part of the contract with the interface whose functions it implements."""
+"""Each part of a contract with the interface whose functions it implements."""
 FRAMES = ("SubscriptionsCharges", "ISubscriptionsFrames")
 PASSED_ON = {"chargeFirst"}
 """Frames whose errors are not caught."""
-SOURCES = [f"contracts/{part}.sol" for part in PARTS]
+SOURCES = [f"contracts/{part}.sol" for parts in PARTS.values() for part in parts]
 REMAPPING = "@openzeppelin/contracts/=node_modules/@openzeppelin/contracts/"
 
 Node = dict[str, Any]
@@ -50,10 +53,15 @@ class Verb:
 
 
 @cache
-def verbs() -> dict[str, Verb]:
-    """Every function of the interface that changes state, by its name."""
-    tree = _Tree()
-    return {function["name"]: tree.verb(function) for function in tree.functions()}
+def verbs(contract: str = "Subscriptions") -> dict[str, Verb]:
+    """Every function of a contract's interface that changes state, by its name."""
+    tree = _tree()
+    return {function["name"]: tree.verb(function) for function in tree.functions(contract)}
+
+
+@cache
+def _tree() -> _Tree:
+    return _Tree()
 
 
 class _Tree:
@@ -64,9 +72,9 @@ class _Tree:
         self._nodes = {node["id"]: node for unit in units for node in _within(unit)}
         self._contracts = {unit_["name"]: unit_ for unit in units for unit_ in unit["nodes"] if "contractKind" in unit_}
 
-    def functions(self) -> Iterator[Node]:
+    def functions(self, contract: str) -> Iterator[Node]:
         """As they are implemented."""
-        for part, interface in PARTS.items():
+        for part, interface in PARTS[contract].items():
             promised = {
                 function["functionSelector"]
                 for function in self._contracts[interface]["nodes"]
