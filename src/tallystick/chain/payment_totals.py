@@ -10,6 +10,7 @@ from eth_utils.abi import function_signature_to_4byte_selector
 
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.totals import address_word, words_of
+from tallystick.errors import NodeInvalid, NodeRefused
 
 _PAYMENT_TOTAL = function_signature_to_4byte_selector("paymentTotal(address,address)")
 _PAYMENT = function_signature_to_4byte_selector("payment(bytes32)")
@@ -70,12 +71,15 @@ def read_counted_payments(
     )
 
 
-def read_holdings(rpc: Rpc, contract: str, tokens: Sequence[str], block: int) -> dict[str, int]:
-    """The contract's balance of each token at the end of a block. Raises NodeRefused as above, and where a token does
+def read_holding(rpc: Rpc, contract: str, token: str, block: int) -> int | None:
+    """The contract's balance of a token at the end of a block, whose state the node keeps; None where the token does
     not say."""
     data = _BALANCE + address_word(contract)
-    answers = _asked(rpc, [(token, data) for token in tokens], block)
-    return {token: words_of(rpc, answer, 1)[0] for token, answer in zip(tokens, answers, strict=True)}
+    try:
+        (answer,) = _asked(rpc, [(token, data)], block)
+        return words_of(rpc, answer, 1)[0]
+    except (NodeRefused, NodeInvalid):
+        return None
 
 
 def _asked(rpc: Rpc, calls: Sequence[tuple[str, bytes]], block: int) -> list[str]:

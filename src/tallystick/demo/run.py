@@ -59,7 +59,7 @@ def run_demo(folder: Path, tell: Tell) -> dict[str, Any]:
         pdfs = typeset_all(Presenter(books, stage.config).documents(), folder / "invoices", PdfRenderer())
         tell(f"{pdfs} invoices and credit notes as PDF")
         for form in ("beancount", "csv", "jsonl"):
-            export_journal_file(books, form, folder / f"ledger.{form}")
+            export_journal_file(books.engine, books.source, form, folder / f"ledger.{form}")
         report = audit(stage.mirror.engine, stage.mirror.rpc, stage.mirror.target)
         tell("the audit " + ("passes" if report.ok else f"finds {report.difference_count} differences"))
         stage.mirror.engine.dispose()

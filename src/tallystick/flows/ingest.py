@@ -78,6 +78,17 @@ class Ingested:
     pending_blocks: int
     rolled_back_events: int | None
 
+    def beside(self, other: Ingested) -> Ingested:
+        """Both ingestions, of two contracts, as one: as far as both are."""
+        removed = [done.rolled_back_events for done in (self, other) if done.rolled_back_events is not None]
+        return Ingested(
+            min(self.final_block, other.final_block),
+            min(self.head_block, other.head_block),
+            self.final_events + other.final_events,
+            max(self.pending_blocks, other.pending_blocks),
+            sum(removed) if removed else None,
+        )
+
 
 def ingest(
     engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None

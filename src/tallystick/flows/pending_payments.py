@@ -10,9 +10,11 @@ from sqlalchemy import Connection
 from tallystick.chain.decode_payments import PAYMENTS
 from tallystick.core.payment_books import PaymentBooks, PaymentChange, touched_payments
 from tallystick.core.payment_events import RecordedPayment
+from tallystick.core.payment_state import Payment
 from tallystick.core.pegs import PegHistory
 from tallystick.flows.pending import stored_pending
 from tallystick.storage.payment_books import fill_payment_books, load_payment_books
+from tallystick.storage.payments import read_payments
 from tallystick.storage.sources import Source
 
 
@@ -29,6 +31,12 @@ def read_payments_present(
     """The present, with the payments asked for and those that pending events touch."""
     pending = [RecordedPayment(*found) for found in stored_pending(connection, source, PAYMENTS)]
     return derive_payments_present(connection, source, pegs, pending, ids)
+
+
+def all_payments(connection: Connection, source: Source) -> dict[bytes, Payment]:
+    """All payments as of the newest mirrored block, by their ids."""
+    books = read_payments_present(connection, source, {}).books
+    return read_payments(connection, source.source_id) | books.payments
 
 
 def derive_payments_present(
