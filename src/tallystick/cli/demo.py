@@ -28,7 +28,8 @@ def demo(folder: Path, as_json: bool) -> None:
 
     Starts Anvil, deploys the contracts, sells six plans to 31 payers who subscribe in different ways, charges them
     for a year, with seats, trials, fees, an upgrade and a downgrade, declines, cancellations, refunds, a claim, a
-    reorganisation and an order in escrow that ends in a ruling, mirrors everything into invoices and a ledger, and audits it. Ends with 0 only if the audit passed.
+    reorganisation, and an order in escrow that ends in a ruling, mirrors everything into invoices and a ledger, and
+    audits it. Ends with 0 only if the audit passed.
     """
     from tallystick.demo.run import run_demo
 
