@@ -50,7 +50,8 @@ def sample(cls: type[ContractError]) -> ContractError:
 def test_the_contract_s_errors_and_their_values_are_the_abi_s() -> None:
     abi = {
         entry["name"]: [snake_case(argument["name"]) for argument in entry["inputs"]]
-        for entry in load_artefact("Subscriptions").abi
+        for contract in ("Subscriptions", "Escrow")
+        for entry in load_artefact(contract).abi
         if entry["type"] == "error"
     }
     assert "ReentrancyGuardReentrantCall" in abi

@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from tallystick.core.payee_change import parse_payee_change as parse_payee_change
     from tallystick.core.payer_change import SignedPayerChange as SignedPayerChange
     from tallystick.core.payer_change import parse_payer_change as parse_payer_change
+    from tallystick.core.payment import Milestone as Milestone
+    from tallystick.core.payment import PaymentStatus as PaymentStatus
+    from tallystick.core.payment import PaymentTerms as PaymentTerms
+    from tallystick.core.payment_texts import PaymentOffer as PaymentOffer
+    from tallystick.core.payment_texts import SignedPayment as SignedPayment
+    from tallystick.core.payment_texts import parse_payment as parse_payment
+    from tallystick.core.payment_texts import parse_signed_payment as parse_signed_payment
     from tallystick.core.period import Unit as Unit
     from tallystick.core.plan import Plan as Plan
     from tallystick.core.plan_change import SignedPlanChange as SignedPlanChange
@@ -41,7 +48,9 @@ if TYPE_CHECKING:
     from tallystick.core.subscription import Subscription as Subscription
     from tallystick.flows.change import When as When
     from tallystick.flows.describe import SubscriptionState as SubscriptionState
+    from tallystick.flows.describe_payment import PaymentState as PaymentState
     from tallystick.flows.fund import Funding as Funding
+    from tallystick.flows.sign_payment import PaymentFunding as PaymentFunding
 
 _HOMES = {
     "Amount": "tallystick.core.money",
@@ -50,6 +59,12 @@ _HOMES = {
     "Config": "tallystick.config",
     "DeclineReason": "tallystick.core.subscription",
     "Funding": "tallystick.flows.fund",
+    "Milestone": "tallystick.core.payment",
+    "PaymentFunding": "tallystick.flows.sign_payment",
+    "PaymentOffer": "tallystick.core.payment_texts",
+    "PaymentState": "tallystick.flows.describe_payment",
+    "PaymentStatus": "tallystick.core.payment",
+    "PaymentTerms": "tallystick.core.payment",
     "Plan": "tallystick.core.plan",
     "SignedCoupon": "tallystick.core.coupon",
     "SignedEnd": "tallystick.core.cancellation",
@@ -58,6 +73,7 @@ _HOMES = {
     "SignedMandateWithConditions": "tallystick.core.conditions",
     "SignedPayeeChange": "tallystick.core.payee_change",
     "SignedPayerChange": "tallystick.core.payer_change",
+    "SignedPayment": "tallystick.core.payment_texts",
     "SignedPlanChange": "tallystick.core.plan_change",
     "Status": "tallystick.core.subscription",
     "Subscription": "tallystick.core.subscription",
@@ -73,7 +89,9 @@ _HOMES = {
     "parse_mandate": "tallystick.core.mandate",
     "parse_payee_change": "tallystick.core.payee_change",
     "parse_payer_change": "tallystick.core.payer_change",
+    "parse_payment": "tallystick.core.payment_texts",
     "parse_plan_change": "tallystick.core.plan_change",
+    "parse_signed_payment": "tallystick.core.payment_texts",
 }
 __all__ = [
     "Amount",
@@ -82,6 +100,12 @@ __all__ = [
     "Config",
     "DeclineReason",
     "Funding",
+    "Milestone",
+    "PaymentFunding",
+    "PaymentOffer",
+    "PaymentState",
+    "PaymentStatus",
+    "PaymentTerms",
     "Plan",
     "SignedCoupon",
     "SignedEnd",
@@ -90,6 +114,7 @@ __all__ = [
     "SignedMandateWithConditions",
     "SignedPayeeChange",
     "SignedPayerChange",
+    "SignedPayment",
     "SignedPlanChange",
     "Status",
     "Subscription",
@@ -105,7 +130,9 @@ __all__ = [
     "parse_mandate",
     "parse_payee_change",
     "parse_payer_change",
+    "parse_payment",
     "parse_plan_change",
+    "parse_signed_payment",
 ]
 
 

@@ -113,6 +113,7 @@ class MerchantConfig(_Section):
     tax_id: str | None = None
     email: str | None = None
     invoice_prefix: str = "INV-"
+    payment_prefix: str = "PAY-"
     payees: tuple[Address, ...] = ()
     tokens: tuple[Address, ...] = ()
     plans: tuple[Annotated[int, Field(gt=0)], ...] = ()

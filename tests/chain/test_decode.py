@@ -10,7 +10,8 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick.chain.decode import _SHAPES, LAST_TIME, WORD, decode_event, event_names
+from tallystick.chain.decode import _SHAPES, LAST_TIME, decode_event, event_names
+from tallystick.chain.decoder import WORD
 from tallystick.contracts import load_artefact
 from tallystick.core.events import (
     ChangeScheduled,

@@ -56,6 +56,18 @@ def test_everything_that_was_promised_happens(year: tuple[Path, str, dict[str, A
     assert accounts["Claimable"]["debit"] == accounts["Claimable"]["credit"] != "0.000000 USDC"
 
 
+def test_an_order_in_escrow_ends_in_a_ruling(year: tuple[Path, str, dict[str, Any]]) -> None:
+    escrow = year[2]["escrow"]
+    assert escrow["audit"] == escrow["audit"] | {"ok": True, "payments_on_chain": 1, "payments_in_ledger": 1}
+    assert (escrow["captured"], escrow["ruling"]["payer"], escrow["invoices"]) == (
+        "100.000000 USDC",
+        "85.000000 USDC",
+        2,
+    )
+    held = next(row for row in escrow["trial_balance"] if row["account"].startswith("Assets:Escrow:"))
+    assert held["debit"] == held["credit"] == "250.000000 USDC"
+
+
 def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str, Any]]) -> None:
     command = [
         "tallystick",
@@ -76,10 +88,12 @@ def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str
 def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -> None:
     folder, _, summary = year
     pdfs = sorted((folder / "invoices").glob("*.pdf"))
-    assert len(pdfs) == summary["invoices"] + summary["credit_notes"]
-    assert "INV-000001" in PdfReader(pdfs[-summary["invoices"]]).pages[0].extract_text()
-    _, errors, _ = loader.load_file(str(folder / "ledger.beancount"))
-    assert errors == []
+    assert len(pdfs) == summary["invoices"] + summary["credit_notes"] + summary["escrow"]["invoices"]
+    for number in ("INV-000001", "PAY-000001"):
+        assert number in PdfReader(folder / "invoices" / f"{number}.pdf").pages[0].extract_text()
+    for name in ("ledger", "escrow"):
+        _, errors, _ = loader.load_file(str(folder / f"{name}.beancount"))
+        assert errors == []
     assert len((folder / "ledger.jsonl").read_text().splitlines()) == (
         summary["charges"] + summary["refunds"] + summary["claims"]
     )

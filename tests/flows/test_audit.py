@@ -309,7 +309,7 @@ def test_nothing_to_audit_is_said(anvil: Anvil, new_database: NewDatabase) -> No
 
 def test_nothing_final_to_audit_is_said(anvil: Anvil, new_database: NewDatabase) -> None:
     business = Business(anvil)
-    target = Target(anvil.chain_id, business.subscriptions, business.contract.start_block)
+    target = Target(anvil.chain_id, business.subscriptions, anvil.block_number)
     engine = open_database(new_database())
     ingest(engine, Rpc(anvil.url), target)
     with pytest.raises(CorruptionError, match="wait until the chain has finalized it"):

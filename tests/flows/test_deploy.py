@@ -36,6 +36,7 @@ from tallystick.testing import Anvil, AnvilError, start_anvil
 SUBSCRIPTIONS = load_artefact("Subscriptions")
 NEXT = load_artefact("SubscriptionsPayee")
 PARTS = len(DEPLOYED_CONTRACTS)
+PLACE = 1 + DEPLOYED_CONTRACTS.index("Subscriptions")
 
 
 class Deployer:
@@ -77,8 +78,8 @@ def test_deploys_once_and_verifies_afterwards(anvil: Anvil, tmp_path: Path) -> N
     assert first.created == DEPLOYED_CONTRACTS
     assert first.path == tmp_path / "31337.json"
     contract = first.manifest.contract("Subscriptions")
-    assert (contract.address, contract.start_block) == (SUBSCRIPTIONS.address, 3 + PARTS)
-    assert contract.deploy_transaction == deployer.sent[-1]
+    assert (contract.address, contract.start_block) == (SUBSCRIPTIONS.address, 3 + PLACE)
+    assert contract.deploy_transaction == deployer.sent[PLACE - 1]
     assert verify(deployer.request, read_manifest(first.path), "Subscriptions") == contract
 
     text = first.path.read_text()
@@ -118,7 +119,7 @@ def test_a_stale_manifest_of_a_test_chain_is_renewed(tmp_path: Path) -> None:
         deployer = Deployer(anvil, index=1)
         new = deploy(deployer.request, deployer.send, tmp_path)
         assert new.created == DEPLOYED_CONTRACTS
-        assert [new.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == [1, 2, 3, 4, 5, 6, 7]
+        assert [new.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == list(range(1, PARTS + 1))
         assert new.path == old.path
 
         again = deploy(deployer.request, deployer.send, tmp_path / "other")
@@ -144,7 +145,7 @@ def test_two_deployers_at_once_end_with_one_contract(anvil: Anvil, tmp_path: Pat
 
     done = deploy(slow.request, overtaken, tmp_path / "slow")
     assert done.manifest == read_manifest(tmp_path / "quick" / "31337.json")
-    assert done.manifest.contract("Subscriptions").deploy_transaction == quick.sent[-1]
+    assert done.manifest.contract("Subscriptions").deploy_transaction == quick.sent[PLACE - 1]
 
 
 def test_factory_is_created_where_it_is_missing_and_only_when_asked(tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_missing_parts_are_created_and_the_others_verified(anvil: Anvil, tmp_pat
     create(deployer.request, deployer.send, load_artefact(first))
     done = deploy(deployer.request, deployer.send, tmp_path)
     assert done.created == tuple(others)
-    assert [done.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == [1, 2, 3, 4, 5, 6, 7]
+    assert [done.manifest.contract(name).start_block for name in DEPLOYED_CONTRACTS] == list(range(1, PARTS + 1))
 
 
 @pytest.mark.parametrize(("caller", "called"), [(caller, name) for caller, names in CALLED.items() for name in names])

@@ -7,7 +7,17 @@ from typing import Any
 
 from tallystick.core.invoice import Kind
 from tallystick.core.money import Amount, Currency, Token
-from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, QuotedPrice, Status, Usage
+from tallystick.render.document import (
+    EscrowPayment,
+    FiatValue,
+    InvoiceDocument,
+    Line,
+    Party,
+    Payment,
+    QuotedPrice,
+    Status,
+    Usage,
+)
 
 USDC = Token(8453, "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", "USDC", 6)
 DAI = Token(1, "0x6B175474E89094C44Da98b954EedeAC495271d0F", "DAI", 18)
@@ -114,6 +124,12 @@ SAMPLES = {
         quoted=QuotedPrice(4_900, Amount(53_021_374, USDC), "0x" + "9A" * 20),
         beneficiary="0x" + "7B" * 20,
         payment=replace(PAYMENT, sender="0x" + "6C" * 20),
+    ),
+    "escrow": invoice(
+        lines=(replace(line(49_000_000, "Payment, milestone 2"), period_start=None, period_end=None),),
+        subscription_id=None,
+        charge_number=None,
+        escrow=EscrowPayment("0x" + "5e" * 32, str(2**256 - 1)),
     ),
     "anonymous": invoice(
         merchant=Party(account=MERCHANT.account),

@@ -77,6 +77,7 @@ def test_every_field_is_described_in_the_docs() -> None:
         credit_note(),
         SAMPLES["usage"],
         SAMPLES["quoted"],
+        SAMPLES["escrow"],
     )
     for document in documents:
         for key in _keys(invoice_json(document)):

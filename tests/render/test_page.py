@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallystick.core.invoice import Kind
 from tallystick.core.money import UINT256_MAX, Amount
 from tallystick.render.document import Status
 from tallystick.render.page import WORD_FITS, breakable, page
@@ -121,3 +122,17 @@ def test_where_credit_paid_all_nothing_moved() -> None:
     assert shown["proof_note"].startswith("This transaction moved no money: credit or a discount took all of it.")
     assert page(invoice())["proof_note"].startswith("This transaction moved the money.")
     assert page(credit_note())["proof_note"].startswith("This transaction gave back the money.")
+
+
+def test_an_escrow_payment_has_its_reference_and_its_id() -> None:
+    """And neither a subscription nor a period; the id stands with the proof, in one piece."""
+    document = SAMPLES["escrow"]
+    shown = page(document)
+    assert document.escrow is not None
+    facts, proof = ({row["label"]: row["value"] for row in shown[part]} for part in ("facts", "proof"))
+    assert facts.keys() == {"Date of issue", "Paid at", "Reference"}
+    assert facts["Reference"].replace("\u200b", "") == document.escrow.reference
+    assert proof["Payment"] == document.escrow.payment_id
+    assert [line["period"] for line in shown["lines"]] == [""]
+    refund = replace(document, kind=Kind.CREDIT_NOTE, number="PAY-CN-000001")
+    assert "Corrects invoice" not in {row["label"] for row in page(refund)["facts"]}

@@ -1,4 +1,7 @@
-"""Calls of `Subscriptions` as bytes, and their answers, by the one ABI artefact."""
+"""Calls of our contracts as bytes, and their answers, by the one ABI artefact of each.
+
+They are of `Subscriptions` unless another contract is named.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ class _Function(NamedTuple):
 
 
 @functools.cache
-def _functions() -> dict[str, _Function]:
+def _functions(contract: str) -> dict[str, _Function]:
     table = {}
-    for entry in load_artefact("Subscriptions").abi:
+    for entry in load_artefact(contract).abi:
         if entry["type"] == "function":
             item: Any = entry  # the ABI is plain JSON
             inputs = get_abi_input_types(item)
@@ -31,20 +34,20 @@ def _functions() -> dict[str, _Function]:
     return table
 
 
-def call_data(name: str, *values: object) -> bytes:
+def call_data(name: str, *values: object, contract: str = "Subscriptions") -> bytes:
     """A function's selector and arguments; structs are tuples. Raises InputError for values that it cannot hold."""
-    function = _functions()[name]
+    function = _functions(contract)[name]
     try:
         return function.selector + codec.encode(function.inputs, values)
     except EncodingError as error:
         raise InputError(f"found a value that {name}({', '.join(function.inputs)}) cannot hold: {error}") from error
 
 
-def decoded(name: str, answer: bytes) -> Any:
+def decoded(name: str, answer: bytes, *, contract: str = "Subscriptions") -> Any:
     """The value that a function returns, a tuple where it returns several. Raises NodeInvalid for bytes that cannot be
     its answer."""
     try:
-        values = codec.decode(_functions()[name].outputs, answer)
+        values = codec.decode(_functions(contract)[name].outputs, answer)
     except DecodingError as error:
         raise NodeInvalid(
             f"{name} was answered by {len(answer)} bytes that it cannot answer ({error}): check the contract's address "

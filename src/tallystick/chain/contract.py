@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from tallystick.chain.calls import call_data, decoded
-from tallystick.chain.decode import decode_event, event_names
+from tallystick.chain.decode import SUBSCRIPTIONS
+from tallystick.chain.decoder import Decoder
 from tallystick.chain.node import Node, hex_bytes
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import NO_KEY
 from tallystick.core.events import Charged, Declined, Event
+from tallystick.core.payment_events import PaymentEvent
 from tallystick.core.subscription import DeclineReason
 from tallystick.errors import KeyMissing, NodeInvalid
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=Event | PaymentEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Sent:
     """A transaction that had its effect, and the contract's events in it, in their order."""
 
     receipt: Receipt
-    events: tuple[Event, ...]
+    events: tuple[Event | PaymentEvent, ...]
 
     def one(self, kind: type[E]) -> E:
         """The first event of a kind that the call always has. Raises NodeInvalid when the node left it out."""
@@ -47,6 +49,8 @@ class Sent:
 class Contract:
     """A contract of ours at one address on one chain. `sender` is who signs and sends."""
 
+    decoder: ClassVar[Decoder[Any]] = SUBSCRIPTIONS
+
     def __init__(self, node: Node, address: str, sender: Sender | None = None) -> None:
         self.node = node
         self.address = address
@@ -60,21 +64,25 @@ class Contract:
         return self._sender
 
     def _read(self, name: str, *values: object) -> Any:
-        return decoded(name, self.node.call(self.address, call_data(name, *values)))
+        artefact = self.decoder.contract
+        return decoded(name, self.node.call(self.address, self._data(name, *values)), contract=artefact)
+
+    def _data(self, name: str, *values: object) -> bytes:
+        return call_data(name, *values, contract=self.decoder.contract)
 
     def _try(self, name: str, *values: object, sender: str) -> None:
         """Raises what the call would raise as that account's next transaction; sends nothing, and needs no key."""
-        self.node.call(self.address, call_data(name, *values), sender=sender, block="pending")
+        self.node.call(self.address, self._data(name, *values), sender=sender, block="pending")
 
     def _send(self, name: str, *values: object) -> Sent:
-        receipt = self.sender.send(Call(self.address, call_data(name, *values)))
+        receipt = self.sender.send(Call(self.address, self._data(name, *values)))
         return Sent(receipt, self._events(receipt))
 
-    def _events(self, receipt: Receipt) -> tuple[Event, ...]:
-        names = event_names()
+    def _events(self, receipt: Receipt) -> tuple[Any, ...]:
+        names = self.decoder.names()
         events = []
         for log in receipt.logs:
             if log["address"].lower() == self.address.lower() and (name := names.get(log["topics"][0])):
                 topics = b"".join(hex_bytes(topic) for topic in log["topics"][1:])
-                events.append(decode_event(name, topics, hex_bytes(log["data"])))
+                events.append(self.decoder.decode(name, topics, hex_bytes(log["data"])))
         return tuple(events)

@@ -1,20 +1,20 @@
 """Logs of `Subscriptions` into events, and back from what the database keeps of them.
 
-A log is kept as its name, the indexed topics and the data as bytes; decoding slices 32-byte words by hand, which is
-twenty times quicker than a general ABI decoder and checks the same: lengths, padding, ranges. The ranges are those that
-the contract keeps to, so that whatever is decoded fits the database and the calendar.
+A log is kept as its name, the indexed topics and the data as bytes; decoding slices 32-byte words by hand
+(`chain.decoder`). The ranges are those that the contract keeps to, so that whatever is decoded fits the database and
+the calendar.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
-from eth_utils.abi import event_abi_to_log_topic
-from eth_utils.address import to_checksum_address
-
-from tallystick.contracts import load_artefact
+from tallystick.chain.decoder import WORD, Decoder
+from tallystick.chain.decoder import Shape as _Shape
+from tallystick.chain.decoder import address_at as _address
+from tallystick.chain.decoder import flag_at as _flag
+from tallystick.chain.decoder import optional_address_at as _optional_address
+from tallystick.chain.decoder import uint_at as _uint
 from tallystick.core.events import (
     AlternativeOffered,
     AlternativeWithdrawn,
@@ -57,9 +57,6 @@ from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Unit
 from tallystick.core.plan import BASIS, MOST_SEATS, MOST_UNITS, PlanTerms
 from tallystick.core.subscription import MAX_CHARGES, PER_REGISTER, DeclineReason
-from tallystick.errors import NodeInvalid
-
-WORD: Final = 32
 
 # What the contract counts in: plans, registers and the terms' times in 32 bits, charges in 16, prices in 96.
 MOST_PLANS: Final = 2**32 - 1
@@ -76,40 +73,6 @@ MOST_END: Final = 2**40 - 1
 """The payer's own end of a subscription, of which no calendar is asked."""
 LAST_TIME: Final = 253_402_300_799
 """31 December 9999, 23:59:59 UTC: where calendars end."""
-
-
-class _Shape(NamedTuple):
-    topics: int
-    words: int
-    build: Callable[[bytes, bytes], Event]
-
-
-def _uint(data: bytes, word: int, most: int) -> int:
-    number = int.from_bytes(data[word * WORD : word * WORD + WORD], "big")
-    if number > most:
-        raise ValueError(f"word {word} is {number}, the contract has at most {most}")
-    return number
-
-
-@functools.lru_cache(maxsize=65_536)
-def _checksummed(raw: bytes) -> str:
-    return to_checksum_address(raw)
-
-
-def _address(data: bytes, word: int) -> str:
-    start = word * WORD
-    if any(data[start : start + 12]):
-        raise ValueError(f"word {word} is no address: {data[start : start + WORD].hex()}")
-    return _checksummed(data[start + 12 : start + WORD])
-
-
-def _optional_address(data: bytes, word: int) -> str | None:
-    """None for the zero address."""
-    return _address(data, word) if any(data[word * WORD : word * WORD + WORD]) else None
-
-
-def _flag(data: bytes, word: int) -> bool:
-    return bool(_uint(data, word, 1))
 
 
 def _register_opened(topics: bytes, _data: bytes) -> Event:
@@ -342,7 +305,7 @@ def _refunded(topics: bytes, data: bytes) -> Event:
     return Refunded(_uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(data, 0, MAX_CHARGES), _uint(data, 1, MOST_UNITS))
 
 
-_SHAPES: Final[dict[str, _Shape]] = {
+_SHAPES: Final[dict[str, _Shape[Event]]] = {
     "RegisterOpened": _Shape(3, 0, _register_opened),
     "PayeeChanged": _Shape(3, 0, _payee_changed),
     "PlanCreated": _Shape(2, 25, _plan_created),
@@ -383,37 +346,7 @@ _SHAPES: Final[dict[str, _Shape]] = {
 ABI."""
 
 
-@functools.cache
-def event_names() -> dict[str, str]:
-    """The first topic of a log (0x and lower-case hex) to the name of its event, from the ABI."""
-    abi = load_artefact("Subscriptions").abi
-    return {
-        "0x" + event_abi_to_log_topic(item).hex(): item["name"]  # type: ignore[arg-type]  # the ABI is plain JSON
-        for item in abi
-        if item["type"] == "event" and item["name"] in _SHAPES
-    }
-
-
-def topic_of(name: str) -> str:
-    """The first topic of the logs of an event."""
-    return next(topic for topic, known in event_names().items() if known == name)
-
-
-def decode_event(name: str, topics: bytes, data: bytes) -> Event:
-    """The event of a log: `topics` are its indexed values, `data` the others, each 32 bytes.
-
-    Raises NodeInvalid where they do not have the shape that the ABI gives the event, or values that the contract cannot
-    have.
-    """
-    shape = _SHAPES.get(name)
-    if shape is None:
-        raise NodeInvalid(f"there is no event {name!r}: allowed are {', '.join(_SHAPES)}")
-    if len(topics) != shape.topics * WORD or len(data) != shape.words * WORD:
-        raise NodeInvalid(
-            f"a {name} log has {len(topics)} bytes of topics and {len(data)} of data, the ABI says "
-            f"{shape.topics * WORD} and {shape.words * WORD}: ask another node"
-        )
-    try:
-        return shape.build(topics, data)
-    except ValueError as error:
-        raise NodeInvalid(f"a {name} log cannot be read ({error}): ask another node") from error
+SUBSCRIPTIONS: Final = Decoder("Subscriptions", _SHAPES)
+event_names = SUBSCRIPTIONS.names
+topic_of = SUBSCRIPTIONS.topic_of
+decode_event = SUBSCRIPTIONS.decode

@@ -208,14 +208,14 @@ def _values(types: list[str], data: bytes) -> list[Any]:
 
 @functools.cache
 def _contract_errors() -> dict[bytes, tuple[Callable[..., ContractError], list[str]]]:
-    """By selector: the class of each error of the ABI, and the types of its values."""
+    """By selector: the class of each error of the contracts' ABIs, and the types of its values."""
     known: dict[str, type[ContractError]] = {
         name: value
         for name, value in vars(errors).items()
         if inspect.isclass(value) and issubclass(value, ContractError)
     }
     table: dict[bytes, tuple[Callable[..., ContractError], list[str]]] = {}
-    for entry in load_artefact("Subscriptions").abi:
+    for entry in (entry for name in ("Subscriptions", "Escrow") for entry in load_artefact(name).abi):
         if entry["type"] == "error":
             types = [str(argument["type"]) for argument in entry["inputs"]]
             selector = function_signature_to_4byte_selector(f"{entry['name']}({','.join(types)})")

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
-from tallystick.chain.decode import LAST_TIME, decode_event, event_names
+from tallystick.chain.decode import LAST_TIME, SUBSCRIPTIONS
+from tallystick.chain.decoder import Decoder
 from tallystick.chain.rpc import Rpc
-from tallystick.core.events import Event, Origin
+from tallystick.core.events import Origin
 from tallystick.errors import NodeError, NodeInvalid, NodeRefused, NodeUnreachable, RangeTooLarge
 
 TARGET_LOGS: Final = 5_000
@@ -68,13 +69,13 @@ class Header(NamedTuple):
 
 
 class LogEntry(NamedTuple):
-    """One log: where it stands, what it says, and the bytes that say it."""
+    """One log: where it stands, what it says, and the bytes that say it. The event is one of the reader's contract."""
 
     origin: Origin
     name: str
     topics: bytes
     data: bytes
-    event: Event
+    event: Any
 
 
 class Chunk(NamedTuple):
@@ -88,13 +89,21 @@ class Chunk(NamedTuple):
 class LogReader:
     """Reads the logs of one contract from one node. Raises NodeInvalid for whatever cannot be right.
 
-    `topics`: only those logs whose topics are these, place by place, as `eth_getLogs` takes them.
+    `decoder` knows its events. `topics`: only those logs whose topics are these, place by place, as `eth_getLogs` takes
+    them.
     """
 
     def __init__(
-        self, rpc: Rpc, contract: str, *, target_logs: int = TARGET_LOGS, topics: Sequence[Topic] = ()
+        self,
+        rpc: Rpc,
+        contract: str,
+        *,
+        decoder: Decoder[Any] = SUBSCRIPTIONS,
+        target_logs: int = TARGET_LOGS,
+        topics: Sequence[Topic] = (),
     ) -> None:
         self._rpc = rpc
+        self._decoder = decoder
         self._contract = contract.lower()
         self._topics = list(topics)
         self._target = target_logs
@@ -210,7 +219,7 @@ class LogReader:
         return raws
 
     def _check(self, raws: list[_RawLog], start: int, end: int, headers: dict[int, Header]) -> list[LogEntry]:
-        names = event_names()
+        names, decode = self._decoder.names(), self._decoder.decode
         logs = []
         previous = (-1, -1)
         for raw in raws:
@@ -237,7 +246,7 @@ class LogReader:
             topics = bytes.fromhex("".join([topic[2:] for topic in raw.topics[1:]]))
             data = bytes.fromhex(raw.data[2:])
             origin = Origin(number, block_hash, header.time, transaction_hash, index)
-            logs.append(LogEntry(origin, name, topics, data, decode_event(name, topics, data)))
+            logs.append(LogEntry(origin, name, topics, data, decode(name, topics, data)))
         return logs
 
 

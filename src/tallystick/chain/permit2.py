@@ -14,6 +14,7 @@ from tallystick.chain.signer import Signer
 from tallystick.core.permit2 import NO_EXPIRY, PERMIT2, Permit2, SignedPermit2, typed_data
 from tallystick.errors import InputError
 
+_ALL_USED = 2**256 - 1
 _PERMIT_SINGLE = "((address,uint160,uint48,uint48),address,uint256)"
 
 
@@ -51,6 +52,20 @@ class Permit2Contract:
         self.require()
         data = _data("allowance", ["address"] * 3, owner, token, spender)
         return Allowance(*codec.decode(["uint160", "uint48", "uint48"], self.node.call(PERMIT2, data)))
+
+    def free_nonce(self, owner: str) -> int:
+        """The first that the owner has not used with a SignatureTransfer: a bit of words of 256, so that in order they
+        cost the least gas. Raises InputError where the chain has no Permit2."""
+        self.require()
+        place = 0
+        while (used := self._used(owner, place)) == _ALL_USED:
+            place += 1
+        bit = next(bit for bit in range(256) if not used >> bit & 1)
+        return place << 8 | bit
+
+    def _used(self, owner: str, place: int) -> int:
+        answer = self.node.call(PERMIT2, _data("nonceBitmap", ["address", "uint256"], owner, place))
+        return int(codec.decode(["uint256"], answer)[0])
 
     def approve(self, sender: Sender, token: str, spender: str, units: int, expiration: int = NO_EXPIRY) -> Receipt:
         """Lets `spender` move `units` of the sender's tokens until `expiration`. Permit2 itself needs the token's

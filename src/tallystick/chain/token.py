@@ -14,6 +14,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import Signer
 from tallystick.core.money import Token
+from tallystick.core.payment import AUTHORIZATION_TYPEHASH
 from tallystick.core.permit import PERMIT_TYPEHASH, Permit, SignedPermit, TokenDomain, signed_permit, typed_data
 from tallystick.errors import NotAContract, PermitUnsupported, RevertError, TokenReverted
 
@@ -122,6 +123,10 @@ class TokenContract:
         signed = signed_permit(permit, signer.sign_typed_data(typed_data(permit, domain)))
         self._try_permit(permit, signed)
         return signed
+
+    def has_authorizations(self) -> bool:
+        """Whether the token takes ERC-3009 authorizations of transfers, as USDC does."""
+        return self._try("RECEIVE_WITH_AUTHORIZATION_TYPEHASH()", ["bytes32"]) == (AUTHORIZATION_TYPEHASH,)
 
     def permit(self, sender: Sender, owner: str, spender: str, signed: SignedPermit) -> Receipt:
         """Anyone submits a permit that the owner signed. Raises a RevertError where the token refuses it."""

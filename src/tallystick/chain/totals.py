@@ -49,22 +49,24 @@ def read_counted(
     Raises NodeRefused where the node does not keep the state of that block any more.
     """
     calls = [_PLAN_COUNT, _REGISTER_COUNT]
-    calls += [_CONTROL_TOTALS + _word(payee) + _word(token) for payee, token in pairs]
-    calls += [_CLAIMABLE + _word(account) + _word(token) for account, token in accounts]
+    calls += [_CONTROL_TOTALS + address_word(payee) + address_word(token) for payee, token in pairs]
+    calls += [_CLAIMABLE + address_word(account) + address_word(token) for account, token in accounts]
     answers: list[str] = rpc.batch(
         str, "eth_call", [({"to": contract, "data": "0x" + data.hex()}, hex(block)) for data in calls]
     )
-    plans, registers = (_words(rpc, answer, 1)[0] for answer in answers[:2])
-    totals = [Totals(*_words(rpc, answer, len(Totals._fields))) for answer in answers[2 : 2 + len(pairs)]]
-    kept = [_words(rpc, answer, 1)[0] for answer in answers[2 + len(pairs) :]]
+    plans, registers = (words_of(rpc, answer, 1)[0] for answer in answers[:2])
+    totals = [Totals(*words_of(rpc, answer, len(Totals._fields))) for answer in answers[2 : 2 + len(pairs)]]
+    kept = [words_of(rpc, answer, 1)[0] for answer in answers[2 + len(pairs) :]]
     return Counted(plans, registers, dict(zip(pairs, totals, strict=True)), dict(zip(accounts, kept, strict=True)))
 
 
-def _word(address: str) -> bytes:
+def address_word(address: str) -> bytes:
+    """An address as an argument of a call."""
     return bytes(12) + bytes.fromhex(address[2:])
 
 
-def _words(rpc: Rpc, answer: str, count: int) -> list[int]:
+def words_of(rpc: Rpc, answer: str, count: int) -> list[int]:
+    """The numbers that a call answered; zeros where there is no code to answer. Raises NodeInvalid."""
     try:
         data = bytes.fromhex(answer.removeprefix("0x")) or bytes(32 * count)
     except ValueError:

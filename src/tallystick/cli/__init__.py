@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module:attribute, what the li
     "index": ("tallystick.cli.index:index", "Mirror the chain into invoices and the ledger."),
     "invoices": ("tallystick.cli.invoices:invoices", "List, show and print invoices."),
     "refunds": ("tallystick.cli.refunds:refunds", "Give back all or a part of a charge."),
+    "escrow": ("tallystick.cli.escrow:escrow", "Payments that are held until they are earned."),
     "claims": ("tallystick.cli.claims:claims", "What could not be paid to its account, and paying it out."),
     "ledger": ("tallystick.cli.ledger:ledger", "Trial balance, journal and exports."),
     "audit": ("tallystick.cli.audit:audit", "Prove that chain, ledger and invoices agree."),

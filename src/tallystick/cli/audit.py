@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from tallystick.cli import configured, examples
 from tallystick.cli.output import Record, to_json, to_text
 from tallystick.cli.progress import Meter
 from tallystick.config import Config
+
+if TYPE_CHECKING:
+    from tallystick.flows.audit_payments import PaymentsReport
+    from tallystick.flows.compare import Report
 
 
 @click.group()
@@ -24,13 +30,18 @@ def verify(config: Config, as_json: bool) -> None:
     Ends with 0 only if everything agrees, with 1 and the name of each row that differs otherwise. Changes nothing.
     """
     from tallystick.flows.audit import audit as run_audit
+    from tallystick.flows.audit_payments import audit_payments
     from tallystick.flows.mirror import open_mirror
 
     mirror = open_mirror(config)
+    escrow = None
     with Meter("blocks") as meter:
         report = run_audit(mirror.engine, mirror.rpc, mirror.target, on_progress=meter.show)
+        if mirror.escrow is not None:
+            escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
+    ok = report.ok and (escrow is None or escrow.ok)
     values = {
-        "ok": report.ok,
+        "ok": ok,
         "chain_id": report.chain_id,
         "contract": report.contract,
         "block": report.block_number,
@@ -43,19 +54,62 @@ def verify(config: Config, as_json: bool) -> None:
         "refunds_in_ledger": report.refunds_in_ledger,
         "difference_count": report.difference_count,
     }
+    payments = {} if escrow is None else _payments(escrow)
     if as_json:
-        differences = [difference._asdict() for difference in report.differences]
-        pegs = [peg._asdict() for peg in report.pegs]
-        click.echo(to_json(Record(values | {"pegs": pegs, "differences": differences})))
+        details = _details(report) if escrow is None else _details(report) | {"escrow": payments | _details(escrow)}
+        click.echo(to_json(Record(values | details)))
     else:
+        if payments:
+            shown = ("contract", "block", "events", "invoices", "payments_on_chain", "payments_in_ledger")
+            values |= {f"escrow_{name}": payments[name] for name in (*shown, "difference_count")}
         note = "The halves match: chain, journal, invoices and control totals agree to the last unit."
-        click.echo(to_text(Record(values, note=note if report.ok else "")))
-        for token, from_block, currency in report.pegs:
-            worth = f"worth {currency} at par" if currency else "worth no currency any more"
-            click.echo(f"declared by the merchant: from block {from_block} on {token} is {worth}")
-        for row, found, expected in report.differences:
-            click.echo(f"\ndifference: {row}\n  found     {found}\n  expected  {expected}")
-        if report.difference_count > len(report.differences):
-            click.echo(f"\nand {report.difference_count - len(report.differences)} more")
-    if not report.ok:
+        click.echo(to_text(Record(values, note=note if ok else "")))
+        _tell(report, "")
+        if escrow is not None:
+            _tell(escrow, "escrow, ")
+            _tell_holdings(escrow)
+    if not ok:
         raise click.exceptions.Exit(1)
+
+
+def _payments(report: PaymentsReport) -> dict[str, object]:
+    return {
+        "contract": report.contract,
+        "block": report.block_number,
+        "block_hash": report.block_hash,
+        "events": report.events,
+        "invoices": report.invoices,
+        "payments_on_chain": report.payments_on_chain,
+        "payments_in_ledger": report.payments_in_ledger,
+        "holdings": [
+            {"token": token, "owed_units": str(owed), "balance_units": None if balance is None else str(balance)}
+            for token, owed, balance in report.holdings
+        ],
+        "difference_count": report.difference_count,
+    }
+
+
+def _details(report: Report) -> dict[str, object]:
+    differences = [difference._asdict() for difference in report.differences]
+    return {"pegs": [peg._asdict() for peg in report.pegs], "differences": differences}
+
+
+def _tell(report: Report, where: str) -> None:
+    for token, from_block, currency in report.pegs if not where else ():
+        worth = f"worth {currency} at par" if currency else "worth no currency any more"
+        click.echo(f"declared by the merchant: from block {from_block} on {token} is {worth}")
+    for row, found, expected in report.differences:
+        click.echo(f"\ndifference: {where}{row}\n  found     {found}\n  expected  {expected}")
+    if report.difference_count > len(report.differences):
+        click.echo(f"\nand {report.difference_count - len(report.differences)} more")
+
+
+def _tell_holdings(report: PaymentsReport) -> None:
+    for holding in report.holdings:
+        if not holding.is_covered:
+            found = (
+                "does not say what it has" if holding.balance_units is None else f"has {holding.balance_units} units"
+            )
+            click.echo(
+                f"the escrow {found} of {holding.token}, and owes {holding.owed_units}: the token is not to be trusted"
+            )

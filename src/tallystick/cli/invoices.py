@@ -27,6 +27,7 @@ R = TypeVar("R")
 
 STATUSES = ["pending", "paid", "partly-refunded", "refunded"]
 KINDS = ["invoice", "credit-note"]
+SHORT_ID = 10
 EMPTY = "no such invoices: mirror the chain with `tallystick index --once`, or ask for others"
 
 
@@ -75,8 +76,9 @@ _of_payee = click.option("--payee", metavar="ADDRESS", help="Whose number it is,
 def invoices() -> None:
     """Invoices and credit notes: as a table, as JSON, as PDF.
 
-    Every charge is an invoice, every refund a credit note. They get their number when their block is final; until then
-    they are pending, and go by SUBSCRIPTION/CHARGE, such as 118/7.
+    Every charge is an invoice, every refund a credit note; of escrow payments each capture is an invoice. They get
+    their number when their block is final; until then they are pending, and go by SUBSCRIPTION/CHARGE, such as 118/7,
+    or by the id of the escrow payment.
     """
 
 
@@ -237,15 +239,24 @@ def _row(document: InvoiceDocument) -> dict[str, object]:
         "status": document.status.value.replace("_", " "),
         "paid_at": Time(document.payment.block_time),
         "payer": document.customer.account,
-        "charge": f"{document.subscription_id}/{document.charge_number}",
+        "charge": _charge(document),
         "total": document.total,
         "value": document.fiat and document.fiat.amount,
     }
 
 
+def _charge(document: InvoiceDocument) -> str:
+    """Of an escrow payment the beginning of its id."""
+    if document.escrow is not None:
+        return document.escrow.payment_id[:SHORT_ID]
+    return f"{document.subscription_id}/{document.charge_number}"
+
+
 def _record(document: InvoiceDocument) -> Record:
     payment, fiat = document.payment, document.fiat
     values: dict[str, object] = _row(document) | {
+        "payment": document.escrow and document.escrow.payment_id,
+        "reference": document.escrow and document.escrow.reference,
         "evidence": fiat and fiat.evidence,
         "corrects": document.refers_to,
         "refunded": document.refunded,
@@ -255,7 +266,8 @@ def _record(document: InvoiceDocument) -> Record:
     }
     for position, line in enumerate(document.lines, start=1):
         values[f"line_{position}"] = f"{line.description}: {line.quantity} x {line.unit_price} = {line.amount}"
-        values[f"period_{position}"] = [Time(line.period_start), Time(line.period_end)]
+        if line.period_start is not None and line.period_end is not None:
+            values[f"period_{position}"] = [Time(line.period_start), Time(line.period_end)]
     values |= {
         "chain_id": payment.chain_id,
         "contract": payment.contract,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +14,25 @@ from tallystick.cli.output import Table, Time, shown
 from tallystick.config import Config
 from tallystick.core.money import Amount
 
+if TYPE_CHECKING:
+    from tallystick.flows.mirror import StoredBooks
+    from tallystick.storage.sources import Source
+
 FORMATS = ["jsonl", "csv", "beancount"]
+CONTRACTS = ["subscriptions", "escrow"]
 NO_ENTRIES = (
     "no entries yet: only final blocks are in the ledger (index.finality), and `tallystick index --once` brings the "
     "mirror up to date"
+)
+
+
+_of_contract = click.option(
+    "--of",
+    "contract",
+    type=click.Choice(CONTRACTS),
+    default="subscriptions",
+    show_default=True,
+    help="Whose journal: each contract has one.",
 )
 
 
@@ -24,18 +40,28 @@ NO_ENTRIES = (
 def ledger() -> None:
     """Trial balance, journal and exports of the double-entry ledger.
 
-    Only final blocks are in it. Each entry names the event on chain that it stands for.
+    Only final blocks are in it. Each entry names the event on chain that it stands for. Subscriptions and escrow
+    payments have a journal each.
     """
+
+
+def _source(books: StoredBooks, contract: str) -> Source:
+    return books.payments if contract == "escrow" else books.source
 
 
 @ledger.command(
     "trial-balance",
-    epilog=examples("tallystick ledger trial-balance", "tallystick ledger trial-balance --block 19000000 --json"),
+    epilog=examples(
+        "tallystick ledger trial-balance",
+        "tallystick ledger trial-balance --of escrow",
+        "tallystick ledger trial-balance --block 19000000 --json",
+    ),
 )
 @click.option("--block", type=int, metavar="NUMBER", help="As of this block instead of the newest final one.")
+@_of_contract
 @configured
 @shown
-def trial_balance(config: Config, block: int | None) -> Table:
+def trial_balance(config: Config, block: int | None, contract: str) -> Table:
     """What every account was debited and credited, in each token. The totals are equal, or something is wrong."""
     from tallystick.flows.mirror import open_books
     from tallystick.storage.database import reading
@@ -45,7 +71,7 @@ def trial_balance(config: Config, block: int | None) -> Table:
     books = open_books(config)
     with reading(books.engine) as connection:
         tokens = read_tokens(connection, books.source.chain_id)
-        balances = read_balances(connection, books.source.source_id, through=block)
+        balances = read_balances(connection, _source(books, contract).source_id, through=block)
     rows = []
     totals: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for balance in balances:
@@ -69,9 +95,10 @@ def trial_balance(config: Config, block: int | None) -> Table:
 
 @ledger.command(epilog=examples("tallystick ledger journal --limit 20", "tallystick ledger journal --json"))
 @click.option("--limit", type=int, default=50, show_default=True, metavar="ENTRIES", help="At most so many entries.")
+@_of_contract
 @configured
 @shown
-def journal(config: Config, limit: int) -> Table:
+def journal(config: Config, limit: int, contract: str) -> Table:
     """The newest entries, oldest of them first, one line for each posting."""
     from tallystick.flows.mirror import open_books
     from tallystick.storage.database import reading
@@ -79,7 +106,7 @@ def journal(config: Config, limit: int) -> Table:
     from tallystick.storage.tokens import read_tokens
 
     books = open_books(config)
-    source_id = books.source.source_id
+    source_id = _source(books, contract).source_id
     with reading(books.engine) as connection:
         tokens = read_tokens(connection, books.source.chain_id)
         last, _ = last_entry(connection, source_id)
@@ -111,15 +138,17 @@ def journal(config: Config, limit: int) -> Table:
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Instead of the terminal.")
+@_of_contract
 @configured
-def export(config: Config, form: str, out: Path | None) -> None:
+def export(config: Config, form: str, out: Path | None, contract: str) -> None:
     """The whole journal for other programs. Two exports of the same books are equal to the byte."""
     from tallystick.flows.export import export_journal, export_journal_file
     from tallystick.flows.mirror import open_books
 
     books = open_books(config)
+    source = _source(books, contract)
     if out is None:
-        export_journal(books, form, lambda text: click.echo(text, nl=False))
+        export_journal(books.engine, source, form, lambda text: click.echo(text, nl=False))
     else:
-        export_journal_file(books, form, out)
+        export_journal_file(books.engine, source, form, out)
         click.echo(f"wrote {out}", err=True)

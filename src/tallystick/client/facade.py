@@ -1,13 +1,14 @@
-"""`Tallystick`: plans, consent, changes and money, each contract verb by its name."""
+"""`Tallystick`: plans, consent, changes, money and escrow payments, each contract verb by its name."""
 
 from __future__ import annotations
 
 from tallystick.client.consent import ConsentVerbs
 from tallystick.client.money import MoneyVerbs
+from tallystick.client.payments import PaymentVerbs
 from tallystick.client.plans import PlanVerbs
 from tallystick.client.subscriptions import SubscriptionVerbs
 from tallystick.client.wallets import WalletVerbs
 
 
-class Tallystick(PlanVerbs, ConsentVerbs, WalletVerbs, SubscriptionVerbs, MoneyVerbs):
+class Tallystick(PlanVerbs, ConsentVerbs, WalletVerbs, SubscriptionVerbs, MoneyVerbs, PaymentVerbs):
     """Tallystick's contracts on one chain, used by one account. Threads may share it."""

@@ -27,6 +27,7 @@ from tallystick.core.events import (
     Subscribed,
     UsageCharged,
 )
+from tallystick.core.payment_events import RecordedPayment
 from tallystick.errors import EventsInconsistent
 
 E = TypeVar("E", bound=Event)
@@ -104,7 +105,7 @@ class Act:
             refuse(self._told[-1], "what belongs to it is missing")
 
 
-def refuse(recorded: Recorded, found: str) -> NoReturn:
+def refuse(recorded: Recorded | RecordedPayment, found: str) -> NoReturn:
     """Raises EventsInconsistent: the event cannot follow what is in the books."""
     origin = recorded.origin
     raise EventsInconsistent(

@@ -15,6 +15,21 @@ Chart of accounts (`<payee>` is the address that is paid, `<receiver>` the one t
     Expenses:Fees:<payee>:Plan-<number>         the part of a plan's charges that went to the receiver of its fee
     Income:Fees:<receiver>                      fees
 
+Escrow payments have a journal of their own, with these accounts beside the two of the first lines and the last one
+(`core.payment_ledger` makes its entries):
+
+    Assets:Escrow:<payee>                       what the contract holds for payments to the payee
+    Liabilities:Held:<payee>                    the same, as long as nobody knows whose it will be
+    Income:Payments:<payee>                     what was captured or charged, fees included
+    Income:Refunds:<payee>:Payments             refunds of it; a debit balance
+    Expenses:Fees:<payee>:Payments              the part of it that went to the receiver of the fee
+    Expenses:Rulings:<payee>                    what rulings cost, of payments that a collector brought
+    Income:Rulings:<arbiter>                    what rulings brought their arbiter
+    Equity:Returned:<payer>                     what went back to a payer who could not receive it
+    Assets:Protected:<payee>                    in place of Liabilities:Held and Income:Payments where a collector (a
+                                                contract that has books of its own) brought the payment: it balances
+                                                with the same account there
+
 Credit from a change of plan is no money, and is in no entry: it makes later charges smaller. A charge that credit pays
 alone moves nothing and has no entry; its invoice says so.
 """
@@ -120,7 +135,7 @@ def entry_for(
 ) -> Entry:
     """The journal entry of a charge or a refund that moved money, chained to the entry before it."""
     kind = "charge" if isinstance(event, Charged) else "refund"
-    return _entry(number, kind, origin, postings_for(event, plan_id, terms, kept, is_usage=is_usage), previous_hash)
+    return new_entry(number, kind, origin, postings_for(event, plan_id, terms, kept, is_usage=is_usage), previous_hash)
 
 
 def claim_entry(number: int, event: Claimed, origin: Origin, previous_hash: bytes) -> Entry:
@@ -129,10 +144,11 @@ def claim_entry(number: int, event: Claimed, origin: Origin, previous_hash: byte
         Posting(f"Assets:Wallet:{event.account}", "D", event.token, event.amount_units),
         Posting(f"Assets:Claimable:{event.account}", "C", event.token, event.amount_units),
     )
-    return _entry(number, "claim", origin, postings, previous_hash)
+    return new_entry(number, "claim", origin, postings, previous_hash)
 
 
-def _entry(number: int, kind: str, origin: Origin, postings: tuple[Posting, ...], previous_hash: bytes) -> Entry:
+def new_entry(number: int, kind: str, origin: Origin, postings: tuple[Posting, ...], previous_hash: bytes) -> Entry:
+    """An entry with its hash, chained to the entry before it."""
     return Entry(
         number, kind, origin, postings, previous_hash, entry_hash(number, kind, origin, postings, previous_hash)
     )

@@ -29,6 +29,12 @@ _TYPE = (
     "uint256 minFeeBasisPoints,uint256 maxFeeBasisPoints,address feeReceiver,bytes32 milestonesRoot,uint256 salt)"
 )
 _TYPEHASH = keccak(text=_TYPE)
+_AUTHORIZATION_TYPE = (
+    "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,"
+    "bytes32 nonce)"
+)
+AUTHORIZATION_TYPEHASH = keccak(text=_AUTHORIZATION_TYPE)
+"""What a token's `RECEIVE_WITH_AUTHORIZATION_TYPEHASH()` is where it takes ERC-3009 authorizations."""
 
 
 class PaymentStatus(IntEnum):
@@ -162,11 +168,7 @@ def authorization_typed_data(terms: PaymentTerms, token: TokenDomain, *, contrac
     https://eips.ethereum.org/EIPS/eip-3009
     """
     return {
-        "types": {"EIP712Domain": DOMAIN_FIELDS}
-        | types_of(
-            "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,"
-            "bytes32 nonce)"
-        ),
+        "types": {"EIP712Domain": DOMAIN_FIELDS} | types_of(_AUTHORIZATION_TYPE),
         "primaryType": "ReceiveWithAuthorization",
         "domain": domain(token.chain_id, terms.token, name=token.name, version=token.version),
         "message": {

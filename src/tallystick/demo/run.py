@@ -13,6 +13,7 @@ from tallystick.demo.stage import MERCHANT, Stage
 from tallystick.demo.story import Counts, Tell, Year
 from tallystick.errors import InputError
 from tallystick.flows.audit import AuditReport, audit
+from tallystick.flows.audit_payments import PaymentsReport, audit_payments
 from tallystick.flows.export import export_journal_file
 from tallystick.flows.mirror import StoredBooks, open_books
 from tallystick.flows.present import Presenter
@@ -20,6 +21,7 @@ from tallystick.flows.typeset import typeset_all
 from tallystick.render.pdf import PdfRenderer
 from tallystick.storage.database import reading
 from tallystick.storage.journal import read_balances
+from tallystick.storage.sources import Source
 from tallystick.storage.tokens import read_tokens
 from tallystick.testing import start_anvil
 
@@ -59,15 +61,25 @@ def run_demo(folder: Path, tell: Tell) -> dict[str, Any]:
         pdfs = typeset_all(Presenter(books, stage.config).documents(), folder / "invoices", PdfRenderer())
         tell(f"{pdfs} invoices and credit notes as PDF")
         for form in ("beancount", "csv", "jsonl"):
-            export_journal_file(books, form, folder / f"ledger.{form}")
-        report = audit(stage.mirror.engine, stage.mirror.rpc, stage.mirror.target)
-        tell("the audit " + ("passes" if report.ok else f"finds {report.difference_count} differences"))
+            export_journal_file(books.engine, books.source, form, folder / f"ledger.{form}")
+            export_journal_file(books.engine, books.payments, form, folder / f"escrow.{form}")
+        report, payments = _audit(stage)
+        found = report.difference_count + payments.difference_count
+        tell("the audit " + (f"finds {found} differences" if found else "passes"))
         stage.mirror.engine.dispose()
     write_config(folder, stage)
-    summary = summarize(counts, report, books, pdfs) | {"seconds": round(time.monotonic() - started, 1)}
+    summary = summarize(counts, report, books, pdfs) | {"escrow": summarize_escrow(counts, payments, books)}
+    summary |= {"seconds": round(time.monotonic() - started, 1)}
     books.engine.dispose()
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
+
+
+def _audit(stage: Stage) -> tuple[AuditReport, PaymentsReport]:
+    mirror = stage.mirror
+    assert mirror.escrow is not None  # it was deployed with the rest
+    report = audit(mirror.engine, mirror.rpc, mirror.target)
+    return report, audit_payments(mirror.engine, mirror.rpc, mirror.escrow)
 
 
 def prepare_folder(folder: Path) -> None:
@@ -98,9 +110,6 @@ def write_config(folder: Path, stage: Stage) -> None:
 
 def summarize(counts: Counts, report: AuditReport, books: StoredBooks, pdfs: int) -> dict[str, Any]:
     """The numbers of the year."""
-    with reading(books.engine) as connection:
-        tokens = read_tokens(connection, books.source.chain_id)
-        balances = read_balances(connection, books.source.source_id)
     return {
         "subscriptions": sum(counts.ways.values()),
         "ways": counts.ways,
@@ -117,14 +126,7 @@ def summarize(counts: Counts, report: AuditReport, books: StoredBooks, pdfs: int
         "invoices": report.invoices - report.refunds_in_ledger,
         "credit_notes": report.refunds_in_ledger,
         "pdfs": pdfs,
-        "trial_balance": [
-            {
-                "account": balance.account,
-                "debit": str(Amount(balance.debit_units, tokens[balance.token])),
-                "credit": str(Amount(balance.credit_units, tokens[balance.token])),
-            }
-            for balance in balances
-        ],
+        "trial_balance": _trial_balance(books, books.source),
         "audit": {
             "ok": report.ok,
             "block": report.block_number,
@@ -135,3 +137,41 @@ def summarize(counts: Counts, report: AuditReport, books: StoredBooks, pdfs: int
             "differences": [difference._asdict() for difference in report.differences],
         },
     }
+
+
+def summarize_escrow(counts: Counts, report: PaymentsReport, books: StoredBooks) -> dict[str, Any]:
+    """The order that was paid into escrow, and its books."""
+    order = counts.order
+    assert order is not None
+    return {
+        "payment": f"0x{order.payment_id.hex()}",
+        "captured": str(order.captured),
+        "ruling": {
+            "payee": str(order.to_payee),
+            "payer": str(order.to_payer),
+            "arbiter": str(order.arbiter_fee),
+        },
+        "invoices": report.invoices,
+        "trial_balance": _trial_balance(books, books.payments),
+        "audit": {
+            "ok": report.ok,
+            "block": report.block_number,
+            "payments_on_chain": report.payments_on_chain,
+            "payments_in_ledger": report.payments_in_ledger,
+            "differences": [difference._asdict() for difference in report.differences],
+        },
+    }
+
+
+def _trial_balance(books: StoredBooks, source: Source) -> list[dict[str, str]]:
+    with reading(books.engine) as connection:
+        tokens = read_tokens(connection, source.chain_id)
+        balances = read_balances(connection, source.source_id)
+    return [
+        {
+            "account": balance.account,
+            "debit": str(Amount(balance.debit_units, tokens[balance.token])),
+            "credit": str(Amount(balance.credit_units, tokens[balance.token])),
+        }
+        for balance in balances
+    ]

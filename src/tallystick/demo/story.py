@@ -12,6 +12,7 @@ from tallystick.core.money import Amount
 from tallystick.core.period import DAY_S, Period, Unit
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
+from tallystick.demo.order import Order, play_order
 from tallystick.demo.stage import Stage
 from tallystick.flows.subscribe import Funding
 
@@ -26,6 +27,7 @@ PERIODS_ALLOWED = 24
 ANCHOR_DAY = 31
 SPENDING_MONEY = "1000"
 
+ORDER_IN = 2
 EMPTY_WALLET_IN, REFUND_IN, CANCEL_IN, REORGANISE_IN, REVOKE_IN = 3, 4, 5, 6, 7
 UPGRADE_IN, BLOCK_IN, DOWNGRADE_IN, SIGN_OFF_IN = 8, 9, 10, 11
 TRIAL_S = 14 * DAY_S
@@ -62,6 +64,7 @@ class Counts:
     reorgs: int = 0
     rolled_back_events: int = 0
     ways: dict[str, int] = field(default_factory=dict)
+    order: Order | None = None
 
 
 class Year:
@@ -172,22 +175,20 @@ class Year:
         self.stage.at(due + 2 * 3_600)  # by then all of them are due, the first subscribed as the last
         charged, declined = self._round()
         self.tell(f"month {month}: {charged} charged, {declined} declined")
-        if month in {EMPTY_WALLET_IN, REVOKE_IN}:
-            self._recover(month)
-        if month == REFUND_IN:
-            self._refund()
-        if month == CANCEL_IN:
-            self._cancel()
-        if month == REORGANISE_IN:
-            self._reorganise(charged)
-        if month == UPGRADE_IN:
-            self._change(self.plus, days=10)
-        if month == BLOCK_IN:
-            self._claim()
-        if month == DOWNGRADE_IN:
-            self._change(self.plans[0], days=20)
-        if month == SIGN_OFF_IN:
-            self._sign_off()
+        acts: dict[int, Callable[[], object]] = {
+            ORDER_IN: self._order,
+            EMPTY_WALLET_IN: lambda: self._recover(month),
+            REVOKE_IN: lambda: self._recover(month),
+            REFUND_IN: self._refund,
+            CANCEL_IN: self._cancel,
+            REORGANISE_IN: lambda: self._reorganise(charged),
+            UPGRADE_IN: lambda: self._change(self.plus, days=10),
+            BLOCK_IN: self._claim,
+            DOWNGRADE_IN: lambda: self._change(self.plans[0], days=20),
+            SIGN_OFF_IN: self._sign_off,
+        }
+        if month in acts:
+            acts[month]()
 
     def _round(self) -> tuple[int, int]:
         """The mirror, a round of billing, the mirror again: charges and declines."""
@@ -214,6 +215,13 @@ class Year:
         charged, _ = self._round()
         self.counts.recovered += charged
         self.tell(f"  {payer.name} {how}; the retry a day later charges {charged}")
+
+    def _order(self) -> None:
+        order = self.counts.order = play_order(self.stage)
+        self.tell(
+            f"  an order is paid into escrow: the merchant captures {order.captured}, the buyer disputes the rest, and "
+            f"the arbiter gives {order.to_payee} to the merchant, {order.to_payer} back, and takes {order.arbiter_fee}"
+        )
 
     def _refund(self) -> None:
         self.stage.merchant.refund(self._monthly(1).subscription_id, 2, "5.00")

@@ -42,6 +42,12 @@ def status_word(number: int) -> str:
     return words[number] if number < len(words) else f"in state {number}"
 
 
+def payment_word(number: int) -> str:
+    """An escrow payment's status, by its number (`core.payment.PaymentStatus`)."""
+    words = ("not made", "open", "disputed", "closed")
+    return words[number] if number < len(words) else f"in state {number}"
+
+
 def decline_word(number: int) -> str:
     """Why a charge would decline, by the reason's number (`core.subscription.DeclineReason`)."""
     words = (

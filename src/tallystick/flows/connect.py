@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tallystick.chain.escrow import EscrowContract
 from tallystick.chain.history import HistoryReader
 from tallystick.chain.node import Node, connect
 from tallystick.chain.sender import Sender
@@ -11,18 +12,33 @@ from tallystick.chain.signer import Signer, configured_signer
 from tallystick.chain.subscriptions import Subscriptions
 from tallystick.chain.token import TokenContract
 from tallystick.config import Config
+from tallystick.errors import DeploymentMissing
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
+
+ESCROW = "Escrow"
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The contract on a chain, verified, and the account that uses it (None: reading alone). `start_block` is the first
-    that may hold the contract's events."""
+    that may hold the contract's events. `found_escrow` is the contract of escrow payments, where the deployment has
+    one."""
 
     node: Node
     contract: Subscriptions
     signer: Signer | None
     start_block: int
+    found_escrow: EscrowContract | None = None
+
+    @property
+    def escrow(self) -> EscrowContract:
+        """The contract of escrow payments. Raises DeploymentMissing where the manifest names none."""
+        if self.found_escrow is None:
+            raise DeploymentMissing(
+                "the deployment manifest names no Escrow, it was written by an earlier version: `tallystick deploy` "
+                "brings the contract onto the chain and writes the manifest anew"
+            )
+        return self.found_escrow
 
     @property
     def sender(self) -> Sender:
@@ -52,4 +68,7 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
         manifest = read_manifest(manifest_path(DEFAULT_FOLDER, node.chain_id))
     found = verify(node.request, manifest, "Subscriptions")
     sender = Sender(node, signer, config.gas) if signer else None
-    return Connection(node, Subscriptions(node, found.address, sender), signer, found.start_block)
+    escrow = None
+    if ESCROW in manifest.contracts:
+        escrow = EscrowContract(node, verify(node.request, manifest, ESCROW).address, sender)
+    return Connection(node, Subscriptions(node, found.address, sender), signer, found.start_block, escrow)

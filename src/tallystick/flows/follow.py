@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -17,12 +18,13 @@ Say = Callable[[str], object]
 
 
 def index_role(mirror: Mirror) -> str:
-    """The name under which processes agree who mirrors a contract."""
+    """The name under which processes agree who mirrors a deployment, by its first contract."""
     return f"index {mirror.target.chain_id} {mirror.target.contract}"
 
 
 def ingest_once(mirror: Mirror, *, on_progress: Callable[[Progress], None] = lambda _: None) -> Ingested:
-    """One ingestion as the leader. Raises AnotherLeads where another process mirrors into the same database."""
+    """One ingestion of each contract, as the leader. Raises AnotherLeads where another process mirrors into the same
+    database."""
     with leading(mirror.engine, index_role(mirror), wait=False) as lease:
         return _ingest_leading(mirror, lease, on_progress)
 
@@ -73,4 +75,5 @@ def _ingest_leading(mirror: Mirror, lease: Lease, on_progress: Callable[[Progres
         on_progress(progress)
 
     lease.renew()
-    return ingest(mirror.engine, mirror.rpc, mirror.target, on_progress=renew)
+    done = [ingest(mirror.engine, mirror.rpc, target, on_progress=renew) for target in mirror.targets]
+    return functools.reduce(Ingested.beside, done)

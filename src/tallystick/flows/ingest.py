@@ -12,30 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from tallystick.chain.logs import TARGET_LOGS, Chunk, Header, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
-from tallystick.core.books import Books, ClaimableBalance, touched
-from tallystick.core.events import Recorded, RegisterOpened
-from tallystick.core.invoice import Invoice
-from tallystick.core.ledger import Entry
 from tallystick.core.money import Token
 from tallystick.core.pegs import peg_history
-from tallystick.core.plan import Plan
-from tallystick.core.subscription import Register, Subscription
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
-from tallystick.flows.pending import derive_present, pending_events
-from tallystick.flows.recount import accounts_of, recount
-from tallystick.storage.books import fill_books, load_books
-from tallystick.storage.claimables import save_claimables
+from tallystick.flows.kind import SourceKind
+from tallystick.flows.pending import stored_pending
+from tallystick.flows.subscription_books import SUBSCRIPTIONS
 from tallystick.storage.database import reading, transaction
 from tallystick.storage.events import StoredEvent, add_events, drop_events, read_events
-from tallystick.storage.invoices import add_invoices
-from tallystick.storage.journal import add_entries
 from tallystick.storage.pegs import check_pegs, declare_pegs
 from tallystick.storage.pending import (
     PendingHeader,
@@ -46,17 +37,13 @@ from tallystick.storage.pending import (
     pending_headers,
 )
 from tallystick.storage.sources import Source, add_source, advance_source, check_source, hold_source
-from tallystick.storage.subscriptions import save_plans, save_registers, save_subscriptions
 from tallystick.storage.tokens import add_tokens, read_tokens
-
-KEEP_SUBSCRIPTIONS = 100_000
-"""How many subscriptions stay in memory between ranges."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What to mirror: a contract on a chain, from a block on. `finality` is the node's word or a number of blocks
-    behind the head, `events_per_request` how large an answer should be.
+    behind the head, `events_per_request` how large an answer should be, `kind` which of our contracts it is.
 
     `pegs` gives currencies by token address: what the merchant declares now. The mirror records it for the blocks that
     are not final yet; whoever reads the books goes by what is recorded.
@@ -68,6 +55,7 @@ class Target:
     finality: str | int = "finalized"
     pegs: dict[str, str] = field(default_factory=dict)
     events_per_request: int = TARGET_LOGS
+    kind: SourceKind[Any, Any] = SUBSCRIPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +78,17 @@ class Ingested:
     pending_blocks: int
     rolled_back_events: int | None
 
+    def beside(self, other: Ingested) -> Ingested:
+        """Both ingestions, of two contracts, as one: as far as both are."""
+        removed = [done.rolled_back_events for done in (self, other) if done.rolled_back_events is not None]
+        return Ingested(
+            min(self.final_block, other.final_block),
+            min(self.head_block, other.head_block),
+            self.final_events + other.final_events,
+            max(self.pending_blocks, other.pending_blocks),
+            sum(removed) if removed else None,
+        )
+
 
 def ingest(
     engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
@@ -99,15 +98,20 @@ def ingest(
     May be stopped at any point and called again. Raises ReorganizationTooDeep where blocks that were final are others
     now, NodeError for a node that cannot be used or cannot be right.
     """
-    node = LogReader(rpc, target.contract, target_logs=target.events_per_request)
+    node = log_reader(rpc, target)
     with transaction(engine) as connection:
-        source = add_source(connection, target.chain_id, target.contract, target.start_block)
+        source = add_source(connection, target.chain_id, target.contract, target.start_block, target.kind.name)
         tokens = read_tokens(connection, target.chain_id)
     head, final = _heads(node, target.finality)
     _require_our_branch(node, source)
     source, count = _ingest_final(engine, rpc, node, source, final.number, tokens, target, on_progress)
-    pending, rolled_back = _ingest_pending(engine, rpc, node, source, head.number)
+    pending, rolled_back = _ingest_pending(engine, rpc, node, target.kind, source, head.number)
     return Ingested(source.final_number, head.number, count, pending, rolled_back)
+
+
+def log_reader(rpc: Rpc, target: Target) -> LogReader:
+    """What reads the target's logs."""
+    return LogReader(rpc, target.contract, decoder=target.kind.decoder, target_logs=target.events_per_request)
 
 
 def _heads(node: LogReader, finality: str | int) -> tuple[Header, Header]:
@@ -154,40 +158,40 @@ def _ingest_final(
     target: Target,
     on_progress: Callable[[Progress], None],
 ) -> tuple[Source, int]:
+    kind = target.kind
     with transaction(engine) as connection:
         hold_source(connection, source)
         pegs = declare_pegs(connection, source, target.pegs)
-        books = load_books(connection, source.source_id, peg_history(pegs, tokens))
+        books = kind.load(connection, source, peg_history(pegs, tokens))
     count = 0
     for chunk in node.read(source.final_number + 1, last, parent=source.final_hash):
-        new_tokens = _new_tokens(rpc, target.chain_id, tokens, chunk.logs)
+        new_tokens = _new_tokens(rpc, target.chain_id, tokens, kind, chunk.logs)
         tokens.update(new_tokens)
         books.pegs = peg_history(pegs, tokens)
         _require_same_events(engine, rpc, source, chunk)
         with reading(engine) as connection:
             check_source(connection, source)
-            rows = _derive(connection, source, books, chunk)
-        accounts = accounts_of(books, rows.registers, rows.subscriptions, rows.invoices, rows.claimables)
-        recount(rpc, target.contract, chunk.end.number, books, accounts)
+            rows = kind.derive(connection, source, books, chunk.logs)
+        kind.recount(rpc, source, chunk.end.number, books, rows)
         with transaction(engine) as connection:
             hold_source(connection, source)
             check_pegs(connection, source, pegs)
             add_tokens(connection, new_tokens.values())
-            source = _write(connection, source, chunk, rows)
+            source = _write(connection, source, kind, chunk, rows)
         count += len(chunk.logs)
-        if len(books.subscriptions) > KEEP_SUBSCRIPTIONS:
-            books.subscriptions.clear()
+        kind.trim(books)
         on_progress(Progress(chunk.end.number, last, count))
     return source, count
 
 
-def _new_tokens(rpc: Rpc, chain_id: int, known: dict[str, Token], logs: Sequence[LogEntry]) -> dict[str, Token]:
-    """The tokens that plans bring in, as they describe themselves in the block of the first such plan, with which its
-    register is opened."""
+def _new_tokens(
+    rpc: Rpc, chain_id: int, known: dict[str, Token], kind: SourceKind[Any, Any], logs: Sequence[LogEntry]
+) -> dict[str, Token]:
+    """The tokens that events bring in, as they describe themselves in the block of the first such event."""
     found: dict[str, Token] = {}
     for log in logs:
-        if isinstance(log.event, RegisterOpened) and log.event.token not in known.keys() | found.keys():
-            token = log.event.token
+        token = kind.token_of(log.event)
+        if token is not None and token not in known.keys() | found.keys():
             found[token] = read_token(rpc, chain_id, token, block=log.origin.block_number)
     return found
 
@@ -211,62 +215,13 @@ def _require_same_events(engine: Engine, rpc: Rpc, source: Source, chunk: Chunk)
         )
 
 
-class _Rows(NamedTuple):
-    """What follows from a range of final blocks: what is new, and what stands differently after them."""
-
-    registers: list[Register]
-    plans: list[Plan]
-    subscriptions: list[Subscription]
-    claimables: list[ClaimableBalance]
-    entries: list[Entry]
-    invoices: list[Invoice]
-
-
-def _derive(connection: Connection, source: Source, books: Books, chunk: Chunk) -> _Rows:
-    fill_books(connection, source.source_id, books, *touched(log.event for log in chunk.logs))
-    registers: dict[int, Register] = {}
-    plans: dict[int, Plan] = {}
-    subscriptions: dict[int, Subscription] = {}
-    claimables: dict[tuple[str, str], ClaimableBalance] = {}
-    entries: list[Entry] = []
-    invoices: list[Invoice] = []
-    for log in chunk.logs:
-        plan, subscription, entry, invoice, register, kept = books.apply(Recorded(log.origin, log.event))
-        if subscription is not None:
-            subscriptions[subscription.subscription_id] = subscription
-        if entry is not None:
-            entries.append(entry)
-        if invoice is not None:
-            invoices.append(invoice)
-        if plan is not None:
-            plans[plan.plan_id] = plan
-        if register is not None:
-            registers[register.register_id] = register
-        for balance in kept:
-            claimables[balance[:2]] = balance
-    books.act.require_whole()
-    return _Rows(
-        list(registers.values()),
-        list(plans.values()),
-        list(subscriptions.values()),
-        list(claimables.values()),
-        entries,
-        invoices,
-    )
-
-
-def _write(connection: Connection, source: Source, chunk: Chunk, rows: _Rows) -> Source:
+def _write(connection: Connection, source: Source, kind: SourceKind[Any, Any], chunk: Chunk, rows: Any) -> Source:
     """Events, everything that follows from them, and the cursor."""
     source_id = source.source_id
     drop_events(connection, source_id, chunk.start, chunk.end.number)
     drop_headers_through(connection, source_id, chunk.end.number)
     add_events(connection, source_id, _stored(chunk.logs))
-    save_registers(connection, source_id, rows.registers)
-    save_plans(connection, source_id, rows.plans)
-    save_subscriptions(connection, source_id, rows.subscriptions)
-    save_claimables(connection, source_id, rows.claimables)
-    add_entries(connection, source_id, rows.entries)
-    add_invoices(connection, source_id, rows.invoices)
+    kind.write(connection, source_id, rows)
     return advance_source(connection, source, chunk.end.number, chunk.end.hash, chunk.end.time)
 
 
@@ -277,7 +232,9 @@ def _stored(logs: Sequence[LogEntry]) -> list[StoredEvent]:
 # --- pending blocks -------------------------------------------------------------------------------------------------
 
 
-def _ingest_pending(engine: Engine, rpc: Rpc, node: LogReader, source: Source, head: int) -> tuple[int, int | None]:
+def _ingest_pending(
+    engine: Engine, rpc: Rpc, node: LogReader, kind: SourceKind[Any, Any], source: Source, head: int
+) -> tuple[int, int | None]:
     """Continues the pending tail up to `head`; how many blocks it has, and how many events were rolled back."""
     with reading(engine) as connection:
         known = pending_headers(connection, source.source_id)
@@ -292,7 +249,7 @@ def _ingest_pending(engine: Engine, rpc: Rpc, node: LogReader, source: Source, h
     logs = [log for chunk in chunks for log in chunk.logs]
     if any(hashes[log.origin.block_number] != log.origin.block_hash for log in logs):
         raise NodeInvalid("the node changed its branch while its latest blocks were read: read again")
-    _require_present(engine, rpc, source, known, stands_on.number, logs, head)
+    _require_present(engine, rpc, kind, source, known, stands_on.number, logs, head)
     with transaction(engine) as connection:
         hold_source(connection, source)
         _require_unchanged(connection, source, known)
@@ -305,6 +262,7 @@ def _ingest_pending(engine: Engine, rpc: Rpc, node: LogReader, source: Source, h
 def _require_present(
     engine: Engine,
     rpc: Rpc,
+    kind: SourceKind[Any, Any],
     source: Source,
     known: Sequence[PendingHeader],
     kept: int,
@@ -319,15 +277,10 @@ def _require_present(
         with reading(engine) as connection:
             check_source(connection, source)
             _require_unchanged(connection, source, known)
-            pending = pending_events(connection, source, through=kept)
-            pending += [Recorded(log.origin, log.event) for log in logs]
-            books, changes = derive_present(connection, source, {}, pending)
-        invoices = [change.invoice for _, change in changes if change.invoice is not None]
-        subscriptions = [change.subscription for _, change in changes if change.subscription is not None]
-        balances = [balance for _, change in changes for balance in change.claimables]
-        registers = [change.register for _, change in changes if change.register is not None]
-        accounts = accounts_of(books, registers, subscriptions, invoices, balances)
-        recount(rpc, source.contract, head, books, accounts)
+            pending = stored_pending(connection, source, kind.decoder, through=kept)
+            pending += [(log.origin, log.event) for log in logs]
+            books, rows = kind.present(connection, source, pending)
+        kind.recount(rpc, source, head, books, rows)
     except EventsInconsistent:
         _forget_pending(engine, source)
         raise

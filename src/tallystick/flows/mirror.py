@@ -6,33 +6,54 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from tallystick.chain.rpc import Rpc
 from tallystick.config import Config
 from tallystick.errors import DatabaseError, NodeInvalid
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
 from tallystick.flows.ingest import Target
+from tallystick.flows.kind import SourceKind
+from tallystick.flows.payment_books import ESCROW
+from tallystick.flows.subscription_books import SUBSCRIPTIONS
 from tallystick.storage.database import open_database, open_existing, reading
-from tallystick.storage.schema import sources
-from tallystick.storage.sources import Source
+from tallystick.storage.sources import Source, find_sources
 
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A database, a node, and what of the node's chain belongs into the database."""
+    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, and `Escrow` where
+    the deployment has it."""
 
     engine: Engine
     rpc: Rpc
     target: Target
+    escrow: Target | None = None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All that is mirrored."""
+        return (self.target,) if self.escrow is None else (self.target, self.escrow)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBooks:
-    """A database with the books of one contract in it."""
+    """A database with the books of `Subscriptions` in it, and those of the chain's `Escrow` where they are there. Each
+    contract has a journal and documents of its own."""
 
     engine: Engine
     source: Source
+    escrow: Source | None = None
+
+    @property
+    def payments(self) -> Source:
+        """The books of escrow payments. Raises DatabaseError where there are none."""
+        if self.escrow is None:
+            raise DatabaseError(
+                f"{self.engine.url} holds no books of escrow payments: fill them with `tallystick index --once`, after "
+                "`tallystick deploy` where the manifest names no Escrow"
+            )
+        return self.escrow
 
 
 def open_mirror(config: Config) -> Mirror:
@@ -47,16 +68,23 @@ def open_mirror(config: Config) -> Mirror:
         return rpc.call(Any, method, *params)
 
     manifest = read_manifest(config.deployment or manifest_path(DEFAULT_FOLDER, chain_id))
-    contract = verify(request, manifest, "Subscriptions")
-    target = Target(
-        chain_id,
-        contract.address,
-        contract.start_block,
-        config.index.finality,
-        {peg.token: peg.currency for peg in config.peg},
-        config.index.events_per_request,
-    )
-    return Mirror(open_database(config.database), rpc, target)
+    kinds: list[SourceKind[Any, Any]] = [SUBSCRIPTIONS]
+    if ESCROW.name in manifest.contracts:  # a deployment of an earlier version has none
+        kinds.append(ESCROW)
+    targets = []
+    for kind in kinds:
+        contract = verify(request, manifest, kind.name)
+        target = Target(
+            chain_id,
+            contract.address,
+            contract.start_block,
+            config.index.finality,
+            {peg.token: peg.currency for peg in config.peg},
+            config.index.events_per_request,
+            kind,
+        )
+        targets.append(target)
+    return Mirror(open_database(config.database), rpc, *targets)
 
 
 def _chain_id(rpc: Rpc) -> int:
@@ -76,17 +104,19 @@ def open_books(config: Config) -> StoredBooks:
     the configuration does not say by its deployment manifest which are meant.
     """
     engine = open_existing(config.database)
+    manifest = None if config.deployment is None else read_manifest(config.deployment)
     with reading(engine) as connection:
-        found = [Source(*row) for row in connection.execute(select(sources).order_by(sources.c.source_id))]
-    if config.deployment is not None:
-        manifest = read_manifest(config.deployment)
-        wanted = (manifest.chain_id, manifest.contract("Subscriptions").address)
-        found = [source for source in found if (source.chain_id, source.contract) == wanted]
+        found, escrows = find_sources(connection, SUBSCRIPTIONS.name), find_sources(connection, ESCROW.name)
+    if manifest is not None:
+        wanted = {(manifest.chain_id, contract.address) for contract in manifest.contracts.values()}
+        found = [source for source in found if (source.chain_id, source.contract) in wanted]
+        escrows = [source for source in escrows if (source.chain_id, source.contract) in wanted]
     if not found:
         raise DatabaseError(
             f"{engine.url} holds no books of this contract yet: fill them with `tallystick index --once`"
         )
-    if len(found) > 1:
-        names = ", ".join(f"{source.contract} on chain {source.chain_id}" for source in found)
+    escrows = [source for source in escrows if source.chain_id == found[0].chain_id]
+    if len(found) > 1 or len(escrows) > 1:
+        names = ", ".join(f"{source.contract} on chain {source.chain_id}" for source in (*found, *escrows))
         raise DatabaseError(f"{engine.url} holds the books of {names}: say which with --deployment FILE")
-    return StoredBooks(engine, found[0])
+    return StoredBooks(engine, found[0], escrows[0] if escrows else None)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
-from tallystick.chain.decode import decode_event
+from tallystick.chain.decode import SUBSCRIPTIONS
+from tallystick.chain.decoder import Decoder
 from tallystick.core.books import Books, Change, touched
-from tallystick.core.events import Recorded
+from tallystick.core.events import Origin, Recorded
 from tallystick.core.pegs import PegHistory
 from tallystick.errors import CorruptionError, NodeInvalid
 from tallystick.storage.books import fill_books, load_books
 from tallystick.storage.events import read_events
 from tallystick.storage.sources import Source
+
+E = TypeVar("E")
 
 
 class Present(NamedTuple):
@@ -31,11 +34,18 @@ def read_present(
     return derive_present(connection, source, pegs, pending_events(connection, source), subscription_ids)
 
 
-def pending_events(connection: Connection, source: Source, *, through: int | None = None) -> list[Recorded]:
+def pending_events(connection: Connection, source: Source) -> list[Recorded]:
+    """The stored events of `Subscriptions` behind the final block. Raises CorruptionError."""
+    return [Recorded(*found) for found in stored_pending(connection, source, SUBSCRIPTIONS)]
+
+
+def stored_pending(
+    connection: Connection, source: Source, decoder: Decoder[E], *, through: int | None = None
+) -> list[tuple[Origin, E]]:
     """The stored events behind the final block, up to and including block `through`. Raises CorruptionError."""
     stored = read_events(connection, source.source_id, after=source.final_number, through=through)
     try:
-        return [Recorded(row.origin, decode_event(row.name, row.topics, row.data)) for row in stored]
+        return [(row.origin, decoder.decode(row.name, row.topics, row.data)) for row in stored]
     except NodeInvalid as error:
         raise CorruptionError(
             f"a pending event in the database cannot be read ({error}): somebody changed it. Delete the pending rows "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from heapq import merge
 from itertools import chain, islice
 
 from sqlalchemy import Connection
@@ -21,78 +21,65 @@ from tallystick.core.pegs import peg_history
 from tallystick.errors import UnknownDocument
 from tallystick.flows.mirror import StoredBooks
 from tallystick.flows.pending import read_present
+from tallystick.flows.present_payments import PaymentPresenter
+from tallystick.flows.selection import ALL, NUMBERED, Selection
 from tallystick.render.document import InvoiceDocument, Issuer, Party, Status, invoice_document
 from tallystick.storage.database import reading
 from tallystick.storage.invoices import last_numbers, read_invoices
+from tallystick.storage.payment_invoices import last_payment_numbers
 from tallystick.storage.pegs import read_pegs
 from tallystick.storage.tokens import read_tokens
 
-NUMBERED = frozenset({Status.PAID, Status.PARTLY_REFUNDED, Status.REFUNDED})
+__all__ = ["ALL", "NUMBERED", "Presenter", "Selection"]
+
 _CHARGE = re.compile(r"(\d{1,19})/(\d{1,9})")
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which documents: of these states, with this kind, payer and payee where they are given, of blocks with a time in
-    [since, until)."""
-
-    statuses: frozenset[Status] = frozenset(Status)
-    kind: Kind | None = None
-    payer: str | None = None
-    payee: str | None = None
-    since: int | None = None
-    until: int | None = None
-
-    def takes(self, document: InvoiceDocument) -> bool:
-        """Whether the document is one of them."""
-        account, time = document.customer.account, document.issued_at
-        return (
-            document.status in self.statuses
-            and self.kind in {None, document.kind}
-            and self.payer in {None, account}
-            and self.payee in {None, document.merchant.account}
-            and (self.since is None or self.since <= time)
-            and (self.until is None or time < self.until)
-        )
-
-
-ALL = Selection()
-
-
 class Presenter:
-    """Makes documents out of the books in a database, issued by the configured merchant."""
+    """Makes documents out of the books in a database, of subscriptions and of escrow payments, issued by the configured
+    merchant."""
 
     def __init__(self, books: StoredBooks, config: Config) -> None:
         merchant = config.merchant
         self.issuer = Issuer(
-            Party(merchant.name, merchant.address, merchant.tax_id, merchant.email), merchant.invoice_prefix
+            Party(merchant.name, merchant.address, merchant.tax_id, merchant.email),
+            merchant.invoice_prefix,
+            merchant.payment_prefix,
         )
         self._engine = books.engine
         self._source = books.source
+        self._payments = None if books.escrow is None else PaymentPresenter(books.escrow, self.issuer)
 
     def documents(self, selection: Selection = ALL) -> Iterator[InvoiceDocument]:
         """The documents of a selection: credit notes, then invoices, by payee and number; the pending ones last, in
-        their order on chain. Reads as it goes."""
+        their order on chain; those of escrow payments after the others. Reads as it goes."""
         with reading(self._engine) as connection:
             yield from self._selected(connection, selection)
+            if self._payments:
+                yield from self._payments.selected(connection, selection)
 
     def payees(self) -> list[str]:
         """Who has numbered documents; each payee has numbers of its own."""
         with reading(self._engine) as connection:
-            return sorted({payee for _, payee in last_numbers(connection, self._source.source_id)})
+            return sorted({payee for _, payee in self._series(connection)})
 
     def numbered_count(self) -> int:
         """How many numbered documents there are."""
         with reading(self._engine) as connection:
-            return sum(last_numbers(connection, self._source.source_id).values())
+            return sum(self._series(connection).values())
 
     def newest(self, limit: int, selection: Selection = ALL) -> list[InvoiceDocument]:
         """The last `limit` documents of a selection, the newest first. Reads no further than to the last of them."""
         with reading(self._engine) as connection:
-            return list(islice(self._selected(connection, selection, newest_first=True), limit))
+            found = self._selected(connection, selection, newest_first=True)
+            if self._payments:
+                others = self._payments.selected(connection, selection, newest_first=True)
+                found = merge(found, others, key=_place, reverse=True)
+            return list(islice(found, limit))
 
     def find(self, reference: str, *, payee: str | None = None) -> InvoiceDocument:
-        """The document with a number, `INV-000042`, or the invoice of a charge, `118/7` (subscription, charge number).
+        """The document with a number, `INV-000042`, the invoice of a charge, `118/7` (subscription, charge number), or
+        the one of an escrow payment, by its id.
 
         Raises UnknownDocument where there is none, or one of several payees and none is given.
         """
@@ -103,17 +90,32 @@ class Presenter:
                 found = self._of_charge(connection, int(charge[1]), int(charge[2]))
             else:
                 found = self._numbered(connection, wanted, payee)
+            if self._payments:
+                found += self._payments.find(connection, wanted)
         found = [document for document in found if payee in {None, document.merchant.account}]
         if not found:
             raise UnknownDocument(
                 f"there is no invoice or credit note {wanted!r}: allowed are a number such as "
                 f"{self.issuer.number_text(Kind.INVOICE, 1)} or {self.issuer.number_text(Kind.CREDIT_NOTE, 1)}, or "
-                "subscription/charge such as 1/1. `tallystick invoices list` shows those there are"
+                "subscription/charge such as 1/1, or the id of an escrow payment. `tallystick invoices list` shows "
+                "those there are"
             )
         if len(found) > 1:
             payees = ", ".join(str(document.merchant.account) for document in found)
+            if wanted.startswith("0x"):
+                numbers = ", ".join(document.number or "pending" for document in found)
+                raise UnknownDocument(f"payment {wanted} has several documents, {numbers}: name one of them")
             raise UnknownDocument(f"{wanted} is a number of several payees, {payees}: say whose with --payee")
         return found[0]
+
+    def _series(self, connection: Connection) -> dict[tuple[str, str], int]:
+        """The last number of each series, by whatever tells series apart and the payee."""
+        numbers = last_numbers(connection, self._source.source_id)
+        found: dict[tuple[str, str], int] = {(kind.value, payee): number for (kind, payee), number in numbers.items()}
+        if self._payments:
+            numbers = last_payment_numbers(connection, self._payments.source.source_id)
+            found |= {(f"payment {kind}", payee): number for (kind, payee), number in numbers.items()}
+        return found
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -197,3 +199,7 @@ class Presenter:
             contract=self._source.contract,
             credit_notes=notes.get(key, ()) if is_invoice else (),
         )
+
+
+def _place(document: InvoiceDocument) -> tuple[int, int]:
+    return document.payment.block_number, document.payment.log_index

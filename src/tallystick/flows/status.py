@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from tallystick.chain.logs import Header, LogReader
+from tallystick.core.payment import PaymentStatus
 from tallystick.core.subscription import Status
 from tallystick.errors import NodeError
 from tallystick.flows.mirror import Mirror
 from tallystick.flows.pending import read_present
+from tallystick.flows.pending_payments import all_payments
 from tallystick.flows.recognise import ANY_PLAN, OwnPlans
 from tallystick.storage.attempts import count_attempts
 from tallystick.storage.database import reading
@@ -22,7 +26,8 @@ from tallystick.storage.subscriptions import read_subscriptions
 class State:
     """Heads are block numbers, `time` is the head's; what the mirror has not read yet is 0 or None. `node_final` is
     final as the configuration says (`finality`). `due` are subscriptions of the merchant's own plans, `due_to_others`
-    those of other plans on the same contract."""
+    those of other plans on the same contract. `payments` are those of the escrow, by
+    their status."""
 
     chain_id: int
     contract: str
@@ -41,6 +46,8 @@ class State:
     refunds: int
     declines_on_chain: int
     declines_before_sending: int
+    escrow: str | None
+    payments: dict[str, int]
 
 
 def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
@@ -60,6 +67,7 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
             mirrored = tail[-1].number if tail else source.final_number
             all_ids = list(read_subscriptions(connection, source.source_id))
             books = read_present(connection, source, {}, all_ids).books
+        payments = _payments(connection, mirror)
     subscriptions = [] if books is None else list(books.subscriptions.values())
     terms = {} if books is None else {plan_id: plan.terms for plan_id, plan in books.plans.items()}
     due = [found for found in subscriptions if found.is_due(terms[found.plan_id], head.time)]
@@ -85,7 +93,18 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
         refunds=counts.get("Refunded", 0),
         declines_on_chain=counts.get("Declined", 0),
         declines_before_sending=attempts,
+        escrow=mirror.escrow.contract if mirror.escrow else None,
+        payments=payments,
     )
+
+
+def _payments(connection: Connection, mirror: Mirror) -> dict[str, int]:
+    """How many payments stand how, pending blocks included."""
+    target = mirror.escrow
+    source = find_source(connection, target.chain_id, target.contract) if target else None
+    found = [] if source is None else list(all_payments(connection, source).values())
+    statuses = (PaymentStatus.OPEN, PaymentStatus.DISPUTED, PaymentStatus.CLOSED)
+    return {status.name.lower(): sum(payment.status is status for payment in found) for status in statuses}
 
 
 def _known(node: LogReader, block: str | int) -> Header:

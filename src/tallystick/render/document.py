@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tallystick.core.events import Origin
+from tallystick.core.invoice import FiatValue as BooksValue
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.money import Amount, Token, currency
+from tallystick.core.payment_invoice import PaymentInvoice
 from tallystick.errors import DocumentInvalid
 
 
@@ -38,12 +41,12 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A whole quantity of something at a price, for the time [period_start, period_end) in Unix seconds. The line of a
-    credit is negative."""
+    """A whole quantity of something at a price, for the time [period_start, period_end) in Unix seconds where it is for
+    one. The line of a credit is negative."""
 
     description: str
-    period_start: int
-    period_end: int
+    period_start: int | None
+    period_end: int | None
     quantity: int
     unit_price: Amount
     amount: Amount
@@ -95,6 +98,15 @@ class QuotedPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class EscrowPayment:
+    """The escrow payment that a document is for: its id, hex with 0x, and the reference in its terms, their salt as a
+    decimal number. All that is signed for it, and each call, comes to that id."""
+
+    payment_id: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceDocument:
     """An invoice or a credit note.
 
@@ -102,8 +114,9 @@ class InvoiceDocument:
     has the number of the invoice that it corrects in `refers_to` where that has one, an invoice the sum of its credit
     notes in `refunded` and their numbers in `credit_notes`. An invoice for usage has that in `usage`, one whose price
     was quoted has that in `quoted`. `beneficiary` is the account that the subscription serves, where it is not the
-    customer's; `payment_id` names the payment in escrow where the charge is protected, hex with 0x. Raises
-    DocumentInvalid where it contradicts itself.
+    customer's; `payment_id` names the payment in escrow where the charge is protected, hex with 0x. An invoice for an
+    escrow payment itself has that in `escrow`, and no subscription and charge; a credit note of one is for the payment,
+    whose invoices it counts for, the oldest first. Raises DocumentInvalid where it contradicts itself.
     """
 
     kind: Kind
@@ -116,8 +129,8 @@ class InvoiceDocument:
     total: Amount
     fiat: FiatValue | None
     payment: Payment
-    subscription_id: int
-    charge_number: int
+    subscription_id: int | None
+    charge_number: int | None
     refers_to: str | None = None
     refunded: Amount | None = None
     credit_notes: tuple[str, ...] = ()
@@ -125,6 +138,7 @@ class InvoiceDocument:
     quoted: QuotedPrice | None = None
     beneficiary: str | None = None
     payment_id: str | None = None
+    escrow: EscrowPayment | None = None
 
     def __post_init__(self) -> None:
         """Checks that the document adds up."""
@@ -155,10 +169,12 @@ class InvoiceDocument:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """The merchant as its documents show it, and how they are numbered: `prefix` and six digits or more."""
+    """The merchant as its documents show it, and how they are numbered: `prefix` and six digits or more, or for escrow
+    payments `payment_prefix`."""
 
     party: Party
     prefix: str = "INV-"
+    payment_prefix: str = "PAY-"
 
     def number_text(self, kind: Kind, number: int) -> str:
         """`INV-000042` for an invoice. Credit notes are a series of their own, `CN-000003`: CN in place of the prefix's
@@ -167,6 +183,10 @@ class Issuer:
             return f"{self.prefix}{number:06d}"
         prefix = self.prefix.replace("INV", "CN", 1) if "INV" in self.prefix else f"{self.prefix}CN-"
         return f"{prefix}{number:06d}"
+
+    def payment_number_text(self, kind: Kind, number: int) -> str:
+        """`PAY-000042` for an invoice of an escrow payment, `PAY-CN-000003` for a credit note."""
+        return f"{self.payment_prefix}{'' if kind is Kind.INVOICE else 'CN-'}{number:06d}"
 
 
 def invoice_document(
@@ -193,12 +213,12 @@ def invoice_document(
     known = customer or Party()
     merchant, payer = issuer.party, invoice.payer
     is_refund = invoice.kind is Kind.CREDIT_NOTE
-    origin = invoice.origin
+    parties = (payer if is_refund else invoice.paid_by or payer), invoice.payee
     return InvoiceDocument(
         kind=invoice.kind,
         number=None if invoice.number is None else issuer.number_text(invoice.kind, invoice.number),
-        status=_status(invoice, refunded_units),
-        issued_at=origin.block_time,
+        status=_status(invoice.kind, invoice.number, invoice.total_units, refunded_units),
+        issued_at=invoice.origin.block_time,
         merchant=Party(merchant.name, merchant.address, merchant.tax_id, merchant.email, invoice.payee),
         customer=Party(known.name, known.address, known.tax_id, known.email, payer),
         lines=tuple(
@@ -213,19 +233,8 @@ def invoice_document(
             for line in invoice.lines
         ),
         total=Amount(invoice.total_units, token),
-        fiat=_fiat_value(invoice),
-        payment=Payment(
-            chain_id=token.chain_id,
-            contract=contract,
-            transaction_hash=f"0x{origin.transaction_hash.hex()}",
-            log_index=origin.log_index,
-            block_number=origin.block_number,
-            block_hash=f"0x{origin.block_hash.hex()}",
-            block_time=origin.block_time,
-            sender=invoice.payee if is_refund else invoice.paid_by or payer,
-            recipient=payer if is_refund else invoice.payee,
-            token=invoice.token,
-        ),
+        fiat=_fiat_value(invoice.fiat),
+        payment=_payment(invoice.origin, token, contract, *(parties[::-1] if is_refund else parties)),
         subscription_id=invoice.subscription_id,
         charge_number=invoice.charge_number,
         refers_to=None if invoice.corrects is None else issuer.number_text(Kind.INVOICE, invoice.corrects),
@@ -238,6 +247,71 @@ def invoice_document(
     )
 
 
+def payment_document(
+    invoice: PaymentInvoice,
+    *,
+    issuer: Issuer,
+    token: Token,
+    contract: str,
+    refunded_units: int = 0,
+    credit_notes: Sequence[PaymentInvoice] = (),
+) -> InvoiceDocument:
+    """The document of an invoice or a credit note of an escrow payment.
+
+    `refunded_units` is what of an invoice counts as given back by its payment's final `credit_notes`. Raises
+    DocumentInvalid where the parts do not belong together or the sums are wrong.
+    """
+    if token.address != invoice.token:
+        raise DocumentInvalid(
+            f"found the token {token.address}, the invoice was paid in {invoice.token}: give that one"
+        )
+    merchant, number, parties = issuer.party, invoice.number, (invoice.payer, invoice.payee)
+    is_refund = invoice.kind is Kind.CREDIT_NOTE
+    text = issuer.payment_number_text
+    return InvoiceDocument(
+        kind=invoice.kind,
+        number=None if number is None else text(invoice.kind, number),
+        status=_status(invoice.kind, number, invoice.total_units, refunded_units),
+        issued_at=invoice.origin.block_time,
+        merchant=Party(merchant.name, merchant.address, merchant.tax_id, merchant.email, invoice.payee),
+        customer=Party(account=invoice.payer),
+        lines=tuple(
+            Line(
+                line.description,
+                None,
+                None,
+                line.quantity,
+                Amount(line.price_units, token),
+                Amount(line.amount_units, token),
+            )
+            for line in invoice.lines
+        ),
+        total=Amount(invoice.total_units, token),
+        fiat=_fiat_value(invoice.fiat),
+        payment=_payment(invoice.origin, token, contract, *(parties[::-1] if is_refund else parties)),
+        subscription_id=None,
+        charge_number=None,
+        refunded=Amount(refunded_units, token) if refunded_units else None,
+        credit_notes=tuple(text(note.kind, note.number) for note in credit_notes if refunded_units and note.number),
+        escrow=EscrowPayment(f"0x{invoice.payment_id.hex()}", str(invoice.salt)),
+    )
+
+
+def _payment(origin: Origin, token: Token, contract: str, sender: str, recipient: str) -> Payment:
+    return Payment(
+        chain_id=token.chain_id,
+        contract=contract,
+        transaction_hash=f"0x{origin.transaction_hash.hex()}",
+        log_index=origin.log_index,
+        block_number=origin.block_number,
+        block_hash=f"0x{origin.block_hash.hex()}",
+        block_time=origin.block_time,
+        sender=sender,
+        recipient=recipient,
+        token=token.address,
+    )
+
+
 def _quoted(invoice: Invoice, token: Token) -> QuotedPrice | None:
     if invoice.quoted is None:
         return None
@@ -245,16 +319,13 @@ def _quoted(invoice: Invoice, token: Token) -> QuotedPrice | None:
     return QuotedPrice(price_units, Amount(amount_units, token), quoter)
 
 
-def _status(invoice: Invoice, refunded_units: int) -> Status:
-    if invoice.number is None:
+def _status(kind: Kind, number: int | None, total_units: int, refunded_units: int) -> Status:
+    if number is None:
         return Status.PENDING
-    if invoice.kind is Kind.CREDIT_NOTE or not refunded_units:
+    if kind is Kind.CREDIT_NOTE or not refunded_units:
         return Status.PAID
-    return Status.REFUNDED if refunded_units >= invoice.total_units else Status.PARTLY_REFUNDED
+    return Status.REFUNDED if refunded_units >= total_units else Status.PARTLY_REFUNDED
 
 
-def _fiat_value(invoice: Invoice) -> FiatValue | None:
-    if invoice.fiat is None:
-        return None
-    code, units, evidence = invoice.fiat
-    return FiatValue(Amount(units, currency(code)), evidence)
+def _fiat_value(value: BooksValue | None) -> FiatValue | None:
+    return None if value is None else FiatValue(Amount(value.units, currency(value.currency)), value.evidence)

@@ -10,7 +10,16 @@ import json
 from typing import TypedDict
 
 from tallystick.core.money import Amount, Token
-from tallystick.render.document import FiatValue, InvoiceDocument, Line, Party, Payment, QuotedPrice, Usage
+from tallystick.render.document import (
+    EscrowPayment,
+    FiatValue,
+    InvoiceDocument,
+    Line,
+    Party,
+    Payment,
+    QuotedPrice,
+    Usage,
+)
 from tallystick.render.wording import iso_text
 
 FORMAT = "tallystick/invoice/1"
@@ -44,11 +53,11 @@ class PartyJson(TypedDict):
 
 
 class LineJson(TypedDict):
-    """A line; the period is [period_start, period_end)."""
+    """A line; the period is [period_start, period_end), null where it is for no time."""
 
     description: str
-    period_start: str
-    period_end: str
+    period_start: str | None
+    period_end: str | None
     quantity: int
     unit_price: AmountJson
     amount: AmountJson
@@ -91,6 +100,13 @@ class QuotedJson(TypedDict):
     quoter: str
 
 
+class EscrowJson(TypedDict):
+    """The reference is text, as it may have 256 bits."""
+
+    payment_id: str
+    reference: str
+
+
 class InvoiceJson(TypedDict):
     """The whole document."""
 
@@ -105,8 +121,8 @@ class InvoiceJson(TypedDict):
     total: AmountJson
     fiat_value: FiatValueJson | None
     payment: PaymentJson
-    subscription_id: int
-    charge_number: int
+    subscription_id: int | None
+    charge_number: int | None
     refers_to: str | None
     refunded: AmountJson | None
     credit_notes: list[str]
@@ -114,6 +130,7 @@ class InvoiceJson(TypedDict):
     quoted: QuotedJson | None
     beneficiary: str | None
     payment_id: str | None
+    escrow: EscrowJson | None
 
 
 def invoice_json(document: InvoiceDocument) -> InvoiceJson:
@@ -139,6 +156,7 @@ def invoice_json(document: InvoiceDocument) -> InvoiceJson:
         "quoted": _quoted(document.quoted),
         "beneficiary": document.beneficiary,
         "payment_id": document.payment_id,
+        "escrow": None if document.escrow is None else _escrow(document.escrow),
     }
 
 
@@ -168,8 +186,8 @@ def _party(party: Party) -> PartyJson:
 def _line(line: Line) -> LineJson:
     return {
         "description": line.description,
-        "period_start": iso_text(line.period_start),
-        "period_end": iso_text(line.period_end),
+        "period_start": None if line.period_start is None else iso_text(line.period_start),
+        "period_end": None if line.period_end is None else iso_text(line.period_end),
         "quantity": line.quantity,
         "unit_price": _amount(line.unit_price),
         "amount": _amount(line.amount),
@@ -188,6 +206,10 @@ def _quoted(quoted: QuotedPrice | None) -> QuotedJson | None:
     if quoted is None:
         return None
     return {"price_units": str(quoted.price_units), "amount": _amount(quoted.amount), "quoter": quoted.quoter}
+
+
+def _escrow(escrow: EscrowPayment) -> EscrowJson:
+    return {"payment_id": escrow.payment_id, "reference": escrow.reference}
 
 
 def _payment(payment: Payment) -> PaymentJson:

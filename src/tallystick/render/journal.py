@@ -20,8 +20,8 @@ from tallystick.errors import CorruptionError
 
 Tokens = Mapping[str, Token]
 
-KINDS = ("charge", "refund", "claim")
-ACCOUNT = re.compile("(?:Assets|Expenses|Income)(?::[A-Z0-9][A-Za-z0-9-]*)+")
+KINDS = ("charge", "refund", "claim", "authorization", "capture", "void", "reclaim", "ruling", "kept")
+ACCOUNT = re.compile("(?:Assets|Equity|Expenses|Income|Liabilities)(?::[A-Z0-9][A-Za-z0-9-]*)+")
 """The accounts of `core.ledger`, all of which beancount takes."""
 BEANCOUNT_UNITS = 10**27
 UINT256_UNITS = BEANCOUNT_UNITS**2
@@ -101,7 +101,7 @@ def journal_beancount(entries: Iterable[Entry], tokens: Tokens) -> Iterator[str]
     for entry in entries:
         day = _day(entry.origin.block_time)
         if entry.kind not in KINDS:
-            raise _changed(entry, entry.kind, "charge, refund or claim")
+            raise _changed(entry, entry.kind, ", ".join(KINDS))
         for posting in entry.postings:
             if posting.account not in opened:
                 if not ACCOUNT.fullmatch(posting.account):

@@ -207,9 +207,11 @@ def _facts(document: InvoiceDocument) -> list[Row]:
     is_credit = document.kind is Kind.CREDIT_NOTE
     is_pending = document.status is Status.PENDING
     rows = [] if is_pending else [_row("Date of issue", date_text(document.issued_at))]
-    if is_credit:
+    if is_credit and document.escrow is None:
         rows.append(_row("Corrects invoice", document.refers_to or "not numbered yet"))
     rows.append(_row("Refunded at" if is_credit else "Paid at", time_text(document.payment.block_time)))
+    if document.escrow is not None:
+        return [*rows, _row("Reference", document.escrow.reference)]
     rows += [_row("Subscription", document.subscription_id), _row("Charge", document.charge_number)]
     return [*rows, _row("For", document.beneficiary)] if document.beneficiary else rows
 
@@ -247,11 +249,17 @@ def _fiat(document: InvoiceDocument) -> FiatTexts | None:
 def _line(line: Line, decimals: int) -> LineTexts:
     return {
         "description": _free(line.description),
-        "period": period_text(line.period_start, line.period_end),
+        "period": _period(line),
         "quantity": f"{line.quantity:,}",
         "price": _number(line.unit_price, decimals),
         "amount": _number(line.amount, decimals),
     }
+
+
+def _period(line: Line) -> str:
+    if line.period_start is None or line.period_end is None:
+        return ""
+    return period_text(line.period_start, line.period_end)
 
 
 def _merchant(party: Party) -> PartyTexts:
@@ -292,6 +300,8 @@ def _proof(document: InvoiceDocument) -> list[Row]:
     rows = [_row(label, value, mono=True) for label, value in hashes.items()]
     if document.payment_id is not None:
         rows.append(_row("Escrow payment", document.payment_id, mono=True))
+    if document.escrow is not None:
+        rows.append(_row("Payment", document.escrow.payment_id, mono=True))
     if usage is not None:
         rows.append(_row("Usage hash", usage.usage_hash, mono=True))
     if quoted is not None:

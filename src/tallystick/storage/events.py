@@ -51,9 +51,15 @@ def drop_events(connection: Connection, source_id: int, first: int, last: int) -
 
 
 def read_events(
-    connection: Connection, source_id: int, *, after: int = -1, through: int | None = None
+    connection: Connection,
+    source_id: int,
+    *,
+    after: int = -1,
+    through: int | None = None,
+    names: Sequence[str] = (),
 ) -> Iterator[StoredEvent]:
-    """Events of the blocks after `after`, up to and including `through`, in their order on chain."""
+    """Events of the blocks after `after`, up to and including `through`, in their order on chain; of some `names`, or
+    of all."""
     columns = events.c
     query = (
         select(
@@ -71,6 +77,8 @@ def read_events(
     )
     if through is not None:
         query = query.where(columns.block_number <= through)
+    if names:
+        query = query.where(columns.name.in_(names))
     for row in connection.execute(query.execution_options(yield_per=5_000)):
         yield StoredEvent(Origin(*row[:5]), row[5], row[6], row[7])
 

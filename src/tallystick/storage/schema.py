@@ -1,5 +1,5 @@
-"""The tables. Everything in them but `attempts` and `leases` follows from the chain and from `pegs`, which the merchant
-declares.
+"""The tables. Everything in them but `attempts`, `evidence` and `leases` follows from the chain and from `pegs`, which
+the merchant declares.
 
 Amounts are digits in a STRICT table on SQLite and NUMERIC(78, 0) on PostgreSQL, because 64 bits end at ten tokens with
 18 decimals. Hashes are bytes, addresses are checksummed text, times are Unix seconds. Rows are found by what they are,
@@ -101,10 +101,11 @@ def _table(name: str, *parts: Any) -> Table:
 
 sources = _table(
     "sources",
-    # One contract on one chain: its own journal, its own cursor.
+    # One contract on one chain: its own journal, its own cursor. `kind` is the contract's name.
     Column("source_id", Integer, nullable=False, autoincrement=False),
     Column("chain_id", Long, nullable=False),
     Column("contract", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     Column("start_block", Long, nullable=False),
     # What is final, and so in the journal, ends with this block.
     Column("final_number", Long, nullable=False),
@@ -112,6 +113,7 @@ sources = _table(
     Column("final_time", Long, nullable=False),
     PrimaryKeyConstraint("source_id"),
     UniqueConstraint("chain_id", "contract"),
+    CheckConstraint("kind IN ('Subscriptions', 'Escrow')", name="kind_known"),
 )
 
 
@@ -252,6 +254,94 @@ subscriptions = _of_source(
     *_flag("in_alternative"),
     PrimaryKeyConstraint("source_id", "subscription_id"),
     Index(None, "source_id", "status", "next_due"),
+)
+
+payments = _of_source(
+    "payments",
+    Column("payment_id", LargeBinary, nullable=False),
+    # What the payer agreed to.
+    Column("payer", Text, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    *_units("amount_units"),
+    Column("operator", Text),
+    Column("authorize_before", Long, nullable=False),
+    Column("capture_before", Long, nullable=False),
+    Column("refund_before", Long, nullable=False),
+    Column("dispute_window", Long, nullable=False),
+    Column("arbiter", Text),
+    Column("ruling_timeout", Long, nullable=False),
+    Column("default_payee_bps", Integer, nullable=False),
+    Column("max_arbiter_fee_bps", Integer, nullable=False),
+    Column("min_fee_bps", Integer, nullable=False),
+    Column("max_fee_bps", Integer, nullable=False),
+    Column("fee_receiver", Text),
+    Column("milestones_root", LargeBinary, nullable=False),
+    *_units("salt"),
+    # Who brought the money, where it was not the payer.
+    Column("collector", Text),
+    # Where it stands. The first four add up to the amount.
+    Column("status", Text, nullable=False),
+    *_units("held_units"),
+    *_units("captured_units"),
+    *_units("returned_units"),
+    *_units("arbiter_units"),
+    *_units("refunded_units"),
+    Column("since", Long, nullable=False),
+    Column("milestones", Integer, nullable=False),
+    PrimaryKeyConstraint("source_id", "payment_id"),
+    Index(None, "source_id", "payee"),
+)
+
+payment_totals = _of_source(
+    "payment_totals",
+    # How many payments were ever made, and of what amount in all.
+    Column("payee", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("payments", Long, nullable=False),
+    *_units("sum_units"),
+    PrimaryKeyConstraint("source_id", "payee", "token"),
+)
+
+revoked_payments = _of_source(
+    "revoked_payments",
+    Column("payment_id", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("source_id", "payment_id"),
+)
+
+payment_invoices = _of_source(
+    "payment_invoices",
+    Column("kind", Text, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("number", Long, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("payment_id", LargeBinary, nullable=False),
+    *_units("salt"),
+    Column("occasion", Text, nullable=False),
+    Column("milestone", Integer),
+    *_units("total_units"),
+    Column("fiat_currency", Text),
+    *_units("fiat_units", nullable=True),
+    Column("fiat_evidence", Text),
+    Column("block_number", Long, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("block_time", Long, nullable=False),
+    Column("transaction_hash", LargeBinary, nullable=False),
+    Column("log_index", Long, nullable=False),
+    PrimaryKeyConstraint("source_id", "kind", "payee", "number"),
+    CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind_known"),
+    Index(None, "source_id", "payment_id"),
+)
+
+evidence = _table(
+    "evidence",
+    # Documents of disputes; on chain stands their keccak-256 alone.
+    Column("hash", LargeBinary, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("hash"),
 )
 
 claimables = _of_source(

@@ -10,14 +10,18 @@ from tallystick.errors import AnotherLeads, CorruptionError
 from tallystick.storage.database import add_missing_rows
 from tallystick.storage.schema import sources
 
+SUBSCRIPTIONS, ESCROW = "Subscriptions", "Escrow"
+"""The kinds of sources: the names of the contracts."""
+
 
 class Source(NamedTuple):
-    """One contract on one chain. Final is everything up to and including block `final_number`; before the first block
-    was read that is the one before `start_block`, with an empty hash."""
+    """One contract on one chain; `kind` is its name. Final is everything up to and including block `final_number`;
+    before the first block was read that is the one before `start_block`, with an empty hash."""
 
     source_id: int
     chain_id: int
     contract: str
+    kind: str
     start_block: int
     final_number: int
     final_hash: bytes
@@ -32,12 +36,20 @@ def find_source(connection: Connection, chain_id: int, contract: str) -> Source 
     return None if row is None else Source(*row)
 
 
-def add_source(connection: Connection, chain_id: int, contract: str, start_block: int) -> Source:
+def find_sources(connection: Connection, kind: str) -> list[Source]:
+    """All sources of a kind, in the order in which they were first mirrored."""
+    query = select(sources).where(sources.c.kind == kind).order_by(sources.c.source_id)
+    return [Source(*row) for row in connection.execute(query)]
+
+
+def add_source(
+    connection: Connection, chain_id: int, contract: str, start_block: int, kind: str = SUBSCRIPTIONS
+) -> Source:
     """The source of a contract, made where it is new. Raises CorruptionError where it is known with another start."""
     found = find_source(connection, chain_id, contract)
     while found is None:  # again where another process took the number for another contract
         last = connection.execute(select(func.max(sources.c.source_id))).scalar() or 0
-        new = Source(last + 1, chain_id, contract, start_block, start_block - 1, b"", 0)
+        new = Source(last + 1, chain_id, contract, kind, start_block, start_block - 1, b"", 0)
         add_missing_rows(connection, sources, [new])
         found = find_source(connection, chain_id, contract)
     if found.start_block != start_block:

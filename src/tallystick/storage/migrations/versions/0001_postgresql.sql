@@ -9,12 +9,14 @@ CREATE TABLE sources (
     source_id INTEGER NOT NULL,
     chain_id BIGINT NOT NULL,
     contract TEXT NOT NULL,
+    kind TEXT NOT NULL,
     start_block BIGINT NOT NULL,
     final_number BIGINT NOT NULL,
     final_hash BYTEA NOT NULL,
     final_time BIGINT NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
-    CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract)
+    CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow'))
 );
 
 CREATE TABLE tokens (
@@ -263,3 +265,102 @@ CREATE TABLE subscriptions (
 );
 
 CREATE INDEX ix_subscriptions_source_id_status_next_due ON subscriptions (source_id, status, next_due);
+
+CREATE TABLE payments (
+    source_id INTEGER NOT NULL,
+    payment_id BYTEA NOT NULL,
+    payer TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    token TEXT NOT NULL,
+    amount_units NUMERIC(78, 0) NOT NULL,
+    operator TEXT,
+    authorize_before BIGINT NOT NULL,
+    capture_before BIGINT NOT NULL,
+    refund_before BIGINT NOT NULL,
+    dispute_window BIGINT NOT NULL,
+    arbiter TEXT,
+    ruling_timeout BIGINT NOT NULL,
+    default_payee_bps INTEGER NOT NULL,
+    max_arbiter_fee_bps INTEGER NOT NULL,
+    min_fee_bps INTEGER NOT NULL,
+    max_fee_bps INTEGER NOT NULL,
+    fee_receiver TEXT,
+    milestones_root BYTEA NOT NULL,
+    salt NUMERIC(78, 0) NOT NULL,
+    collector TEXT,
+    status TEXT NOT NULL,
+    held_units NUMERIC(78, 0) NOT NULL,
+    captured_units NUMERIC(78, 0) NOT NULL,
+    returned_units NUMERIC(78, 0) NOT NULL,
+    arbiter_units NUMERIC(78, 0) NOT NULL,
+    refunded_units NUMERIC(78, 0) NOT NULL,
+    since BIGINT NOT NULL,
+    milestones INTEGER NOT NULL,
+    CONSTRAINT pk_payments PRIMARY KEY (source_id, payment_id),
+    CONSTRAINT ck_payments_amount_units_positive CHECK (amount_units >= 0),
+    CONSTRAINT ck_payments_salt_positive CHECK (salt >= 0),
+    CONSTRAINT ck_payments_held_units_positive CHECK (held_units >= 0),
+    CONSTRAINT ck_payments_captured_units_positive CHECK (captured_units >= 0),
+    CONSTRAINT ck_payments_returned_units_positive CHECK (returned_units >= 0),
+    CONSTRAINT ck_payments_arbiter_units_positive CHECK (arbiter_units >= 0),
+    CONSTRAINT ck_payments_refunded_units_positive CHECK (refunded_units >= 0),
+    CONSTRAINT fk_payments_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE INDEX ix_payments_source_id_payee ON payments (source_id, payee);
+
+CREATE TABLE payment_totals (
+    source_id INTEGER NOT NULL,
+    payee TEXT NOT NULL,
+    token TEXT NOT NULL,
+    payments BIGINT NOT NULL,
+    sum_units NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_payment_totals PRIMARY KEY (source_id, payee, token),
+    CONSTRAINT ck_payment_totals_sum_units_positive CHECK (sum_units >= 0),
+    CONSTRAINT fk_payment_totals_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE revoked_payments (
+    source_id INTEGER NOT NULL,
+    payment_id BYTEA NOT NULL,
+    CONSTRAINT pk_revoked_payments PRIMARY KEY (source_id, payment_id),
+    CONSTRAINT fk_revoked_payments_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE payment_invoices (
+    source_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    payer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    payment_id BYTEA NOT NULL,
+    salt NUMERIC(78, 0) NOT NULL,
+    occasion TEXT NOT NULL,
+    milestone INTEGER,
+    total_units NUMERIC(78, 0) NOT NULL,
+    fiat_currency TEXT,
+    fiat_units NUMERIC(78, 0),
+    fiat_evidence TEXT,
+    block_number BIGINT NOT NULL,
+    block_hash BYTEA NOT NULL,
+    block_time BIGINT NOT NULL,
+    transaction_hash BYTEA NOT NULL,
+    log_index BIGINT NOT NULL,
+    CONSTRAINT pk_payment_invoices PRIMARY KEY (source_id, kind, payee, number),
+    CONSTRAINT ck_payment_invoices_salt_positive CHECK (salt >= 0),
+    CONSTRAINT ck_payment_invoices_total_units_positive CHECK (total_units >= 0),
+    CONSTRAINT ck_payment_invoices_fiat_units_positive CHECK (fiat_units >= 0),
+    CONSTRAINT ck_payment_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
+    CONSTRAINT fk_payment_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE INDEX ix_payment_invoices_source_id_payment_id ON payment_invoices (source_id, payment_id);
+
+CREATE TABLE evidence (
+    hash BYTEA NOT NULL,
+    name TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    content BYTEA NOT NULL,
+    CONSTRAINT pk_evidence PRIMARY KEY (hash)
+);

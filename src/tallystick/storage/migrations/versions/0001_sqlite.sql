@@ -11,12 +11,14 @@ CREATE TABLE sources (
     source_id INTEGER NOT NULL,
     chain_id INTEGER NOT NULL,
     contract TEXT NOT NULL,
+    kind TEXT NOT NULL,
     start_block INTEGER NOT NULL,
     final_number INTEGER NOT NULL,
     final_hash BLOB NOT NULL,
     final_time INTEGER NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
-    CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract)
+    CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow'))
 )
  WITHOUT ROWID,
  STRICT;
@@ -295,3 +297,112 @@ CREATE TABLE subscriptions (
  STRICT;
 
 CREATE INDEX ix_subscriptions_source_id_status_next_due ON subscriptions (source_id, status, next_due);
+
+CREATE TABLE payments (
+    source_id INTEGER NOT NULL,
+    payment_id BLOB NOT NULL,
+    payer TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    token TEXT NOT NULL,
+    amount_units TEXT NOT NULL,
+    operator TEXT,
+    authorize_before INTEGER NOT NULL,
+    capture_before INTEGER NOT NULL,
+    refund_before INTEGER NOT NULL,
+    dispute_window INTEGER NOT NULL,
+    arbiter TEXT,
+    ruling_timeout INTEGER NOT NULL,
+    default_payee_bps INTEGER NOT NULL,
+    max_arbiter_fee_bps INTEGER NOT NULL,
+    min_fee_bps INTEGER NOT NULL,
+    max_fee_bps INTEGER NOT NULL,
+    fee_receiver TEXT,
+    milestones_root BLOB NOT NULL,
+    salt TEXT NOT NULL,
+    collector TEXT,
+    status TEXT NOT NULL,
+    held_units TEXT NOT NULL,
+    captured_units TEXT NOT NULL,
+    returned_units TEXT NOT NULL,
+    arbiter_units TEXT NOT NULL,
+    refunded_units TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    milestones INTEGER NOT NULL,
+    CONSTRAINT pk_payments PRIMARY KEY (source_id, payment_id),
+    CONSTRAINT ck_payments_amount_units_digits CHECK (amount_units GLOB '[0-9]*' AND amount_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payments_salt_digits CHECK (salt GLOB '[0-9]*' AND salt NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payments_held_units_digits CHECK (held_units GLOB '[0-9]*' AND held_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payments_captured_units_digits CHECK (captured_units GLOB '[0-9]*' AND captured_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payments_returned_units_digits CHECK (returned_units GLOB '[0-9]*' AND returned_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payments_arbiter_units_digits CHECK (arbiter_units GLOB '[0-9]*' AND arbiter_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payments_refunded_units_digits CHECK (refunded_units GLOB '[0-9]*' AND refunded_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_payments_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE INDEX ix_payments_source_id_payee ON payments (source_id, payee);
+
+CREATE TABLE payment_totals (
+    source_id INTEGER NOT NULL,
+    payee TEXT NOT NULL,
+    token TEXT NOT NULL,
+    payments INTEGER NOT NULL,
+    sum_units TEXT NOT NULL,
+    CONSTRAINT pk_payment_totals PRIMARY KEY (source_id, payee, token),
+    CONSTRAINT ck_payment_totals_sum_units_digits CHECK (sum_units GLOB '[0-9]*' AND sum_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_payment_totals_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE revoked_payments (
+    source_id INTEGER NOT NULL,
+    payment_id BLOB NOT NULL,
+    CONSTRAINT pk_revoked_payments PRIMARY KEY (source_id, payment_id),
+    CONSTRAINT fk_revoked_payments_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE payment_invoices (
+    source_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    payer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    payment_id BLOB NOT NULL,
+    salt TEXT NOT NULL,
+    occasion TEXT NOT NULL,
+    milestone INTEGER,
+    total_units TEXT NOT NULL,
+    fiat_currency TEXT,
+    fiat_units TEXT,
+    fiat_evidence TEXT,
+    block_number INTEGER NOT NULL,
+    block_hash BLOB NOT NULL,
+    block_time INTEGER NOT NULL,
+    transaction_hash BLOB NOT NULL,
+    log_index INTEGER NOT NULL,
+    CONSTRAINT pk_payment_invoices PRIMARY KEY (source_id, kind, payee, number),
+    CONSTRAINT ck_payment_invoices_salt_digits CHECK (salt GLOB '[0-9]*' AND salt NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payment_invoices_total_units_digits CHECK (total_units GLOB '[0-9]*' AND total_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payment_invoices_fiat_units_digits CHECK (fiat_units GLOB '[0-9]*' AND fiat_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_payment_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
+    CONSTRAINT fk_payment_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE INDEX ix_payment_invoices_source_id_payment_id ON payment_invoices (source_id, payment_id);
+
+CREATE TABLE evidence (
+    hash BLOB NOT NULL,
+    name TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    content BLOB NOT NULL,
+    CONSTRAINT pk_evidence PRIMARY KEY (hash)
+)
+ WITHOUT ROWID,
+ STRICT;

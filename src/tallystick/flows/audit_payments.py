@@ -1,0 +1,284 @@
+"""Proves the books of escrow payments, as `flows.audit` those of subscriptions: everything is derived again from the
+chain and compared with what is stored, row by row.
+
+The judge of both is the contract: how many payments each payee has and of what amount, how each of them stands, what it
+keeps for whom, and that it has at least as much of each token as all of that together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from tallystick.chain.logs import Chunk
+from tallystick.chain.payment_totals import CountedPayments, CountedTotal, read_counted_payments, read_holding
+from tallystick.chain.rpc import Rpc
+from tallystick.core.invoice import Kind
+from tallystick.core.ledger import Entry
+from tallystick.core.payment_books import PaymentBooks
+from tallystick.core.payment_events import Authorized, PaymentCharged, RecordedPayment
+from tallystick.core.payment_invoice import PaymentInvoice
+from tallystick.core.payment_ledger import KINDS
+from tallystick.core.payment_state import Payment
+from tallystick.core.pegs import peg_history
+from tallystick.errors import NodeRefused
+from tallystick.flows.compare import (
+    Merge,
+    Report,
+    checked_entries,
+    compare_kept,
+    compare_maps,
+    compare_pending,
+    compare_source,
+    compare_strays,
+    compare_tokens,
+    entry_name,
+    event_name,
+    event_place,
+    invoice_name,
+    number_of,
+    require_source,
+)
+from tallystick.flows.ingest import Progress, Target, log_reader
+from tallystick.flows.recount_payments import REVOKED, facts_of, paid_accounts
+from tallystick.storage.claimables import read_claimables
+from tallystick.storage.database import reading
+from tallystick.storage.events import StoredEvent, read_events
+from tallystick.storage.payment_invoices import last_payment_numbers, read_payment_invoices
+from tallystick.storage.payments import read_payment_totals, read_payments, read_revoked
+from tallystick.storage.pegs import read_pegs
+from tallystick.storage.sources import Source
+from tallystick.storage.tokens import read_tokens
+
+CALLS = 1_000
+"""Payments that are asked for at once."""
+
+
+class Holding(NamedTuple):
+    """What the contract owes in a token (held, and kept for accounts), and what it has of it; None: the token does not
+    say."""
+
+    token: str
+    owed_units: int
+    balance_units: int | None
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether there is enough for everybody."""
+        return self.balance_units is not None and self.balance_units >= self.owed_units
+
+
+@dataclass
+class PaymentsReport(Report):
+    """The report on the books of `Escrow`.
+
+    `holdings` are of each token in which there were payments. Where the contract has less than it owes, that is a
+    difference if the merchant declared the token (`pegs`); anybody may make payments in tokens that lie.
+    """
+
+    payments_on_chain: int = 0
+    payments_in_ledger: int = 0
+    holdings: list[Holding] = field(default_factory=list)
+
+
+def audit_payments(
+    engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
+) -> PaymentsReport:
+    """Compares chain, journal, invoices and the contract's own counts up to the source's final block, and the events
+    behind it that are pending. Writes nothing.
+
+    Raises CorruptionError where the database knows nothing of the contract or has a row that cannot be read, NodeError
+    for a node that cannot be used.
+    """
+    with reading(engine) as connection:
+        source = require_source(connection, target)
+        report = PaymentsReport(target.chain_id, target.contract, source.final_number, source.final_hash)
+        node = log_reader(rpc, target)
+        compare_source(report, node, source, target)
+        tokens = read_tokens(connection, target.chain_id)
+        report.pegs = read_pegs(connection, source.source_id)
+        books = PaymentBooks(target.chain_id, target.contract, peg_history(report.pegs, tokens))
+        auditor = _Auditor(report, connection, source, books)
+        for chunk in node.read(source.start_block, source.final_number):
+            auditor.compare(chunk)
+            on_progress(Progress(chunk.end.number, source.final_number, report.events))
+        auditor.finish()
+        counted = _read_counted(rpc, source, books)
+        _compare_counted(report, books, auditor, counted)
+        _compare_holdings(report, rpc, source, books)
+        compare_tokens(report, rpc, target.chain_id, tokens, auditor.token_blocks)
+        compare_pending(report, node, connection, source)
+    return report
+
+
+class _Tally:
+    """What the stored journal adds up to."""
+
+    def __init__(self) -> None:
+        self.totals: defaultdict[tuple[str, str], CountedTotal] = defaultdict(CountedTotal)
+        self.held: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.claimables: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def add(self, entry: Entry) -> None:
+        """A payment begins with an authorization or a charge; its amount is what is held, or what the payee is paid for
+        (income, or what a collector's books have as such)."""
+        for account, side, token, units in entry.postings:
+            signed = units if side == "D" else -units
+            name, _, rest = account.partition(":")
+            name, owner = f"{name}:{rest.partition(':')[0]}", rest.partition(":")[2]
+            if name == "Assets:Claimable":
+                self.claimables[owner, token] += signed
+            elif name == "Assets:Escrow":
+                self.held[owner, token] += signed
+            begins = (entry.kind == KINDS[Authorized] and name == "Assets:Escrow") or (
+                entry.kind == KINDS[PaymentCharged] and name in {"Income:Payments", "Assets:Protected"}
+            )
+            if begins:
+                payments, sum_units = self.totals[owner, token]
+                self.totals[owner, token] = CountedTotal(payments + 1, sum_units + units)
+
+
+class _Auditor:
+    """Walks the chain with books of its own beside the stored ones."""
+
+    def __init__(self, report: PaymentsReport, connection: Connection, source: Source, books: PaymentBooks) -> None:
+        self.report = report
+        self.connection = connection
+        self.source = source
+        self.books = books
+        self.tally = _Tally()
+        self.stored: dict[bytes, Payment] = {}
+        self.token_blocks: dict[str, int] = {}
+        """The block of the first payment in each token."""
+        source_id = source.source_id
+        stored_events = read_events(connection, source_id, through=source.final_number)
+        self.events = Merge(report, event_name, stored_events)
+        entries = checked_entries(report, connection, source_id, self.tally.add)
+        self.entries = Merge(report, entry_name, entries)
+        self.series: dict[tuple[Kind, str], Merge] = {}
+
+    def compare(self, chunk: Chunk) -> None:
+        """Compares everything that follows from a range of blocks with what is stored."""
+        for log in chunk.logs:
+            self.report.events += 1
+            self.events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), event_place)
+            if isinstance(log.event, Authorized | PaymentCharged):
+                self.token_blocks.setdefault(log.event.terms.token, log.origin.block_number)
+            change = self.books.apply(RecordedPayment(log.origin, log.event))
+            if change.entry is not None:
+                self.entries.expect(change.entry, number_of)
+            if change.invoice is not None:
+                self._series(change.invoice.kind, change.invoice.payee).expect(change.invoice, number_of)
+
+    def _series(self, kind: Kind, payee: str) -> Merge:
+        if (kind, payee) not in self.series:
+            stored = read_payment_invoices(self.connection, self.source.source_id, kind=kind, payee=payee)
+            self.series[kind, payee] = Merge(self.report, invoice_name, self._counted(stored))
+        return self.series[kind, payee]
+
+    def _counted(self, stored: Iterable[PaymentInvoice]) -> Iterator[PaymentInvoice]:
+        for invoice in stored:
+            self.report.invoices += 1
+            yield invoice
+
+    def finish(self) -> None:
+        """What is left over, and what no event leads to."""
+        connection, source_id, report, books = self.connection, self.source.source_id, self.report, self.books
+        for kind, payee in last_payment_numbers(connection, source_id):
+            self._series(kind, payee)
+        for merge in (self.events, self.entries, *self.series.values()):
+            merge.finish()
+        books.require_whole()
+        self.stored = read_payments(connection, source_id)
+        _compare_payments(report, books.payments, self.stored)
+        for payment_id in sorted(books.revoked ^ read_revoked(connection, source_id)):
+            is_revoked = payment_id in books.revoked
+            report.note(
+                f"revoked payment 0x{payment_id.hex()}", *((None, "revoked") if is_revoked else ("revoked", None))
+            )
+        totals = read_payment_totals(connection, source_id)
+        compare_maps(
+            report,
+            "payments",
+            {f"of {payee} in {token}": total for (payee, token), total in books.totals.items()},
+            {f"of {payee} in {token}": total for (payee, token), total in totals.items()},
+        )
+        compare_kept(report, books.claimables, read_claimables(connection, source_id))
+        compare_strays(report, connection, source_id)
+
+
+# --- comparisons ----------------------------------------------------------------------------------------------------
+
+
+def _compare_payments(report: PaymentsReport, expected: dict[bytes, Payment], stored: dict[bytes, Payment]) -> None:
+    for payment_id in sorted(expected.keys() | stored.keys()):
+        name, here, there = f"payment 0x{payment_id.hex()}", stored.get(payment_id), expected.get(payment_id)
+        if here is None or there is None:
+            report.note(name, here, there)
+            continue
+        for label, found, wanted in zip(Payment._fields, here, there, strict=True):
+            if found != wanted:
+                report.note(f"{name}, {label.replace('_', ' ')}", found, wanted)
+
+
+def _read_counted(rpc: Rpc, source: Source, books: PaymentBooks) -> CountedPayments:
+    pairs = sorted(books.totals)
+    owed = sorted(paid_accounts(payment.terms for payment in books.payments.values()) | books.claimables.keys())
+    ids = sorted(books.payments.keys() | books.revoked)
+    try:
+        counted = read_counted_payments(rpc, source.contract, pairs, owed, ids[:CALLS], source.final_number)
+        for start in range(CALLS, len(ids), CALLS):
+            more = read_counted_payments(rpc, source.contract, (), (), ids[start : start + CALLS], source.final_number)
+            counted.payments.update(more.payments)
+    except NodeRefused as error:
+        raise NodeRefused(
+            f"the totals of block {source.final_number}, with which the books end, cannot be read: {error}. Bring the "
+            "books up to date with `tallystick index --once`, or use a node that keeps old state"
+        ) from error
+    return counted
+
+
+def _compare_counted(report: PaymentsReport, books: PaymentBooks, auditor: _Auditor, counted: CountedPayments) -> None:
+    """What the contract counted and keeps with what is stored."""
+    tally = auditor.tally
+    for payee, token in sorted(counted.totals.keys() | tally.totals.keys()):
+        on_chain = counted.totals.get((payee, token), CountedTotal())
+        in_ledger = tally.totals.get((payee, token), CountedTotal())
+        report.payments_on_chain += on_chain.payments
+        report.payments_in_ledger += in_ledger.payments
+        for label, found, expected in zip(CountedTotal._fields, in_ledger, on_chain, strict=True):
+            if found != expected:
+                report.note(f"control total of {payee} in {token}, {label.replace('_', ' ')}", found, expected)
+    held: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for payment_id, facts in counted.payments.items():
+        if payment := books.payments.get(payment_id):
+            held[payment.terms.payee, payment.terms.token] += facts.held_units
+        stored = auditor.stored.get(payment_id)
+        here = REVOKED if payment_id in books.revoked else stored and facts_of(stored)
+        if here != facts:
+            report.note(f"payment 0x{payment_id.hex()}, on chain", here, facts)
+    for payee, token in sorted(held.keys() | tally.held.keys()):
+        if tally.held[payee, token] != held[payee, token]:
+            report.note(f"held for {payee} in {token}, journal", tally.held[payee, token], held[payee, token])
+    for account, token in sorted(counted.claimables.keys() | tally.claimables.keys()):
+        kept = counted.claimables.get((account, token), 0)
+        if tally.claimables[account, token] != kept:
+            report.note(f"claimable of {account} in {token}, journal", tally.claimables[account, token], kept)
+
+
+def _compare_holdings(report: PaymentsReport, rpc: Rpc, source: Source, books: PaymentBooks) -> None:
+    owed: defaultdict[str, int] = defaultdict(int)
+    for payment in books.payments.values():
+        owed[payment.terms.token] += payment.held_units
+    for (_, token), units in books.claimables.items():
+        owed[token] += units
+    declared = {peg.token for peg in report.pegs}
+    for token, units in sorted(owed.items()):
+        holding = Holding(token, units, read_holding(rpc, source.contract, token, source.final_number))
+        report.holdings.append(holding)
+        if token in declared and not holding.is_covered:
+            report.note(f"balance of the contract in {token}", holding.balance_units, f"at least {units}")

@@ -1,0 +1,62 @@
+"""What the mirror must know of a contract of ours to mirror it: its events, its books, and who counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from tallystick.chain.decoder import Decoder
+from tallystick.chain.logs import LogEntry
+from tallystick.chain.rpc import Rpc
+from tallystick.core.events import Origin
+from tallystick.core.pegs import PegHistory
+from tallystick.storage.sources import Source
+
+Books = TypeVar("Books")
+Rows = TypeVar("Rows")
+"""What follows from a range of blocks: what is new, and what stands differently after them."""
+
+
+class SourceKind(Protocol[Books, Rows]):
+    """One kind of source. `name` is the contract's, in manifests and in the database."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def decoder(self) -> Decoder[Any]:
+        """Knows its events."""
+        ...
+
+    def token_of(self, event: Any) -> str | None:
+        """The token that an event may bring in, of which the books then show amounts."""
+        ...
+
+    def load(self, connection: Connection, source: Source, pegs: PegHistory) -> Books:
+        """The books as they stand at the source's final block; what single events need is brought in by `derive`."""
+        ...
+
+    def derive(self, connection: Connection, source: Source, books: Books, logs: Sequence[LogEntry]) -> Rows:
+        """What final events make; the books then stand after them. Raises EventsInconsistent."""
+        ...
+
+    def present(
+        self, connection: Connection, source: Source, pending: Sequence[tuple[Origin, Any]]
+    ) -> tuple[Books, Rows]:
+        """What pending events make of the final books. Raises EventsInconsistent."""
+        ...
+
+    def recount(self, rpc: Rpc, source: Source, block: int, books: Books, rows: Rows) -> None:
+        """Raises EventsInconsistent unless the contract counted by that block what the books say. A node that does not
+        keep the block's state cannot say; then nothing is compared."""
+        ...
+
+    def write(self, connection: Connection, source_id: int, rows: Rows) -> None:
+        """Everything that follows from a range of final blocks."""
+        ...
+
+    def trim(self, books: Books) -> None:
+        """Forgets what is not needed in memory any more, where it is much."""
+        ...

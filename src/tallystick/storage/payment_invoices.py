@@ -1,0 +1,127 @@
+"""Final invoices and credit notes of escrow payments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from tallystick.core.events import Origin
+from tallystick.core.invoice import FiatValue, Kind
+from tallystick.core.payment_invoice import Occasion, PaymentInvoice
+from tallystick.errors import CorruptionError
+from tallystick.storage.database import insert_rows
+from tallystick.storage.schema import payment_invoices
+
+READ_BATCH = 1_000
+
+
+def add_payment_invoices(connection: Connection, source_id: int, new: Sequence[PaymentInvoice]) -> None:
+    """Writes numbered invoices and credit notes."""
+    rows = [
+        (
+            source_id,
+            invoice.kind.value,
+            invoice.payee,
+            invoice.number,
+            invoice.payer,
+            invoice.token,
+            invoice.payment_id,
+            invoice.salt,
+            invoice.occasion.value,
+            invoice.milestone,
+            invoice.total_units,
+            *(invoice.fiat or (None, None, None)),
+            *invoice.origin[:4],
+            invoice.origin.log_index,
+        )
+        for invoice in new
+    ]
+    insert_rows(connection, payment_invoices, rows)
+
+
+def last_payment_numbers(connection: Connection, source_id: int) -> dict[tuple[Kind, str], int]:
+    """The last number given in each series: by kind and payee."""
+    columns = payment_invoices.c
+    rows = connection.execute(
+        select(columns.kind, columns.payee, func.max(columns.number))
+        .where(columns.source_id == source_id)
+        .group_by(columns.kind, columns.payee)
+    )
+    return {(Kind(kind), payee): number for kind, payee, number in rows}
+
+
+def read_payment_invoices(
+    connection: Connection,
+    source_id: int,
+    *,
+    kind: Kind | None = None,
+    payee: str | None = None,
+    payer: str | None = None,
+    number: int | None = None,
+    payment_id: bytes | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    newest_first: bool = False,
+) -> Iterator[PaymentInvoice]:
+    """Invoices and credit notes ordered by kind, payee and number, or back from the newest on chain; of blocks with a
+    time in [since, until)."""
+    columns = payment_invoices.c
+    wanted = {
+        columns.kind: None if kind is None else kind.value,
+        columns.payee: payee,
+        columns.payer: payer,
+        columns.number: number,
+        columns.payment_id: payment_id,
+    }
+    query = select(payment_invoices).where(columns.source_id == source_id)
+    query = query.where(*(column == value for column, value in wanted.items() if value is not None))
+    if since is not None:
+        query = query.where(columns.block_time >= since)
+    if until is not None:
+        query = query.where(columns.block_time < until)
+    if newest_first:
+        query = query.order_by(columns.block_number.desc(), columns.log_index.desc())
+    else:
+        query = query.order_by(columns.kind, columns.payee, columns.number)
+    page = query = query.limit(READ_BATCH)
+    while rows := connection.execute(page).all():
+        yield from map(_invoice, rows)
+        last = rows[-1]
+        if newest_first:
+            same = columns.block_number == last.block_number
+            page = query.where(
+                or_(columns.block_number < last.block_number, and_(same, columns.log_index < last.log_index))
+            )
+        else:
+            page = query.where(
+                or_(
+                    columns.kind > last.kind,
+                    and_(columns.kind == last.kind, columns.payee > last.payee),
+                    and_(columns.kind == last.kind, columns.payee == last.payee, columns.number > last.number),
+                )
+            )
+
+
+def _invoice(row: Any) -> PaymentInvoice:
+    fiat = (row.fiat_currency, row.fiat_units, row.fiat_evidence)
+    if row.occasion not in set(Occasion):
+        raise CorruptionError(
+            f"{row.kind} {row.number} of {row.payee} is for a {row.occasion!r} in the database, allowed are "
+            f"{', '.join(Occasion)}: somebody changed it, build the books anew"
+        )
+    return PaymentInvoice(
+        Kind(row.kind),
+        row.number,
+        row.payee,
+        row.payer,
+        row.token,
+        row.payment_id,
+        row.salt,
+        Occasion(row.occasion),
+        row.milestone,
+        row.total_units,
+        None if fiat == (None, None, None) else FiatValue(*fiat),
+        Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index),
+    )
