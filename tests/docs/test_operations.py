@@ -40,6 +40,8 @@ FIRST_CHARGE = {
 """Of a first charge, which the contract has charged in a frame of its own: what is beyond the conditions is
 `FirstChargeDeclined`, nothing is kept for who cannot receive it, and a subscription that begins has no credit, no
 fallback and no change scheduled."""
+AT_ONCE = {"PlanIsQuoted"}
+"""Of a change that is made at once."""
 WITHIN_THE_TERMS = {"FeeOutOfRange"}
 """Of a ruling, whose fee is the terms' own."""
 CANNOT_HAPPEN: dict[str, set[str]] = {
@@ -47,7 +49,7 @@ CANNOT_HAPPEN: dict[str, set[str]] = {
     **dict.fromkeys(("refund", "refundChanged", "cancelWithRefund"), BY_ALLOWANCE),
     **dict.fromkeys(("rule", "ruleByDefault"), WITHIN_THE_TERMS),
     **dict.fromkeys(("subscribeWithConditions", "submitMandateWithConditions"), FIRST_CHARGE),
-    **dict.fromkeys(("scheduleChange", "scheduleChangeBySignature"), {"PlanIsQuoted"}),  # only a change at once
+    **dict.fromkeys(("scheduleChange", "scheduleChangeBySignature"), AT_ONCE),
 }
 """Errors and events that stand in what a verb runs, in a branch that it does not take."""
 CALL = re.compile(r"`((\w+)\(([^`]*)\))`")
