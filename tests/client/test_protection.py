@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
+from sqlalchemy import update
 
 from tallystick import PaymentStatus, Tallystick
 from tallystick.chain.rpc import Rpc
@@ -16,10 +17,11 @@ from tallystick.flows.audit import audit
 from tallystick.flows.audit_payments import audit_payments
 from tallystick.flows.change import When
 from tallystick.flows.ingest import Target, ingest
-from tallystick.storage.database import open_database, reading
+from tallystick.storage.database import open_database, reading, transaction
 from tallystick.storage.invoices import read_invoices
 from tallystick.storage.journal import read_entries
 from tallystick.storage.payments import read_payments
+from tallystick.storage.schema import invoices as invoice_rows
 from tests.business import Business
 from tests.client.conftest import Connect
 from tests.databases import NewDatabase
@@ -124,6 +126,18 @@ def test_one_life_of_a_protected_subscription_and_its_books(
     }  # nothing is left in escrow, nor of what it protected
     assert audit(books.engine, books.rpc, books.sales).differences == []
     assert audit_payments(books.engine, books.rpc, books.escrow).differences == []
+
+    with transaction(books.engine) as connection:
+        second_invoice = (invoice_rows.c.charge_number == 2) & (invoice_rows.c.source_id == 1)
+        connection.execute(update(invoice_rows).where(second_invoice).values(payment_id=first))
+    found = audit_payments(books.engine, books.rpc, books.escrow).differences
+    assert [difference.row for difference in found] == [
+        f"payment 0x{second.hex()}, invoice of the protected charge",
+    ]
+    with transaction(books.engine) as connection:
+        connection.execute(update(invoice_rows).where(second_invoice).values(payment_id=b"x" * 32))
+    (difference, _) = audit_payments(books.engine, books.rpc, books.escrow).differences
+    assert difference.row == f"charge {number}/2, payment 0x{(b'x' * 32).hex()}"
 
 
 def test_what_does_not_go_with_a_protection_says_what_to_do(

@@ -2,7 +2,8 @@
 chain and compared with what is stored, row by row.
 
 The judge of both is the contract: how many payments each payee has and of what amount, how each of them stands, what it
-keeps for whom, and that it has at least as much of each token as all of that together.
+keeps for whom, and that it has at least as much of each token as all of that together. The books of subscriptions are
+another: each charge that they have as protected is a payment here, and each payment that they brought is such a charge.
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ from tallystick.flows.recount_payments import REVOKED, facts_of, paid_accounts
 from tallystick.storage.claimables import read_claimables
 from tallystick.storage.database import reading
 from tallystick.storage.events import StoredEvent, read_events
+from tallystick.storage.invoices import read_invoices
 from tallystick.storage.payment_invoices import last_payment_numbers, read_payment_invoices
 from tallystick.storage.payments import read_payment_totals, read_payments, read_revoked
 from tallystick.storage.pegs import read_pegs
-from tallystick.storage.sources import Source
+from tallystick.storage.sources import SUBSCRIPTIONS, Source, find_sources
 from tallystick.storage.tokens import read_tokens
 
 CALLS = 1_000
@@ -110,6 +112,7 @@ def audit_payments(
         counted = _read_counted(rpc, source, books)
         _compare_counted(report, books, auditor, counted)
         _compare_holdings(report, rpc, source, books)
+        _compare_protected(report, connection, source, books)
         compare_tokens(report, rpc, target.chain_id, tokens, auditor.token_blocks)
         compare_pending(report, node, connection, source)
     return report
@@ -282,3 +285,28 @@ def _compare_holdings(report: PaymentsReport, rpc: Rpc, source: Source, books: P
         report.holdings.append(holding)
         if token in declared and not holding.is_covered:
             report.note(f"balance of the contract in {token}", holding.balance_units, f"at least {units}")
+
+
+def _compare_protected(report: PaymentsReport, connection: Connection, source: Source, books: PaymentBooks) -> None:
+    """The invoices of protected charges with the payments in which the escrow held them."""
+    for sales in find_sources(connection, SUBSCRIPTIONS):
+        if sales.chain_id != source.chain_id:
+            continue
+        known = set()
+        for invoice in read_invoices(connection, sales.source_id, kind=Kind.INVOICE):
+            payment_id, through = invoice.payment_id, source.final_number
+            if payment_id is None or invoice.origin.block_number > through:
+                continue
+            known.add(payment_id)
+            payment = books.payments.get(payment_id)
+            wanted = (sales.contract, invoice.payer, invoice.payee, invoice.token, invoice.total_units)
+            terms = payment and payment.terms
+            found = terms and payment and (payment.collector, terms.payer, terms.payee, terms.token, terms.amount_units)
+            if found != wanted:
+                name = f"charge {invoice.subscription_id}/{invoice.charge_number}, payment 0x{payment_id.hex()}"
+                report.note(name, wanted, found)
+        if sales.final_number < source.final_number:
+            continue  # its books may not have all of them yet
+        for payment_id, payment in sorted(books.payments.items()):
+            if payment.collector == sales.contract and payment_id not in known:
+                report.note(f"payment 0x{payment_id.hex()}, invoice of the protected charge", None, payment.terms)
