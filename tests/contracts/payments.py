@@ -84,11 +84,12 @@ class State(NamedTuple):
 class Milestone(NamedTuple):
     """A leaf: a part that can be captured from a time on."""
 
-    index: int
+    place: int
     amount: int
     releasable_at: int = 0
 
     def leaf(self) -> bytes:
+        """Place, amount and time, hashed twice."""
         return keccak(keccak(encode(["uint256", "uint256", "uint256"], list(self))))
 
 

@@ -133,7 +133,7 @@ def test_refuses_the_same_index_with_another_amount(payments: Payments) -> None:
     ("milestone", "proof"),
     [
         (FIRST._replace(amount=FIRST.amount + 1), PROOFS[FIRST]),
-        (FIRST._replace(index=1), PROOFS[FIRST]),
+        (FIRST._replace(place=1), PROOFS[FIRST]),
         (SECOND._replace(releasable_at=0), PROOFS[SECOND]),
         (FIRST, PROOFS[THIRD]),
         (FIRST, PROOFS[FIRST][::-1]),
@@ -145,7 +145,7 @@ def test_refuses_the_same_index_with_another_amount(payments: Payments) -> None:
 def test_refuses_what_is_not_in_the_tree(
     payments: Payments, held: Terms, milestone: Milestone, proof: list[bytes]
 ) -> None:
-    expected = {"paymentId": payments.id(held), "index": milestone.index}
+    expected = {"paymentId": payments.id(held), "index": milestone.place}
     with payments.nothing_changes(), reverts("UnknownMilestone", **expected):
         capture(payments, held, milestone, proof=proof)
 
@@ -154,7 +154,7 @@ def test_refuses_a_node_of_the_tree_as_a_leaf(payments: Payments, held: Terms) -
     """A second preimage: two hashes as index and amount. Leaves are hashed twice, and of three words."""
     low, high = sorted([FIRST.leaf(), SECOND.leaf()])
     forged = Milestone(int.from_bytes(low, "big"), int.from_bytes(high, "big"))
-    with payments.nothing_changes(), reverts("UnknownMilestone", paymentId=payments.id(held), index=forged.index):
+    with payments.nothing_changes(), reverts("UnknownMilestone", paymentId=payments.id(held), index=forged.place):
         capture(payments, held, forged, proof=[THIRD.leaf()])
 
 

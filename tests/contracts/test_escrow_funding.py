@@ -553,7 +553,13 @@ def test_a_collector_that_brings_less_or_nothing(
         collect(payments, collector, payments.terms())
 
 
-VERBS = ["authorize", "charge", "revoke", "capture", "void", "reclaim", "refund", "dispute", "rule", "claim"]
+VERBS = ["authorize", "charge", "revoke", "capture", "captureMilestone", "void", "reclaim", "refund", "dispute"]
+VERBS += ["submitEvidence", "rule", "ruleByDefault", "claim"]
+
+
+def test_every_entry_point_is_tried(payments: Payments) -> None:
+    functions = payments.escrow.contract_type.mutable_methods
+    assert sorted(entry.name for entry in functions) == sorted(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -565,11 +571,14 @@ def test_E03_a_collector_comes_in_nowhere(payments: Payments, collector: Contrac
         "charge": escrow.charge.encode_input(own, 0, COLLECTOR, b""),
         "revoke": escrow.revoke.encode_input(own),
         "capture": escrow.capture.encode_input(terms, ALL, 0),
+        "captureMilestone": escrow.captureMilestone.encode_input(terms, 0, 1, 0, 0, []),
         "void": escrow.void.encode_input(terms),
         "reclaim": escrow.reclaim.encode_input(terms),
         "refund": escrow.refund.encode_input(terms, 1),
         "dispute": escrow.dispute.encode_input(terms, NO_HASH),
+        "submitEvidence": escrow.submitEvidence.encode_input(terms, NO_HASH),
         "rule": escrow.rule.encode_input(terms, 1, 0),
+        "ruleByDefault": escrow.ruleByDefault.encode_input(terms),
         "claim": escrow.claim.encode_input(collector, payments.stage.token),
     }[verb]
     collector.setDetour(escrow, call, sender=stage.anyone)

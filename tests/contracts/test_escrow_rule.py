@@ -43,16 +43,15 @@ def test_E38_E42_divides_all_that_is_held(
     since = payments.state(disputed).since
     with payments.moves(escrow=-AMOUNT, **parts):
         receipt = payments.escrow.rule(disputed, payee_amount, arbiter_fee, sender=payments.arbiter)
-    values = {
-        "paymentId": payments.id(disputed),
+    divided = {
         "toPayee": parts.get("payee", 0),
         "toPayer": parts.get("payer", 0),
         "arbiterFee": arbiter_fee,
         "fee": parts.get("receiver", 0),
-        "byDefault": False,
     }
+    assert sum(divided.values()) == AMOUNT
+    values = {"paymentId": payments.id(disputed), **divided, "byDefault": False}
     assert payments.events(receipt) == [("Ruled", values)]
-    assert sum(values[name] for name in ("toPayee", "toPayer", "arbiterFee", "fee")) == AMOUNT
     assert payments.state(disputed) == (CLOSED, 0, payee_amount, since, 0)
 
 

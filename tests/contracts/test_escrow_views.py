@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from eth_utils.crypto import keccak
@@ -28,10 +29,13 @@ from tests.contracts.stage import UNLIMITED, Account, Contract, Stage, reverts
 
 def of_the_package(terms: Terms) -> package.PaymentTerms:
     """The same terms as the package has them."""
-    names = ("payer", "payee", "token", "amount_units", "operator", "authorize_before", "capture_before")
-    names += ("refund_before", "dispute_window_s", "arbiter", "ruling_timeout_s", "default_payee_bps")
-    names += ("max_arbiter_fee_bps", "min_fee_bps", "max_fee_bps", "fee_receiver", "milestones_root", "salt")
-    return package.PaymentTerms(**dict(zip(names, terms, strict=True)))
+    names = (
+        *("payer", "payee", "token", "amount_units", "operator", "authorize_before", "capture_before"),
+        *("refund_before", "dispute_window_s", "arbiter", "ruling_timeout_s", "default_payee_bps"),
+        *("max_arbiter_fee_bps", "min_fee_bps", "max_fee_bps", "fee_receiver", "milestones_root", "salt"),
+    )
+    values: dict[str, Any] = dict(zip(names, terms, strict=True))
+    return package.PaymentTerms(**values)
 
 
 def random_terms(seed: int) -> Terms:
@@ -42,7 +46,8 @@ def random_terms(seed: int) -> Terms:
         return "0x" + chance.randbytes(20).hex()
 
     def below(bits: int) -> int:
-        return chance.choice([0, 1, 2**bits - 1, chance.getrandbits(bits)])
+        chosen: int = chance.choice([0, 1, 2**bits - 1, chance.getrandbits(bits)])
+        return chosen
 
     return Terms(
         *(address(), address(), address(), below(96), address(), below(40), below(40), below(40), below(32)),
