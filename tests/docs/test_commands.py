@@ -72,7 +72,9 @@ def test_commands_and_options_in_it_exist(document: Path) -> None:
 
 
 def test_every_command_is_shown_somewhere() -> None:
-    shown = {tuple(common_first(words)[:count]) for page in DOCUMENTS for words in calls_in(page) for count in (1, 2, 3)}
+    shown = {
+        tuple(common_first(words)[:count]) for page in DOCUMENTS for words in calls_in(page) for count in (1, 2, 3)
+    }
     assert set(ALL) - shown == set()
 
 
