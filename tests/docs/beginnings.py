@@ -12,6 +12,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.core.money import parse_units
 from tallystick.flows.deploy import write_manifest
 from tallystick.flows.ingest import Target, ingest
+from tallystick.flows.payment_books import ESCROW
 from tallystick.storage.database import open_database
 from tallystick.testing import Anvil
 from tests.business import UNLIMITED, Business
@@ -73,7 +74,10 @@ def sold(anvil: Anvil, folder: Path) -> None:
     (folder / "tallystick.toml").write_text(config)
     target = Target(anvil.chain_id, business.subscriptions, business.contract.start_block, pegs={business.token: "USD"})
     engine = open_database(f"sqlite:///{folder}/tallystick.db")
-    ingest(engine, Rpc(anvil.url), target)
+    escrow = business.manifest.contract("Escrow")
+    payments = Target(anvil.chain_id, escrow.address, escrow.start_block, pegs=target.pegs, kind=ESCROW)
+    for mirrored in (target, payments):
+        ingest(engine, Rpc(anvil.url), mirrored)
     engine.dispose()
 
 

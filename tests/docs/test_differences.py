@@ -12,10 +12,14 @@ import pytest
 
 from tallystick.config import Config, load_config
 from tallystick.flows.audit import audit
+from tallystick.flows.audit_payments import audit_payments
+from tallystick.flows.follow import ingest_once
 from tallystick.flows.mirror import open_mirror
 from tallystick.testing import start_anvil
+from tests.business import Business
 from tests.docs.beginnings import FIRST_DAY, sold
 from tests.docs.blocks import ROOT, table_of
+from tests.payments import Payments
 
 TAMPERINGS = (
     "UPDATE sources SET final_hash = zeroblob(32)",
@@ -33,9 +37,13 @@ TAMPERINGS = (
     "INSERT INTO claimables (source_id, account, token, units) SELECT 1, payee, token, '7' FROM registers",
     "UPDATE plans SET every = 2",
     "UPDATE subscriptions SET charges = 9 WHERE subscription_id = 1",
+    "UPDATE payments SET held_units = '1'",
+    "DELETE FROM revoked_payments",
+    "UPDATE payment_totals SET payments = 9",
+    "UPDATE postings SET account = 'Assets:Escrow:x' WHERE account LIKE 'Assets:Escrow:%'",
 )
-BY_THE_NODE = ["number of plans", "number of registers"]
-"""Differences that no change of the database makes: only a node that leaves events out."""
+BY_THE_NODE = ["number of plans", "number of registers", "balance of the contract in <token>"]
+"""Differences that no change of the database makes: only a node that leaves events out, or money that is gone."""
 
 
 @pytest.fixture
@@ -45,6 +53,19 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
     database, whole = tmp_path / "tallystick.db", tmp_path / "whole.db"
     with start_anvil("--timestamp", str(FIRST_DAY)) as anvil:
         sold(anvil, tmp_path)
+        payments = Payments(Business(anvil))
+        payments.held()
+        payments.call(payments.payer, "revoke", payments.terms().words)
+        anvil.finalize()
+        config = Config(
+            rpc_url=anvil.url,
+            deployment=tmp_path / "deployments" / "31337.json",
+            database=f"sqlite:///{database}",
+            peg=load_config(tmp_path / "tallystick.toml", environment={}).peg,
+        )
+        mirror = open_mirror(config)
+        ingest_once(mirror)
+        mirror.engine.dispose()
         shutil.copy(database, whole)
         for tampering in TAMPERINGS:
             shutil.copy(whole, database)
@@ -52,17 +73,13 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
             with connection:
                 assert connection.execute(tampering).rowcount > 0, tampering
             connection.close()
-            config = Config(
-                rpc_url=anvil.url,
-                deployment=tmp_path / "deployments" / "31337.json",
-                database=f"sqlite:///{database}",
-                peg=load_config(tmp_path / "tallystick.toml", environment={}).peg,
-            )
             mirror = open_mirror(config)
+            assert mirror.escrow is not None
             report = audit(mirror.engine, mirror.rpc, mirror.target)
+            escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow)
             mirror.engine.dispose()
-            assert not report.ok, tampering
-            rows_found |= {difference.row for difference in report.differences}
+            assert not (report.ok and escrow.ok), tampering
+            rows_found |= {difference.row for difference in (*report.differences, *escrow.differences)}
         yield rows_found
 
 

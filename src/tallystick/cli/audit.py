@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tallystick.flows.audit_payments import PaymentsReport
     from tallystick.flows.compare import Report
 
+SHOWN = ("contract", "block", "events", "invoices", "payments_on_chain", "payments_in_ledger", "difference_count")
+"""What the text says of escrow payments; `--json` says more."""
+
 
 @click.group()
 def audit() -> None:
@@ -59,11 +62,11 @@ def verify(config: Config, as_json: bool) -> None:
         details = _details(report) if escrow is None else _details(report) | {"escrow": payments | _details(escrow)}
         click.echo(to_json(Record(values | details)))
     else:
+        click.echo(to_text(Record(values)))
         if payments:
-            shown = ("contract", "block", "events", "invoices", "payments_on_chain", "payments_in_ledger")
-            values |= {f"escrow_{name}": payments[name] for name in (*shown, "difference_count")}
-        note = "The halves match: chain, journal, invoices and control totals agree to the last unit."
-        click.echo(to_text(Record(values, note=note if ok else "")))
+            click.echo("\n" + to_text(Record({f"escrow_{name}": payments[name] for name in SHOWN})))
+        if ok:
+            click.echo("\nThe halves match: chain, journal, invoices and control totals agree to the last unit.")
         _tell(report, "")
         if escrow is not None:
             _tell(escrow, "escrow, ")

@@ -62,11 +62,9 @@ class _MilestoneType(click.ParamType):
 
 @escrow.command(
     epilog=examples(
-        "tallystick escrow terms --payer 0x3C44...93BC --amount 25.00 --token 0xA0b8...eB48 --out terms.json",
-        "tallystick escrow terms --payer 0x3C44...93BC --amount 25.00 --token 0xA0b8...eB48 \\\\",
-        "    --arbiter 0x90F7...b906 --ruling-within 7d --default-payee 50 --out terms.json",
-        "tallystick escrow terms --payer 0x3C44...93BC --amount 30 --token 0xA0b8...eB48 \\\\",
-        "    --milestone 10 --milestone 20@2027-01-01 --out terms.json",
+        "tallystick escrow terms --payer 0x3C44... --amount 25.00 --token 0xA0b8... --out terms.json",
+        "tallystick escrow terms --payer 0x3C44... --amount 25 --token 0xA0b8... --arbiter 0x90F7... --ruling-within 7d",
+        "tallystick escrow terms --payer 0x3C44... --amount 30 --token 0xA0b8... --milestone 10 --milestone 20@2027-01-01",
     )
 )
 @click.option("--payer", required=True, metavar="ADDRESS", help="Who pays.")
