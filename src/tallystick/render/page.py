@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from tallystick.core.invoice import Kind
 from tallystick.core.money import Amount
-from tallystick.render.document import InvoiceDocument, Line, Party, Status
+from tallystick.render.document import EscrowPayment, InvoiceDocument, Line, Party, Status
 from tallystick.render.wording import (
     amount_text,
     date_text,
@@ -29,6 +29,9 @@ WORD_FITS = 28
 
 NUMBER_FITS = 24
 """Longer numbers get places where they may break, at their groups of digits."""
+
+REFERENCE_DIGITS = 20
+"""The longest number that stands beside the customer's address."""
 
 NOTES_NAMED = 6
 """More credit notes than that are counted instead of named."""
@@ -211,7 +214,8 @@ def _facts(document: InvoiceDocument) -> list[Row]:
         rows.append(_row("Corrects invoice", document.refers_to or "not numbered yet"))
     rows.append(_row("Refunded at" if is_credit else "Paid at", time_text(document.payment.block_time)))
     if document.escrow is not None:
-        return [*rows, _row("Reference", document.escrow.reference)]
+        reference = _short_reference(document.escrow)
+        return [*rows, _row("Reference", reference)] if reference else rows
     rows += [_row("Subscription", document.subscription_id), _row("Charge", document.charge_number)]
     return [*rows, _row("For", document.beneficiary)] if document.beneficiary else rows
 
@@ -285,6 +289,11 @@ def _proof_note(document: InvoiceDocument, is_credit: bool) -> str:
     return f"This transaction {did}. It can be looked up by anyone on chain {document.payment.chain_id}."
 
 
+def _short_reference(escrow: EscrowPayment) -> str | None:
+    """A number that somebody chose, such as that of an order; a random one is no reference, and too long for a fact."""
+    return escrow.reference if len(escrow.reference) <= REFERENCE_DIGITS else None
+
+
 def _proof(document: InvoiceDocument) -> list[Row]:
     payment, usage, quoted = document.payment, document.usage, document.quoted
     hashes = {
@@ -302,6 +311,8 @@ def _proof(document: InvoiceDocument) -> list[Row]:
         rows.append(_row("Escrow payment", document.payment_id, mono=True))
     if document.escrow is not None:
         rows.append(_row("Payment", document.escrow.payment_id, mono=True))
+        if not _short_reference(document.escrow):
+            rows.append(_row("Salt", hex(int(document.escrow.reference)), mono=True))
     if usage is not None:
         rows.append(_row("Usage hash", usage.usage_hash, mono=True))
     if quoted is not None:
