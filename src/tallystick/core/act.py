@@ -25,6 +25,7 @@ from tallystick.core.events import (
     RegisterOpened,
     SeatsSet,
     Subscribed,
+    Upgraded,
     UsageCharged,
 )
 from tallystick.core.payment_events import RecordedPayment
@@ -48,7 +49,7 @@ _FOLLOWERS: dict[type[Event], tuple[type[Event], ...]] = {
     PlanChanged: (Quoted, Discounted, CreditUsed, PaidInAlternative, *_PAYMENT),
     Quoted: (Discounted, CreditUsed, *_PAYMENT),
     Discounted: (CreditUsed, *_PAYMENT),
-    CreditUsed: _PAYMENT,
+    CreditUsed: (*_PAYMENT, Upgraded),
     PaidByFallback: (Protected, Claimable, Charged),
     Protected: (Charged,),
     PaidInAlternative: (Claimable, Charged),
