@@ -66,10 +66,8 @@ def segments_of(recorded: Sequence[Recorded], plans: Mapping[int, Plan]) -> list
                 seats = event.seats
             case Resumed():
                 due = event.next_due
-            case Quoted():
-                special = True
-            case UsageCharged():
-                special = used = True
+            case Quoted() | UsageCharged():
+                special, used = True, isinstance(event, UsageCharged)
             case PaidInAlternative():
                 special, alternative_id = True, event.alternative_plan_id
             case Charged():
