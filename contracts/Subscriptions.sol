@@ -408,12 +408,19 @@ contract Subscriptions is ISubscriptionsCore, SubscriptionsState {
 
         _extras[subscriptionId] = kept;
         _subscriptions[subscriptionId] = changed;
-        if (toPay | creditUsed != 0) {
+        if (toPay | creditUsed == 0) {
+            emit PlanChanged(subscriptionId, planId, seats, kept.credit());
+        } else {
+            uint256 chargeNumber = changed.charges();
             _registers[words.registerId()] = register.withCharges(1, toPay);
-            if (creditUsed != 0) emit CreditUsed(subscriptionId, changed.charges(), creditUsed);
-            emit Charged(subscriptionId, changed.charges(), block.timestamp, changed.nextDue(), toPay);
+            if (creditUsed != 0) emit CreditUsed(subscriptionId, chargeNumber, creditUsed);
+            if (toPay != 0 && seats == extras.seats() && changed.nextDue() == slot.nextDue()) {
+                emit Upgraded(subscriptionId, planId, chargeNumber, toPay);
+            } else {
+                emit Charged(subscriptionId, chargeNumber, block.timestamp, changed.nextDue(), toPay);
+                emit PlanChanged(subscriptionId, planId, seats, kept.credit());
+            }
         }
-        emit PlanChanged(subscriptionId, planId, seats, kept.credit());
         if (toPay != 0) {
             _spend(subscriptionId, extras, toPay);
             _collect(words, msg.sender, toPay, extras.isByPermit2());

@@ -286,9 +286,14 @@ interface ISubscriptionsTypes {
     event Claimable(address indexed account, address indexed token, uint256 indexed subscriptionId, uint256 amount);
     event Claimed(address indexed account, address indexed token, uint256 amount);
     /// @notice Another plan or number of seats, from now on. What it costs at once is a `Charged` before this, whose
-    /// period ends with the one being served, or is a new one.
+    /// period ends with the one being served, or is a new one. Or both are one `Upgraded`.
     /// @param credit What the next charges take less.
     event PlanChanged(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats, uint256 credit);
+    /// @notice `Charged` and `PlanChanged` in one: a dearer plan from now on, of which the payer pays the difference.
+    /// The charge is for what is left of the period being served; seats stay as they are, and no credit is left.
+    /// @param chargeNumber As of `Charged`.
+    /// @param amount What the payer paid, the fee included; never nothing.
+    event Upgraded(uint256 indexed subscriptionId, uint256 indexed planId, uint256 chargeNumber, uint256 amount);
     /// @notice The plan and the number of seats from the next period on. Where they are the present ones, nothing is
     /// scheduled any more. The `PlanChanged` comes before the first `Charged` of that period.
     event ChangeScheduled(uint256 indexed subscriptionId, uint256 indexed planId, uint256 seats);

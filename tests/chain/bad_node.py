@@ -21,7 +21,7 @@ import urllib3
 from tallystick.chain.decode import event_names
 
 UNFINAL = 16
-COUNTED = {"PlanCreated", "Subscribed", "Charged", "Refunded"}
+COUNTED = {"PlanCreated", "Subscribed", "Charged", "Upgraded", "Refunded"}
 RESULT_SHARE = 0.6
 """Of the faults in answers that have logs or headers, so many are in these."""
 STRANGER = "0x" + "66" * 20

@@ -32,6 +32,7 @@ from tallystick.core.events import (
     RegisterOpened,
     SeatsSet,
     Subscribed,
+    Upgraded,
     UsageCharged,
 )
 from tallystick.core.money import UINT256_MAX
@@ -124,6 +125,7 @@ def test_events_as_the_contract_gives_them() -> None:
     assert decode_event("SeatsSet", words(7), words(2**24 - 1)) == SeatsSet(7, 2**24 - 1)
     changed = decode_event("PlanChanged", words(7, 3), words(2, 2**96 - 1))
     assert changed == PlanChanged(7, 3, 2, 2**96 - 1)
+    assert decode_event("Upgraded", words(7, 3), words(65_535, 2**96 - 1)) == Upgraded(7, 3, 65_535, 2**96 - 1)
     assert decode_event("Claimable", words(PAYER, TOKEN, 7), words(9)) == Claimable(PAYER, TOKEN, 7, 9)
     charged = decode_event("Charged", words(7), words(65_535, 10, LAST_TIME, 3))
     assert charged == Charged(7, 65_535, 10, LAST_TIME, 3)
@@ -192,6 +194,8 @@ IMPOSSIBLE = {
     "a trial beyond 32 bits": ("PlanCreated", words(1, 0), plan_words(trial=2**32)),
     "seats beyond 24 bits": ("SeatsSet", words(1), words(2**24)),
     "credit beyond 96 bits": ("PlanChanged", words(1, 1), words(0, 2**96)),
+    "an upgrade for nothing": ("Upgraded", words(1, 1), words(2, 0)),
+    "an upgrade beyond 96 bits": ("Upgraded", words(1, 1), words(2, 2**96)),
     "a subscription beyond the last register": ("Subscribed", words(LAST + 1, PAYER, 1), words(5)),
     "a time beyond the calendar": ("Subscribed", words(1, PAYER, 1), words(LAST_TIME + 1)),
     "a charge beyond 16 bits": ("Charged", words(1), words(65_536, 1, 2, 3)),

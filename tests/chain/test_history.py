@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tallystick.chain import logs
+from tallystick.chain.decode import topic_of
 from tallystick.chain.history import OF_A_SUBSCRIPTION, HistoryReader
 from tallystick.chain.node import Node
 from tallystick.chain.subscriptions import Subscriptions
@@ -75,14 +76,14 @@ def test_a_node_that_leaves_events_out_is_found_out(business: Business, node: No
     contract = Subscriptions(node, business.subscriptions)
     assert len(read_segments(Connection(node, contract, None, business.contract.start_block), number)) == 1
 
-    def without_charges(method: str, answer: bytes) -> tuple[int, bytes] | None:
+    def without_upgrades(method: str, answer: bytes) -> tuple[int, bytes] | None:
         if method != "eth_getLogs":
             return 200, answer
         found = json.loads(answer)
-        found["result"] = [log for log in found["result"] if len(log["data"]) != 2 + 4 * 64]
+        found["result"] = [log for log in found["result"] if log["topics"][0] != topic_of("Upgraded")]
         return 200, json.dumps(found).encode()
 
-    proxy.misbehave = without_charges
+    proxy.misbehave = without_upgrades
     through = Node(type(node.provider)(proxy.url), node.chain_id)
     lying = Connection(through, Subscriptions(through, business.subscriptions), None, business.contract.start_block)
     with pytest.raises(NodeInvalid, match="give another history than the contract remembers"):

@@ -14,9 +14,9 @@ from tallystick.core.events import (
     Charged,
     Claimed,
     MandateRevoked,
-    PlanChanged,
     Refunded,
     Subscribed,
+    Upgraded,
     UsageCharged,
 )
 from tallystick.core.plan import Plan
@@ -80,9 +80,9 @@ def test_an_upgrade_is_quoted_and_costs_the_quote(
     assert (changed.plan_id, changed.charges, changed.next_due) == (large.plan_id, 2, opened.next_due)
     history = payer.subscription(1, history=True).history
     assert history is not None
-    assert [type(entry.event) for entry in history] == [Subscribed, Charged, Charged, PlanChanged]
+    assert [type(entry.event) for entry in history] == [Subscribed, Charged, Upgraded]
     charge = history[2].event
-    assert isinstance(charge, Charged)
+    assert isinstance(charge, Upgraded)
     assert offer.to_pay_units - 100 < charge.amount_units <= offer.to_pay_units
 
 
@@ -260,7 +260,9 @@ def test_any_history_is_read_from_the_logs_as_the_contract_remembers_it(
     assert commitment(segments) == merchant.contract.commitment(1)
     history = payer.subscription(1, history=True).history or ()
     paid = {
-        entry.event.charge_number: entry.event.amount_units for entry in history if isinstance(entry.event, Charged)
+        entry.event.charge_number: entry.event.amount_units
+        for entry in history
+        if isinstance(entry.event, Charged | Upgraded)
     }
     assert 0 in paid.values()
     assert sum(isinstance(entry.event, UsageCharged) for entry in history) > 3

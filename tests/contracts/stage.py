@@ -260,8 +260,8 @@ class Stage:
         ]
 
     def charged_of(self, receipt: Receipt) -> dict[str, Any]:
-        """The values of the one charge in a transaction."""
-        ((_, values),) = [event for event in self.events(receipt) if event[0] == "Charged"]
+        """The values of the one charge in a transaction, `Charged` or `Upgraded`."""
+        ((_, values),) = [event for event in self.events(receipt) if event[0] in {"Charged", "Upgraded"}]
         return values
 
     def next_due(self, subscription_id: int) -> int:

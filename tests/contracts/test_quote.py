@@ -31,10 +31,11 @@ def done(stage: Stage, payer: Account, subscription_id: int, plan_id: int, seats
     receipt = stage.change_plan(payer, subscription_id, plan_id, seats=seats, at=at)
     assert stage.now == at
     paid = before - stage.token.balanceOf(payer)
-    charged = [values["amount"] for name, values in stage.events(receipt) if name == "Charged"]
+    charged = [values["amount"] for name, values in stage.events(receipt) if name in {"Charged", "Upgraded"}]
     assert sum(charged) == paid
     found = stage.subscriptions.subscription(subscription_id)
-    assert stage.events(receipt)[-1][1]["credit"] == found.credit
+    name, changed = stage.events(receipt)[-1]
+    assert (0 if name == "Upgraded" else changed["credit"]) == found.credit
     return paid, found.credit, found.nextDue
 
 

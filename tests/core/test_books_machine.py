@@ -57,6 +57,7 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    Upgraded,
     UsageCharged,
 )
 from tallystick.core.invoice import Kind, Peg
@@ -504,12 +505,19 @@ class Business(RuleBasedStateMachine):
         done = quote(subscription, plan.terms, new_plan.terms, seats, self.time)
         key = (subscription_id, subscription.charges + 1)
         act: list[Event] = [CreditUsed(*key, done.credit_used_units)] if done.credit_used_units else []
-        if done.charged_units:
+        stays = (seats, done.next_due) == (subscription.seats, subscription.next_due)
+        in_one = done.to_pay_units != 0 and stays
+        if done.charged_units and not in_one:
             act.append(Charged(*key, self.time, done.next_due, done.to_pay_units))
+        if done.charged_units:
             self.receive(new_plan.terms, done.to_pay_units)
             self.left[key] = done.to_pay_units
             self.spent[subscription_id] = 0
-        change = self.emit(*act, PlanChanged(subscription_id, new_plan.plan_id, seats, done.credit_units))
+        if in_one:
+            act.append(Upgraded(subscription_id, new_plan.plan_id, key[1], done.to_pay_units))
+        else:
+            act.append(PlanChanged(subscription_id, new_plan.plan_id, seats, done.credit_units))
+        change = self.emit(*act)
         after = self.books.subscriptions[subscription_id]
         assert (after.plan_id, after.seats, after.credit_units) == (new_plan.plan_id, seats, done.credit_units)
         assert (after.next_due, after.charges) == (done.next_due, subscription.charges + bool(done.charged_units))

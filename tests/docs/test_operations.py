@@ -30,11 +30,13 @@ BY_ALLOWANCE = {"InsufficientGas"}
 FIRST_CHARGE = {"ConditionsEnded", "OverMandate", "Claimable", "CreditUsed", "PaidByFallback", "PlanChanged"}
 """Of a first charge: what is beyond the conditions is `FirstChargeDeclined`, nothing is kept for who cannot receive it,
 and a subscription that begins has no credit, no fallback wallet and no change scheduled."""
+AT_ONCE = {"PlanIsQuoted"}
+"""Of a change at once: what is left of a period with a quoted price has no exact value."""
 CANNOT_HAPPEN = {
     **dict.fromkeys(("subscribe", "subscribeWithPermit", "submitMandate", "submitMandateWithPermit"), BY_ALLOWANCE),
     **dict.fromkeys(("refund", "refundChanged", "cancelWithRefund"), BY_ALLOWANCE),
     **dict.fromkeys(("subscribeWithConditions", "submitMandateWithConditions"), FIRST_CHARGE),
-    **dict.fromkeys(("scheduleChange", "scheduleChangeBySignature"), {"PlanIsQuoted"}),  # only a change at once
+    **dict.fromkeys(("scheduleChange", "scheduleChangeBySignature"), AT_ONCE),
 }
 """Errors and events that stand in what a verb runs, in a branch that it does not take."""
 CALL = re.compile(r"`((\w+)\(([^`]*)\))`")

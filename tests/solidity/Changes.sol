@@ -119,11 +119,13 @@ abstract contract Changes is Money {
 
     // ----------------------------------------------------------------- events
 
-    /// @dev [CreditUsed] [Charged] PlanChanged: all of one change.
+    /// @dev [CreditUsed] [Charged] PlanChanged, or [CreditUsed] Upgraded: all of one change.
     function _onChange(Vm.Log[] memory logs) internal {
         Vm.Log memory last = logs[logs.length - 1];
         uint256 id = uint256(last.topics[1]);
-        (uint256 planId, uint256 seats) = (uint256(last.topics[2]), abi.decode(last.data, (uint256)));
+        bool isUpgrade = last.topics[0] == Upgraded.selector;
+        uint256 planId = uint256(last.topics[2]);
+        uint256 seats = isUpgrade ? rows[id].seats : abi.decode(last.data, (uint256));
         vm.assertEq(planId, asked[id].planId, "Inv-1: the plan that was asked for");
         vm.assertEq(seats, asked[id].seats, "Inv-1: the seats that were asked for");
         vm.assertTrue(_isChangeable(id, planId, seats), "Inv-1: a change that may be made");
@@ -131,6 +133,8 @@ abstract contract Changes is Money {
 
         Subscription storage row = rows[id];
         (uint256 charges, uint256 oldRate) = (row.charges, _rateOf(row.planId, row.seats));
+        bool isAlike = seats == row.seats;
+        uint256 due = row.nextDue;
         _judge(id, change, planId, seats);
         (row.planId, row.seats, row.credit) = (planId, seats, row.credit + change.credited);
         scheduled[id].isOn = false; // this one takes its place
@@ -138,12 +142,15 @@ abstract contract Changes is Money {
             _restarts(id, planId);
             _begins(id, planId, _rateOf(planId, seats));
         }
-        if (change.charged > 0) _onCharge(id, logs, change.charged);
-        else vm.assertEq(logs.length, 1, "Inv-1: this change charges nothing");
+        if (change.charged == 0) vm.assertEq(logs.length, 1, "Inv-1: this change charges nothing");
+        else if (isUpgrade) _onUpgrade(id, logs, change.charged);
+        else _onCharge(id, logs, change.charged);
         if (charges > 0) {
             _tellsOf(id, charges, oldRate, change.charged > 0 ? paidIn[id][charges + 1] : type(uint256).max);
         }
-        (, uint256 credit) = abi.decode(last.data, (uint256, uint256));
+        isAlike = isAlike && due == row.nextDue;
+        vm.assertTrue(isUpgrade == (isAlike && charges > 0 && paidIn[id][charges + 1] > 0), "one event or two");
+        (, uint256 credit) = isUpgrade ? (0, 0) : abi.decode(last.data, (uint256, uint256));
         vm.assertEq(credit, row.credit, "Inv-14: the credit that is left");
         vm.assertLe(credit, paidFor[id], "Inv-14: no more credit than was paid");
     }
@@ -158,13 +165,24 @@ abstract contract Changes is Money {
         _buys(id, whole, left, rate, _firstPrice(planId, rate));
     }
 
+    /// @dev Of what it costs, beside the credit.
+    function _onUpgrade(uint256 id, Vm.Log[] memory logs, uint256 cost) private {
+        vm.assertTrue(logs.length == 1 || logs.length == 2, "Inv-1: this change charges");
+        if (logs.length == 2) _onCredit(id, logs[0]);
+        (uint256 number, uint256 amount) = abi.decode(logs[logs.length - 1].data, (uint256, uint256));
+        vm.assertLe(amount, asked[id].maxToPay, "Inv-1: no more than the payer agreed to pay");
+        _pays(id, number, amount, cost);
+    }
+
+    function _onCredit(uint256 id, Vm.Log memory log) private {
+        vm.assertEq(log.topics[0], CreditUsed.selector, "credit first");
+        vm.assertEq(uint256(log.topics[1]), id, "its own credit");
+        _onCreditUsed(id, log.data);
+    }
+
     function _onCharge(uint256 id, Vm.Log[] memory logs, uint256 cost) private {
         vm.assertTrue(logs.length == 2 || logs.length == 3, "Inv-1: this change charges");
-        if (logs.length == 3) {
-            vm.assertEq(logs[0].topics[0], CreditUsed.selector, "credit first");
-            vm.assertEq(uint256(logs[0].topics[1]), id, "its own credit");
-            _onCreditUsed(id, logs[0].data);
-        }
+        if (logs.length == 3) _onCredit(id, logs[0]);
         Vm.Log memory log = logs[logs.length - 2];
         vm.assertEq(log.topics[0], Charged.selector, "then the charge");
         vm.assertEq(uint256(log.topics[1]), id, "its own charge");

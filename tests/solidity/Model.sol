@@ -19,7 +19,8 @@ abstract contract Model is Usage {
     /// @dev Takes in what a call that succeeded has emitted.
     function _follow() internal {
         Vm.Log[] memory logs = _ownLogs();
-        if (logs.length > 0 && logs[logs.length - 1].topics[0] == PlanChanged.selector) {
+        bytes32 last = logs.length > 0 ? logs[logs.length - 1].topics[0] : bytes32(0);
+        if (last == PlanChanged.selector || last == Upgraded.selector) {
             _onChange(logs);
             return;
         }

@@ -45,6 +45,7 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    Upgraded,
     UsageCharged,
 )
 from tallystick.core.money import UINT256_MAX
@@ -220,6 +221,15 @@ def _plan_changed(topics: bytes, data: bytes) -> Event:
     )
 
 
+def _upgraded(topics: bytes, data: bytes) -> Event:
+    amount_units = _uint(data, 1, MOST_UNITS)
+    if not amount_units:
+        raise ValueError("an upgrade costs something")
+    return Upgraded(
+        _uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(topics, 1, MOST_PLANS), _uint(data, 0, MAX_CHARGES), amount_units
+    )
+
+
 def _change_scheduled(topics: bytes, data: bytes) -> Event:
     return ChangeScheduled(
         _uint(topics, 0, MOST_SUBSCRIPTIONS), _uint(topics, 1, MOST_PLANS), _uint(data, 0, MOST_SEATS)
@@ -320,6 +330,7 @@ _SHAPES: Final[dict[str, _Shape]] = {
     "Claimable": _Shape(3, 1, _claimable),
     "Claimed": _Shape(2, 1, _claimed),
     "PlanChanged": _Shape(2, 2, _plan_changed),
+    "Upgraded": _Shape(2, 2, _upgraded),
     "ChangeScheduled": _Shape(2, 1, _change_scheduled),
     "PriceLowered": _Shape(2, 1, _price_lowered),
     "ConditionsSet": _Shape(1, 5, _conditions_set),

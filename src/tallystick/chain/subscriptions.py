@@ -213,10 +213,11 @@ class Subscriptions(ConsentCalls):
     def change_plan(self, subscription_id: int, plan: Plan, seats: int, max_to_pay_units: int) -> Sent:
         """The payer changes plan, seats or both, within a paid period or a trial, and pays at most that much now.
 
-        Events: CreditUsed and Charged where the change charges, then PlanChanged. Raises UnknownSubscription,
-        NotAuthorized, UnknownPlan, TermsChanged, NotActive, ChargeDue, NothingToChange, AnotherRegister, FixedTerm,
-        MinimumTerm, TrialRunning, PayerIsPayee, PlanIsArchived, SeatsOutOfRange, CreditTooHigh, ToPayTooHigh,
-        AllowanceTooLow, BalanceTooLow, TokenRefused or AmountMismatch.
+        Events: CreditUsed and Charged where the change charges, then PlanChanged; where something is paid, and seats
+        and due time stay, Upgraded in place of the last two. Raises UnknownSubscription, NotAuthorized, UnknownPlan,
+        TermsChanged, NotActive, ChargeDue, NothingToChange, AnotherRegister, FixedTerm, MinimumTerm, TrialRunning,
+        PayerIsPayee, PlanIsArchived, SeatsOutOfRange, CreditTooHigh, ToPayTooHigh, AllowanceTooLow, BalanceTooLow,
+        TokenRefused or AmountMismatch.
         """
         values = (subscription_id, plan.plan_id, plan.terms_hash(), seats, max_to_pay_units)
         return self._send("changePlan", *values)

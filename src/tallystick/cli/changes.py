@@ -119,18 +119,19 @@ def change(
 
 
 def _changed(connection: Connection, subscription_id: int, sent: Sent) -> Record:
-    from tallystick.core.events import ChangeScheduled, Charged, PlanChanged
+    from tallystick.core.events import ChangeScheduled, Charged, PlanChanged, Upgraded
 
     scheduled = next((event for event in sent.events if isinstance(event, ChangeScheduled)), None)
-    changed = scheduled or sent.one(PlanChanged)
-    paid = next((event.amount_units for event in sent.events if isinstance(event, Charged)), 0)
+    upgraded = next((event for event in sent.events if isinstance(event, Upgraded)), None)
+    changed = scheduled or upgraded or sent.one(PlanChanged)
+    paid = next((event.amount_units for event in sent.events if isinstance(event, Charged | Upgraded)), 0)
     found = connection.contract.subscription(subscription_id)
     token = connection.token(connection.contract.plan(found.plan_id).terms.token).describe()
     return Record(
         {
             "subscription_id": subscription_id,
             "plan_id": changed.plan_id,
-            "seats": changed.seats,
+            "seats": scheduled.seats if scheduled else found.seats,
             "when": "period-end" if scheduled else "now",
             "paid": Amount(paid, token),
             "credit": Amount(found.credit_units, token),

@@ -23,6 +23,7 @@ from tallystick.core.events import (
     RegisterOpened,
     SeatsSet,
     Subscribed,
+    Upgraded,
     UsageCharged,
 )
 from tallystick.errors import EventsInconsistent
@@ -43,7 +44,7 @@ _FOLLOWERS: dict[type[Event], tuple[type[Event], ...]] = {
     PlanChanged: (Quoted, Discounted, CreditUsed, *_PAYMENT),
     Quoted: (Discounted, CreditUsed, *_PAYMENT),
     Discounted: (CreditUsed, *_PAYMENT),
-    CreditUsed: _PAYMENT,
+    CreditUsed: (*_PAYMENT, Upgraded),
     PaidByFallback: (Claimable, Charged),
     Claimable: (Claimable, CreditUsed, Charged),
     UsageCharged: (Charged,),

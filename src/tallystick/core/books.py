@@ -42,6 +42,7 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    Upgraded,
     UsageCharged,
 )
 from tallystick.core.invoice import Invoice, Kind, Parts, QuotedPrice, Usage, credit_note_for, invoice_for
@@ -258,11 +259,24 @@ class Books:
         wanted = (charge.subscription_id, after.charges, time, done.next_due, done.to_pay_units)
         if charge != wanted:
             refuse(charged_at, f"it is {said(*charge[2:])}, of the change that made it {said(*wanted[2:])}")
+        stays = (event.seats, done.next_due) == (subscription.seats, subscription.next_due)
+        in_one = charged_at.origin == recorded.origin
+        if in_one != (stays and done.to_pay_units != 0):
+            refuse(recorded, f"a change like this is told in {'two events' if in_one else 'one event'}")
         self.act.end()
         made_of = Parts(done.credit_used_units, change=done)
         invoice = self._invoice(charged_at, charge, after, final, made_of)
         entry = self._journal(charge, charged_at, new_plan) if final and charge.amount_units else None
         return change._replace(invoice=invoice, entry=entry, register=self._count(new_plan))
+
+    def _upgrade(self, recorded: Recorded, event: Upgraded, final: bool) -> Change:
+        # As the two events that it stands for; where it is refused, it is one of them that is named.
+        subscription, time = self._subscription(recorded, event.subscription_id), recorded.origin.block_time
+        if subscription.next_due <= time:  # a charge of a period, else
+            refuse(recorded, f"a charge is due since {subscription.next_due}")
+        charge, change = event.parts(time, subscription.next_due, subscription.seats)
+        self._charge(recorded._replace(event=charge), charge, final)
+        return self._change_plan(recorded._replace(event=change), change, final)
 
     def _count(self, plan: Plan, *, refund: bool = False) -> Register:
         """One charge more, or one refund, of the plan's payee and token."""
@@ -395,6 +409,7 @@ class Books:
         Paused: _live,
         Resumed: _live,
         PlanChanged: _change_plan,
+        Upgraded: _upgrade,
         **dict.fromkeys(get_args(PartOfCharge), _await_charge),
         **dict.fromkeys(get_args(ConsentEvent), _consent),
         ChangeScheduled: _schedule,

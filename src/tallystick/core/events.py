@@ -132,13 +132,28 @@ class Claimed(NamedTuple):
 
 class PlanChanged(NamedTuple):
     """Another plan or number of seats, from now on; `credit_units` is what later charges take less. What a change at
-    once costs is a charge before it; one that was scheduled comes before the charge of the period with which it
-    begins."""
+    once costs is a charge before it, or both are one `Upgraded`; one that was scheduled comes before the charge of the
+    period with which it begins."""
 
     subscription_id: int
     plan_id: int
     seats: int
     credit_units: int
+
+
+class Upgraded(NamedTuple):
+    """A dearer plan from now on, and the charge of the difference, in one: of a change at once that leaves seats and
+    due time as they are, and no credit."""
+
+    subscription_id: int
+    plan_id: int
+    charge_number: int
+    amount_units: int
+
+    def parts(self, time: int, period_end: int, seats: int) -> tuple[Charged, PlanChanged]:
+        """The two events that it stands for: `time` is its block's, the others are as before it."""
+        charge = Charged(self.subscription_id, self.charge_number, time, period_end, self.amount_units)
+        return charge, PlanChanged(self.subscription_id, self.plan_id, seats, 0)
 
 
 class ChangeScheduled(NamedTuple):
@@ -281,6 +296,7 @@ Event = (
     | Claimable
     | Claimed
     | PlanChanged
+    | Upgraded
     | ChangeScheduled
     | PriceLowered
     | ConditionsSet

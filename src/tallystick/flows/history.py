@@ -13,6 +13,7 @@ from tallystick.core.events import (
     Resumed,
     SeatsSet,
     Subscribed,
+    Upgraded,
     UsageCharged,
 )
 from tallystick.core.plan import Plan
@@ -31,7 +32,9 @@ def read_segments(connection: Connection, subscription_id: int) -> list[Segment]
     if expected == 0:
         return []
     recorded = connection.history().of_subscription(subscription_id)
-    plan_ids = {entry.event.plan_id for entry in recorded if isinstance(entry.event, Subscribed | PlanChanged)}
+    plan_ids = {
+        entry.event.plan_id for entry in recorded if isinstance(entry.event, Subscribed | PlanChanged | Upgraded)
+    }
     plans = {plan.plan_id: plan for plan in connection.contract.plans(sorted(plan_ids))}
     segments = segments_of(recorded, plans)
     if commitment(segments) != expected:
@@ -76,4 +79,8 @@ def segments_of(recorded: Sequence[Recorded], plans: Mapping[int, Plan]) -> list
                 if charges and not changing:
                     segments.append(Segment(charges, plans[plan_id].terms.rate(seats), NO_CHARGE))
                 plan_id, seats, changing = event.plan_id, event.seats, False
+            case Upgraded():
+                rate_units = plans[plan_id].terms.rate(seats)
+                segments.append(Segment(event.charge_number - 1, rate_units, event.amount_units))
+                plan_id, charges = event.plan_id, event.charge_number
     return segments
