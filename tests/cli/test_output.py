@@ -80,3 +80,10 @@ def test_one_decorator_adds_json() -> None:
     runner = CliRunner()
     assert json.loads(runner.invoke(command, ["--json"]).output)[1]["plan_id"] == 12
     assert runner.invoke(command, []).output.startswith("plan id")
+
+
+def test_a_time_beyond_the_calendar_is_a_number_of_seconds() -> None:
+    """Anybody may name one in terms of a payment of theirs, and lists show it beside the others."""
+    far = 2**40 - 1
+    assert to_text(Record({"until": Time(far)})) == f"until  second {far}"
+    assert json.loads(to_json(Record({"until": Time(far)}))) == {"until": f"second {far}"}

@@ -98,11 +98,12 @@ def test_deploy_once_then_verify_without_a_key(run: Run, anvil: Anvil) -> None:
     assert missing.stderr.startswith("error: there is no key to sign with: set TALLYSTICK_KEY")
     assert (anvil.block_number, list(Path().iterdir())) == (0, [])
     first = json.loads(run("deploy", "--rpc", anvil.url, "--json", env={"TALLYSTICK_KEY": anvil.key(0)}).stdout)
-    assert (first["chain_id"], first["created"], len(first["transactions"])) == (31337, True, 5)
+    assert (first["chain_id"], first["created"], len(first["transactions"])) == (31337, True, 6)
     parts = ("Views", "Consent", "Payer", "Payee")
     assert {part["contract"]: part["address"] for part in first["parts"]} == {
         f"Subscriptions{part}": load_artefact(f"Subscriptions{part}").address for part in parts
     }
+    assert first["escrow"] == load_artefact("Escrow").address
     assert first["manifest"] == "deployments/31337.json"
     again = json.loads(run("deploy", "--rpc", anvil.url, "--json").stdout)
     assert again == first | {"created": False, "transactions": []}

@@ -93,7 +93,7 @@ LIES = {
     "UPDATE events SET data = zeroblob(32) WHERE name = 'PaymentRefunded'": "event in block",
     f"UPDATE payments SET amount_units = '1' {FIRST}": "payment 0x",
     f"UPDATE payments SET held_units = '99' {FIRST}": "payment 0x",
-    f"UPDATE payments SET refunded_units = captured_units {FIRST}": "payment 0x",
+    "UPDATE payments SET refunded_units = captured_units WHERE refunded_units <> captured_units": "payment 0x",
     f"UPDATE payments SET status = 'disputed' {FIRST}": "payment 0x",
     f"UPDATE payments SET milestones = 7 {FIRST}": "payment 0x",
     f"UPDATE payments SET arbiter = payee {FIRST}": "payment 0x",

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tallystick.chain.rpc import Rpc
 from tallystick.core.invoice import Kind
@@ -13,7 +19,7 @@ from tallystick.core.payment_books import PaymentBooks
 from tallystick.errors import CorruptionError, ReorganizationTooDeep
 from tallystick.flows.ingest import Ingested, ingest
 from tallystick.flows.pending_payments import read_payments_present
-from tallystick.storage.database import open_database, reading
+from tallystick.storage.database import open_database, reading, transaction
 from tallystick.storage.events import count_events
 from tallystick.storage.journal import read_entries
 from tallystick.storage.payment_invoices import read_payment_invoices
@@ -149,6 +155,43 @@ def test_E61_a_reorganisation_of_final_blocks_stops(payments: Payments, new_data
     assert content(engine) == before
 
 
+KILLED = """
+import sys
+from tallystick.chain.rpc import Rpc
+from tallystick.flows.ingest import Target, ingest
+from tallystick.flows.payment_books import ESCROW
+from tallystick.storage.database import open_database
+
+url, node, chain_id, contract, start, token = sys.argv[1:]
+target = Target(int(chain_id), contract, int(start), pegs={token: "USD"}, events_per_request=1, kind=ESCROW)
+engine = open_database(url)
+print("started", flush=True)
+ingest(engine, Rpc(node), target)
+"""
+
+
+def test_killed_at_any_moment_the_books_come_out_the_same_E64(payments: Payments, new_database: NewDatabase) -> None:
+    for _ in range(2):
+        payments.every_kind()
+    payments.anvil.finalize()
+    undisturbed = open_database(new_database())
+    mirror(payments, undisturbed)
+    expected, url, target = content(undisturbed), new_database(), payments.target()
+    arguments = (url, payments.anvil.url, target.chain_id, target.contract, target.start_block, payments.token)
+    command = [sys.executable, "-c", KILLED, *map(str, arguments)]
+    draw = random.Random(64)
+    for _ in range(5):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        time.sleep(draw.uniform(0.0, 0.25))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert content(open_database(url)) == expected
+
+
 def test_two_contracts_are_two_partitions_of_one_database(payments: Payments, new_database: NewDatabase) -> None:
     """Each has its own journal, numbers and cursor."""
     business, engine = payments.business, open_database(new_database())
@@ -167,10 +210,6 @@ def test_two_contracts_are_two_partitions_of_one_database(payments: Payments, ne
 
 
 def test_a_payment_with_a_status_that_there_is_not_is_corruption(payments: Payments, new_database: NewDatabase) -> None:
-    from sqlalchemy import text
-
-    from tallystick.storage.database import transaction
-
     engine = open_database(new_database())
     payments.held()
     payments.anvil.finalize()

@@ -63,8 +63,8 @@ class _MilestoneType(click.ParamType):
 @escrow.command(
     epilog=examples(
         "tallystick escrow terms --payer 0x3C44... --amount 25.00 --token 0xA0b8... --out terms.json",
-        "tallystick escrow terms --payer 0x3C44... --amount 25 --token 0xA0... --arbiter 0x90F7... --ruling-within 7d",
-        "tallystick escrow terms --payer 0x3C44... --amount 30 --token 0xA0.. --milestone 10 --milestone 20@2027-01-01",
+        "tallystick escrow terms --payer 0x3C4... --amount 25 --token 0xA0b... --arbiter 0x90F... --ruling-within 7d",
+        "tallystick escrow terms --payer 0x3C4... --amount 9 --token 0xA0b... --milestone 4 --milestone 5@2027-01-01",
     )
 )
 @click.option("--payer", required=True, metavar="ADDRESS", help="Who pays.")

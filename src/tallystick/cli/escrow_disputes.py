@@ -41,7 +41,12 @@ def dispute(config: Config, named: Named, path: Path | None) -> Record:
     return done(connection, offer, sent)
 
 
-@click.group()
+@click.group(
+    epilog=examples(
+        "tallystick escrow evidence submit terms.json letter.pdf",
+        "tallystick escrow evidence show terms.json --out documents/",
+    )
+)
 def evidence() -> None:
     """Documents of a dispute: their hash on chain, they themselves in the database."""
 

@@ -200,4 +200,8 @@ def _plain(value: object) -> object:
 
 
 def _utc(timestamp: int, form: str) -> str:
-    return dt.datetime.fromtimestamp(timestamp, dt.UTC).strftime(form)
+    """A time; beyond the calendar, where anybody may set an end of theirs, the number of the second."""
+    try:
+        return dt.datetime.fromtimestamp(timestamp, dt.UTC).strftime(form)
+    except (OverflowError, OSError, ValueError):
+        return f"second {timestamp}"

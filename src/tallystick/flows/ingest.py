@@ -190,8 +190,10 @@ def _new_tokens(
     """The tokens that events bring in, as they describe themselves in the block of the first such event."""
     found: dict[str, Token] = {}
     for log in logs:
-        token = kind.token_of(log.event)
-        if token is not None and token not in known.keys() | found.keys():
+        if (
+            isinstance(log.event, kind.opening)
+            and (token := kind.token_of(log.event)) not in known.keys() | found.keys()
+        ):
             found[token] = read_token(rpc, chain_id, token, block=log.origin.block_number)
     return found
 

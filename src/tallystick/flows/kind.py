@@ -30,8 +30,13 @@ class SourceKind(Protocol[Books, Rows]):
         """Knows its events."""
         ...
 
-    def token_of(self, event: Any) -> str | None:
-        """The token that an event may bring in, of which the books then show amounts."""
+    @property
+    def opening(self) -> tuple[type, ...]:
+        """The types of the events that may bring in a token, of which the books then show amounts."""
+        ...
+
+    def token_of(self, event: Any) -> str:
+        """The token of such an event."""
         ...
 
     def load(self, connection: Connection, source: Source, pegs: PegHistory) -> Books:

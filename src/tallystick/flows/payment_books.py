@@ -51,10 +51,11 @@ class EscrowBooks:
 
     name: str = sources.ESCROW
     decoder: Decoder[PaymentEvent] = PAYMENTS
+    opening: tuple[type, ...] = (Authorized, PaymentCharged)
 
-    def token_of(self, event: PaymentEvent) -> str | None:
+    def token_of(self, event: Authorized | PaymentCharged) -> str:
         """That of a payment which begins."""
-        return event.terms.token if isinstance(event, Authorized | PaymentCharged) else None
+        return event.terms.token
 
     def load(self, connection: Connection, source: Source, pegs: PegHistory) -> PaymentBooks:
         """Without payments."""

@@ -50,10 +50,11 @@ class SubscriptionBooks:
 
     name: str = sources.SUBSCRIPTIONS
     decoder: Decoder[Event] = decode.SUBSCRIPTIONS
+    opening: tuple[type, ...] = (RegisterOpened,)
 
-    def token_of(self, event: Event) -> str | None:
+    def token_of(self, event: RegisterOpened) -> str:
         """That of a register, which a payee's first plan in it opens."""
-        return event.token if isinstance(event, RegisterOpened) else None
+        return event.token
 
     def load(self, connection: Connection, source: Source, pegs: PegHistory) -> Books:
         """Without subscriptions and invoices."""
@@ -64,7 +65,7 @@ class SubscriptionBooks:
     ) -> SubscriptionRows:
         """What final events make."""
         fill_books(connection, source.source_id, books, *touched(log.event for log in logs))
-        rows = _rows(books.apply(Recorded(log.origin, log.event)) for log in logs)
+        rows = _rows([books.apply(Recorded(log.origin, log.event)) for log in logs])
         books.act.require_whole()
         return rows
 
