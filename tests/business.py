@@ -19,12 +19,16 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from tallystick.chain.decode import decode_event, event_names
+from tallystick.chain.escrow import EscrowContract
+from tallystick.chain.node import Node, connect
+from tallystick.chain.subscriptions import Subscriptions
 from tallystick.contracts import load_artefact
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.deployment import DeployedContract, Manifest
 from tallystick.core.events import Event, PlanCreated, Subscribed
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
+from tallystick.flows.connect import Connection
 from tallystick.flows.deploy import deploy
 from tallystick.testing import Anvil, AnvilError
 
@@ -73,6 +77,12 @@ class Business:
     def contract(self) -> DeployedContract:
         """The deployed contract, as the manifest names it."""
         return self.manifest.contract("Subscriptions")
+
+    def connection(self, node: Node | None = None) -> Connection:
+        """To the deployment, for reading; by way of `node` where one is given."""
+        node = node or connect(self.anvil.url)
+        escrow = EscrowContract(node, self.manifest.contract("Escrow").address)
+        return Connection(node, Subscriptions(node, self.subscriptions), None, self.contract.start_block, escrow)
 
     def account(self, name: str | int) -> str:
         """An account with ether, one for each name."""

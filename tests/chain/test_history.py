@@ -11,11 +11,9 @@ from tallystick.chain import logs
 from tallystick.chain.decode import topic_of
 from tallystick.chain.history import OF_A_SUBSCRIPTION, HistoryReader
 from tallystick.chain.node import Node
-from tallystick.chain.subscriptions import Subscriptions
 from tallystick.contracts import load_artefact
 from tallystick.core.events import Charged, Claimable, Subscribed
 from tallystick.errors import NodeInvalid
-from tallystick.flows.connect import Connection
 from tallystick.flows.history import read_segments
 from tests.business import PRICE_UNITS, Business
 from tests.chain.conftest import Proxy
@@ -73,8 +71,7 @@ def test_a_node_that_leaves_events_out_is_found_out(business: Business, node: No
     payer = business.payer("anna")
     number = business.subscribe(payer, small)
     business.change_plan(payer, number, large)
-    contract = Subscriptions(node, business.subscriptions)
-    assert len(read_segments(Connection(node, contract, None, business.contract.start_block), number)) == 1
+    assert len(read_segments(business.connection(node), number)) == 1
 
     def without_upgrades(method: str, answer: bytes) -> tuple[int, bytes] | None:
         if method != "eth_getLogs":
@@ -84,7 +81,6 @@ def test_a_node_that_leaves_events_out_is_found_out(business: Business, node: No
         return 200, json.dumps(found).encode()
 
     proxy.misbehave = without_upgrades
-    through = Node(type(node.provider)(proxy.url), node.chain_id)
-    lying = Connection(through, Subscriptions(through, business.subscriptions), None, business.contract.start_block)
+    lying = business.connection(Node(type(node.provider)(proxy.url), node.chain_id))
     with pytest.raises(NodeInvalid, match="give another history than the contract remembers"):
         read_segments(lying, number)

@@ -98,8 +98,8 @@ def test_deploy_once_then_verify_without_a_key(run: Run, anvil: Anvil) -> None:
     assert missing.stderr.startswith("error: there is no key to sign with: set TALLYSTICK_KEY")
     assert (anvil.block_number, list(Path().iterdir())) == (0, [])
     first = json.loads(run("deploy", "--rpc", anvil.url, "--json", env={"TALLYSTICK_KEY": anvil.key(0)}).stdout)
-    assert (first["chain_id"], first["created"], len(first["transactions"])) == (31337, True, 6)
-    parts = ("Views", "Consent", "Payer", "Payee")
+    assert (first["chain_id"], first["created"], len(first["transactions"])) == (31337, True, 7)
+    parts = ("Views", "Consent", "Charges", "Payer", "Payee")
     assert {part["contract"]: part["address"] for part in first["parts"]} == {
         f"Subscriptions{part}": load_artefact(f"Subscriptions{part}").address for part in parts
     }
@@ -138,6 +138,11 @@ def test_plans_are_created_listed_and_shown(say: Say, run: Run, business: Busine
         "quoter": None,
         "quoted_price": None,
         "quoted_seat_price": None,
+        "protection": None,
+        "arbiter": None,
+        "ruling_timeout": None,
+        "default_payee_bps": None,
+        "max_arbiter_fee_bps": None,
         "refunds_unused": False,
         "archived": False,
         "transaction": plan["transaction"],

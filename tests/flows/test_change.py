@@ -287,7 +287,7 @@ class Town:
             history = segments_of(self.recorded(number), plans)
             *_, on_chain = self.read("subscription", number)
             assert commitment(history) == on_chain
-            if invoice.payment_id:  # the escrow has it
+            if plans[invoice.plan_id].terms.protection:  # the escrow has it
                 with pytest.raises(AnvilError, match=_selector_of("PlanIsProtected(uint256)")):
                     self.refund(invoice, charge_number, 1, history)
                 continue

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from tallystick.chain.node import connect
-from tallystick.chain.subscriptions import Subscriptions
 from tallystick.core.change import NO_CHARGE
 from tallystick.core.events import PlanChanged, Upgraded
 from tallystick.core.period import Unit
-from tallystick.flows.connect import Connection
 from tallystick.flows.history import read_segments
 from tests.business import PRICE_UNITS, Business, calldata
 
@@ -47,12 +44,7 @@ def test_a_charge_and_a_change_in_one_transaction(
     credited = business.create_plan(1, every, unit)
     payer = business.payer("wallet")
     number = business.subscribe(payer, first)
-    connection = Connection(
-        connect(business.anvil.url),
-        Subscriptions(connect(business.anvil.url), business.subscriptions),
-        None,
-        business.contract.start_block,
-    )
+    connection = business.connection()
     contract = connection.contract
     if paused:  # a credit is there as well
         business.change_plan(payer, number, credited)

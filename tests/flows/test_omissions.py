@@ -73,6 +73,7 @@ def business() -> Iterator[Business]:
         business.call(business.operator, "claim", platform, business.token)
         add_what_payers_add(business)
         pay_in_another_token(business)
+        pay_into_escrow(business)
         anvil.finalize()
         yield business
 
@@ -128,6 +129,23 @@ def pay_in_another_token(business: Business) -> None:
     business.call(seller, "proposePlan", [number], plan)
     business.approve(payer, 0)
     anvil.advance(31 * DAY)
+    business.charge(number)
+
+
+def pay_into_escrow(business: Business) -> None:
+    """The first charge of a protected plan, and its next."""
+    shop = business.account("shop")
+    plan = business.create_plan(
+        *(3_000_000, 30, Unit.DAY),
+        payee=shop,
+        protection=14 * DAY,
+        arbiter=business.account("arbiter"),
+        ruling_timeout=7 * DAY,
+        default_payee_bps=5_000,
+        max_arbiter_fee_bps=500,
+    )
+    number = business.subscribe(business.payer("protected payer"), plan)
+    business.anvil.advance(31 * DAY)
     business.charge(number)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from tallystick.chain.node import connect
 from tallystick.chain.rpc import Rpc
-from tallystick.chain.subscriptions import Subscriptions
 from tallystick.config import Config
 from tallystick.core.invoice import Kind, Usage
 from tallystick.flows.audit import AuditReport, audit
@@ -70,9 +68,7 @@ class Meter:
         self.business.call(sender, "chargeUsage", self.number, charge_number, units, quantity, usage_hash)
 
     def connection(self) -> Connection:
-        node = connect(self.business.anvil.url)
-        contract = Subscriptions(node, self.business.subscriptions)
-        return Connection(node, contract, None, self.business.contract.start_block)
+        return self.business.connection()
 
     def audit(self) -> AuditReport:
         return audit(self.engine, self.rpc, self.target)

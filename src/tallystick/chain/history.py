@@ -14,7 +14,7 @@ OF_A_SUBSCRIPTION = (
     *("Subscribed", "SeatsSet", "MandateAccepted", "Charged", "CreditUsed", "PlanChanged", "Declined", "Cancelled"),
     *("CancellationScheduled", "Paused", "Resumed", "Refunded", "UsageCharged", "ChangeScheduled", "ConditionsSet"),
     *("CouponRedeemed", "Discounted", "Quoted", "FallbackSet", "PaidByFallback", "PayerChanged", "PriceLowered"),
-    *("FallbackPlanSet", "PaidInAlternative", "PlanProposed", "Upgraded"),
+    *("FallbackPlanSet", "PaidInAlternative", "PlanProposed", "Upgraded", "Protected"),
 )
 """The events whose first indexed value is a subscription's number."""
 

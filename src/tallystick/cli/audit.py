@@ -37,12 +37,10 @@ def verify(config: Config, as_json: bool) -> None:
     from tallystick.flows.mirror import open_mirror
 
     mirror = open_mirror(config)
-    escrow = None
     with Meter("blocks") as meter:
         report = run_audit(mirror.engine, mirror.rpc, mirror.target, on_progress=meter.show)
-        if mirror.escrow is not None:
-            escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
-    ok = report.ok and (escrow is None or escrow.ok)
+        escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
+    ok = report.ok and escrow.ok
     values = {
         "ok": ok,
         "chain_id": report.chain_id,
@@ -57,20 +55,17 @@ def verify(config: Config, as_json: bool) -> None:
         "refunds_in_ledger": report.refunds_in_ledger,
         "difference_count": report.difference_count,
     }
-    payments = {} if escrow is None else _payments(escrow)
+    payments = _payments(escrow)
     if as_json:
-        details = _details(report) if escrow is None else _details(report) | {"escrow": payments | _details(escrow)}
-        click.echo(to_json(Record(values | details)))
+        click.echo(to_json(Record(values | _details(report) | {"escrow": payments | _details(escrow)})))
     else:
         click.echo(to_text(Record(values)))
-        if payments:
-            click.echo("\n" + to_text(Record({f"escrow_{name}": payments[name] for name in SHOWN})))
+        click.echo("\n" + to_text(Record({f"escrow_{name}": payments[name] for name in SHOWN})))
         if ok:
             click.echo("\nThe halves match: chain, journal, invoices and control totals agree to the last unit.")
         _tell(report, "")
-        if escrow is not None:
-            _tell(escrow, "escrow, ")
-            _tell_holdings(escrow)
+        _tell(escrow, "escrow, ")
+        _tell_holdings(escrow)
     if not ok:
         raise click.exceptions.Exit(1)
 

@@ -67,8 +67,8 @@ class PaymentVerbs(Client):
         from which on each can be captured; together they are the `amount`. `salt` tells payments with the same terms
         apart; it is random unless given, and can be the number of an order.
 
-        Raises InputError for terms that the contract would not take, AddressInvalid, AmountInvalid, AssetMismatch,
-        NotAContract, or DeploymentMissing where the deployment has no escrow.
+        Raises InputError for terms that the contract would not take, AddressInvalid, AmountInvalid, AssetMismatch
+        or NotAContract.
         """
         optional = {"operator": operator, "arbiter": arbiter, "fee_receiver": fee_receiver}
         accounts = {name: parse_address(given) if given else ZERO_ADDRESS for name, given in optional.items()}

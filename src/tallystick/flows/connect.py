@@ -12,7 +12,6 @@ from tallystick.chain.signer import Signer, configured_signer
 from tallystick.chain.subscriptions import Subscriptions
 from tallystick.chain.token import TokenContract
 from tallystick.config import Config
-from tallystick.errors import DeploymentMissing
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
 
 ESCROW = "Escrow"
@@ -20,25 +19,14 @@ ESCROW = "Escrow"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The contract on a chain, verified, and the account that uses it (None: reading alone). `start_block` is the first
-    that may hold the contract's events. `found_escrow` is the contract of escrow payments, where the deployment has
-    one."""
+    """The contracts on a chain, verified, and the account that uses them (None: reading alone). `escrow` is the one of
+    escrow payments; `start_block` is the first that may hold events of `contract`."""
 
     node: Node
     contract: Subscriptions
     signer: Signer | None
     start_block: int
-    found_escrow: EscrowContract | None = None
-
-    @property
-    def escrow(self) -> EscrowContract:
-        """The contract of escrow payments. Raises DeploymentMissing where the manifest names none."""
-        if self.found_escrow is None:
-            raise DeploymentMissing(
-                "the deployment manifest names no Escrow, it was written by an earlier version: `tallystick deploy` "
-                "brings the contract onto the chain and writes the manifest anew"
-            )
-        return self.found_escrow
+    escrow: EscrowContract
 
     @property
     def sender(self) -> Sender:
@@ -68,7 +56,5 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
         manifest = read_manifest(manifest_path(DEFAULT_FOLDER, node.chain_id))
     found = verify(node.request, manifest, "Subscriptions")
     sender = Sender(node, signer, config.gas) if signer else None
-    escrow = None
-    if ESCROW in manifest.contracts:
-        escrow = EscrowContract(node, verify(node.request, manifest, ESCROW).address, sender)
+    escrow = EscrowContract(node, manifest.contract(ESCROW).address, sender)  # verified, Subscriptions calls it
     return Connection(node, Subscriptions(node, found.address, sender), signer, found.start_block, escrow)

@@ -22,18 +22,17 @@ from tallystick.storage.sources import Source, find_sources
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, and `Escrow` where
-    the deployment has it."""
+    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions` and `Escrow`."""
 
     engine: Engine
     rpc: Rpc
     target: Target
-    escrow: Target | None = None
+    escrow: Target
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that is mirrored."""
-        return (self.target,) if self.escrow is None else (self.target, self.escrow)
+        return self.target, self.escrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,7 @@ class StoredBooks:
         """The books of escrow payments. Raises DatabaseError where there are none."""
         if self.escrow is None:
             raise DatabaseError(
-                f"{self.engine.url} holds no books of escrow payments: fill them with `tallystick index --once`, after "
-                "`tallystick deploy` where the manifest names no Escrow"
+                f"{self.engine.url} holds no books of escrow payments yet: fill them with `tallystick index --once`"
             )
         return self.escrow
 
@@ -68,9 +66,7 @@ def open_mirror(config: Config) -> Mirror:
         return rpc.call(Any, method, *params)
 
     manifest = read_manifest(config.deployment or manifest_path(DEFAULT_FOLDER, chain_id))
-    kinds: list[SourceKind[Any, Any]] = [SUBSCRIPTIONS]
-    if ESCROW.name in manifest.contracts:  # a deployment of an earlier version has none
-        kinds.append(ESCROW)
+    kinds: tuple[SourceKind[Any, Any], ...] = (SUBSCRIPTIONS, ESCROW)
     targets = []
     for kind in kinds:
         contract = verify(request, manifest, kind.name)

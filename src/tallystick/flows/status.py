@@ -46,7 +46,7 @@ class State:
     refunds: int
     declines_on_chain: int
     declines_before_sending: int
-    escrow: str | None
+    escrow: str
     payments: dict[str, int]
 
 
@@ -93,7 +93,7 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
         refunds=counts.get("Refunded", 0),
         declines_on_chain=counts.get("Declined", 0),
         declines_before_sending=attempts,
-        escrow=mirror.escrow.contract if mirror.escrow else None,
+        escrow=mirror.escrow.contract,
         payments=payments,
     )
 
@@ -101,7 +101,7 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
 def _payments(connection: Connection, mirror: Mirror) -> dict[str, int]:
     """How many payments stand how, pending blocks included."""
     target = mirror.escrow
-    source = find_source(connection, target.chain_id, target.contract) if target else None
+    source = find_source(connection, target.chain_id, target.contract)
     found = [] if source is None else list(all_payments(connection, source).values())
     statuses = (PaymentStatus.OPEN, PaymentStatus.DISPUTED, PaymentStatus.CLOSED)
     return {status.name.lower(): sum(payment.status is status for payment in found) for status in statuses}
