@@ -24,10 +24,10 @@ def run_deploy(anvil: Anvil, *arguments: str) -> subprocess.CompletedProcess[str
 def test_deploys_then_finds_and_verifies(anvil: Anvil, tmp_path: Path) -> None:
     first = run_deploy(anvil, "--out", str(tmp_path))
     assert first.returncode == 0, first.stderr
-    assert f"Subscriptions {ADDRESS} on chain 31337: deployed (block 6)" in first.stdout
-    assert f"SubscriptionsViews {VIEWS} on chain 31337: deployed (block 1)" in first.stdout
+    assert f"Subscriptions {ADDRESS} on chain 31337: deployed (block 7)" in first.stdout
+    assert f"SubscriptionsViews {VIEWS} on chain 31337: deployed (block 2)" in first.stdout
     second = run_deploy(anvil, "--out", str(tmp_path))
-    assert f"Subscriptions {ADDRESS} on chain 31337: already deployed, verified (block 6)" in second.stdout
+    assert f"Subscriptions {ADDRESS} on chain 31337: already deployed, verified (block 7)" in second.stdout
     assert json.loads((tmp_path / "31337.json").read_text())["contracts"]["Subscriptions"]["address"] == ADDRESS
     assert "Escrow 0x" in first.stdout
     assert anvil.block_number == 7

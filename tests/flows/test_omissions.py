@@ -26,6 +26,7 @@ SIGNS_ALL = "0x631626ba7e60e01b5f5260205ff3"
 """A wallet that finds every signature good (ERC-1271)."""
 QUOTES_SEVEN = "0x60075f5260205ff3"
 """A quoter for which any price is seven units."""
+NO_COUPON = (0, 0, 0, 0, ZERO_ADDRESS, 0, 0)
 UNSEEN = {
     *("Declined", "Cancelled", "CancellationScheduled", "MandateAccepted", "MandateRevoked", "PlanArchived"),
     *("PayerChanged", "PaidByFallback", "PlanProposed"),
@@ -89,12 +90,12 @@ def add_what_payers_add(business: Business) -> None:
     quoted = business.create_plan(5, 30, Unit.DAY, quoter=quoter)
     first, second, third = (business.payer(name) for name in ("first", "second", "third"))
     coupon = (0, 1_000, 0, 9, ZERO_ADDRESS, 1, UNLIMITED)
-    later, no_coupon = anvil.timestamp + 10_000, (0, 0, 0, 0, ZERO_ADDRESS, 0, 0)
+    later = anvil.timestamp + 10_000
     opened = [
         business.call(payer, "subscribeWithConditions", plan, business.terms_hash(plan), 0, conditions, off, b"")
         for payer, plan, conditions, off in (
-            (first, plain, (0, 0, later, 0, heir, False), no_coupon),
-            (second, quoted, (100, 0, 0, 0, ZERO_ADDRESS, False), no_coupon),
+            (first, plain, (0, 0, later, 0, heir, False), NO_COUPON),
+            (second, quoted, (100, 0, 0, 0, ZERO_ADDRESS, False), NO_COUPON),
             (third, plain, (0, 0, later, 0, ZERO_ADDRESS, False), coupon),
         )
     ]
@@ -144,9 +145,11 @@ def pay_into_escrow(business: Business) -> None:
         default_payee_bps=5_000,
         max_arbiter_fee_bps=500,
     )
-    number = business.subscribe(business.payer("protected payer"), plan)
+    payer = business.payer("protected payer")
+    arguments = (plan, business.terms_hash(plan), 0, (0, 0, 0, 0, ZERO_ADDRESS, False), NO_COUPON, b"")
+    opened = business.call(payer, "subscribeWithConditions", *arguments)
     business.anvil.advance(31 * DAY)
-    business.charge(number)
+    business.charge(int(business.events(opened)[0][0]))
 
 
 def logs_of(business: Business) -> list[dict[str, str]]:
