@@ -107,7 +107,7 @@ def test_a_command_that_a_message_names_is_one_that_there_is(source: Path) -> No
 def examples() -> Iterator[tuple[str, list[str]]]:
     """Each example of a command's help, as the words of each `tallystick` in it."""
     for name, command in [((), main), *ALL.items()]:
-        for line in (command.epilog or "").splitlines():
+        for line in re.sub(r"\\\n\s*", "", command.epilog or "").splitlines():
             example = re.split(r" {2,}", line.strip())[0]
             if "tallystick" in example:
                 yield f"{' '.join(name)}: {example}", shlex.split(example)
