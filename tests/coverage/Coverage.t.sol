@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Escrow} from "../../contracts/Escrow.sol";
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
 import {Escrow} from "../../contracts/Escrow.sol";
 import {SubscriptionsCharges} from "../../contracts/SubscriptionsCharges.sol";
@@ -10,11 +9,14 @@ import {SubscriptionsPayee} from "../../contracts/SubscriptionsPayee.sol";
 import {SubscriptionsPayer} from "../../contracts/SubscriptionsPayer.sol";
 import {SubscriptionsViews} from "../../contracts/SubscriptionsViews.sol";
 import {AlignedTest} from "../solidity/Aligned.t.sol";
+import {AlternativesTest} from "../solidity/Alternatives.t.sol";
 import {ConditionsTest} from "../solidity/Conditions.t.sol";
 import {CouponsTest} from "../solidity/Coupons.t.sol";
+import {CourtTest} from "../solidity/Court.t.sol";
 import {EscrowPathsTest} from "../solidity/EscrowPaths.t.sol";
 import {MeteredTest} from "../solidity/Metered.t.sol";
 import {PathsTest} from "../solidity/Paths.t.sol";
+import {ProtectedTest} from "../solidity/Protected.t.sol";
 import {QuotedTest} from "../solidity/Quoted.t.sol";
 import {RefusalsTest} from "../solidity/Refusals.t.sol";
 import {SchedulesTest} from "../solidity/Schedules.t.sol";
@@ -41,6 +43,12 @@ contract AlignedCoverage is AlignedTest {
     }
 }
 
+contract AlternativesCoverage is AlternativesTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
 contract ConditionsCoverage is ConditionsTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
@@ -50,6 +58,12 @@ contract ConditionsCoverage is ConditionsTest {
 contract CouponsCoverage is CouponsTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
+    }
+}
+
+contract CourtCoverage is CourtTest {
+    function _creationCode() internal pure override returns (bytes memory) {
+        return type(Escrow).creationCode;
     }
 }
 
@@ -66,6 +80,12 @@ contract MeteredCoverage is MeteredTest {
 }
 
 contract PathsCoverage is PathsTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
+    }
+}
+
+contract ProtectedCoverage is ProtectedTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
     }
