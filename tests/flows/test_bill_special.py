@@ -46,6 +46,48 @@ def test_a_change_that_is_scheduled_is_billed_for_the_new_plan(desk: Desk) -> No
     assert desk.bill().due == 0
 
 
+def test_who_lacks_the_first_token_is_billed_in_the_second_and_declines_when_it_is_withdrawn(desk: Desk) -> None:
+    business = desk.business
+    second = business.create_token()
+    payer = business.payer("ada")
+    business.mint(payer, 100, token=second)
+    business.approve(payer, 100, token=second)
+    plan = plan_of(business, 30)
+    other = business.create_plan(40, MONTH, Unit.DAY, token=second)
+    number = business.subscribe(payer, plan)
+    business.call(business.payee, "offerAlternative", plan, other)
+    business.call(payer, "setFallbackPlan", number, other, business.terms_hash(other))
+    business.approve(payer, 0)
+    business.anvil.advance(MONTH * DAY)
+    desk.index()
+    assert desk.bill().charged == 1
+    desk.index()
+    assert (desk.bill().due, desk.charges(number)) == (0, 2)
+    business.call(business.payee, "withdrawAlternative", plan, other)
+    business.anvil.advance(MONTH * DAY)
+    desk.index()
+    (declined,) = desk.bill().declined
+    assert declined.reason is DeclineReason.ALLOWANCE
+
+
+def test_a_protected_charge_is_billed_into_escrow(desk: Desk) -> None:
+    business = desk.business
+    plan = business.create_plan(
+        *(30, MONTH, Unit.DAY),
+        protection=14 * DAY,
+        arbiter=business.account("arbiter"),
+        ruling_timeout=7 * DAY,
+        default_payee_bps=5_000,
+        max_arbiter_fee_bps=500,
+    )
+    subscribe_within(business, business.payer("ada"), plan, 0)
+    business.anvil.advance(MONTH * DAY)
+    desk.index()
+    assert desk.bill().charged == 1
+    desk.index()
+    assert (desk.bill().due, desk.charges(1)) == (0, 2)
+
+
 def test_each_new_reason_is_recorded_and_tried_again_until_it_is_gone(desk: Desk) -> None:
     business = desk.business
     quoter = created(business, "MockQuoter")
