@@ -11,7 +11,8 @@ from eth_utils.crypto import keccak
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
 from tallystick.core.subscription import DeclineReason
-from tests.contracts.stage import FIRST_DUE, NOBODY, PRICE, SUBSCRIBED, Account, Contract, Stage, deploy, reverts
+from tests.business import plan_tuple
+from tests.contracts.stage import FIRST_DUE, PRICE, SUBSCRIBED, Account, Contract, Stage, deploy, reverts
 
 EDGES = [1, 0x7F, 0x80, 0xFF, 0x100, 0xFFFF, 0x1_0000, 0xFF_FFFF, 0x100_0000, 0xFFFF_FFFE]
 """Where RLP writes a number with one byte more, and the last but one."""
@@ -102,29 +103,8 @@ def test_the_contract_creates_nothing_else(
 def test_a_plan_that_would_lie_elsewhere_is_not_stored(stage: Stage, subscriptions: Contract) -> None:
     """Where CREATE were not Ethereum's, or the nonce not the count."""
     stage.rpc("anvil_setNonce", subscriptions.address, hex(9))
-    terms = (
-        stage.merchant,
-        PRICE,
-        stage.token,
-        1,
-        Unit.MONTH,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        NOBODY,
-        0,
-        0,
-        NOBODY,
-        0,
-        NOBODY,
-        False,
-    )
-    data = "0x" + subscriptions.createPlan.encode_input(terms).hex()
+    terms = PlanTerms(stage.merchant.address, PRICE, stage.token.address, 1, Unit.MONTH)
+    data = "0x" + subscriptions.createPlan.encode_input(plan_tuple(terms)).hex()
     call = {"from": stage.merchant.address, "to": subscriptions.address, "data": data}
     trace = stage.rpc("debug_traceCall", call, "latest", {"tracer": "callTracer"})
     assert bytes.fromhex(trace["output"][2:]) == keccak(text="PlanNotStored()")[:4]  # an error of the library's
