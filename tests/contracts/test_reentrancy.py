@@ -227,7 +227,7 @@ def test_E03_nobody_comes_in_again(
     pays(charge, 2)
     pays(refund, 3)
     pays(change_plan, 4)
-    prorated = subscriptions.Charged[-1].amount
+    prorated = subscriptions.Upgraded[-1].amount
     pays(charge_usage, 5)
     pays(refund_changed, 6)
     assert (subscriptions.planCount(), stage.opened(payee, hooked)) == (2, 2)
