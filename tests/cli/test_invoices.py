@@ -311,7 +311,7 @@ def test_a_reorganisation_takes_the_pending_invoice_away(shop: Shop, invoices: R
 
 def test_the_newest_are_read_from_the_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """As all documents sorted by their place on chain, across pages and in every selection."""
-    monkeypatch.setattr("tallystick.storage.invoices.READ_BATCH", 2)
+    monkeypatch.setattr("tallystick.storage.documents.READ_BATCH", 2)
     config = load_config(shop.config, environment={})
     presenter = Presenter(open_books(config), config)
     selections = [

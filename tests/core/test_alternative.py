@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tallystick.core.change import Segment, in_another_token
+from tallystick.core.change import Segment, in_another_token, paid_in
 from tallystick.core.events import (
     AlternativeOffered,
     AlternativeWithdrawn,
@@ -187,6 +187,8 @@ def test_its_segment_names_the_plan() -> None:
     plans = {1: Plan(1, 0, SMALL), 8: Plan(8, 1, EURO)}
     assert segments_of(recorded, plans) == [Segment(1, 3_000, in_another_token(8, 3_000))]
     assert in_another_token(8, 3_000) == 8 << 96 | 3_000
+    assert paid_in(in_another_token(8, 3_000)) == (3_000, 8)
+    assert paid_in(3_000) == (3_000, 0)
 
 
 def _plan(terms: PlanTerms, number: int = 12, register: int = 1) -> tuple[int, list[Event]]:

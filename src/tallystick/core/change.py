@@ -40,6 +40,8 @@ class Quote(NamedTuple):
 
 NO_CHARGE = 2**256 - 1
 """In place of what the next charge paid, where a change charged nothing."""
+AMOUNT_BITS = 96
+"""Of a segment's `next_units`; the plan in another token, under which it was paid, stands above them."""
 
 
 class Segment(NamedTuple):
@@ -54,7 +56,13 @@ class Segment(NamedTuple):
 
 def in_another_token(alternative_id: int, units: int) -> int:
     """A segment's `next_units`, of a charge that was paid under a plan in another token."""
-    return alternative_id << 96 | units
+    return alternative_id << AMOUNT_BITS | units
+
+
+def paid_in(next_units: int) -> tuple[int, int]:
+    """The amount in a segment's `next_units`, and the plan in another token under which it was paid; 0 where it was
+    not."""
+    return next_units & ((1 << AMOUNT_BITS) - 1), next_units >> AMOUNT_BITS
 
 
 def quote(subscription: Subscription, terms: PlanTerms, new_terms: PlanTerms, seats: int, time: int) -> Quote:

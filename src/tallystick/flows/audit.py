@@ -9,34 +9,26 @@ report names), what the biller tried (`attempts`) and who leads (`leases`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from tallystick.chain.logs import Chunk
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.totals import Totals, read_counted
 from tallystick.core.books import Books
-from tallystick.core.events import Recorded, RegisterOpened
-from tallystick.core.invoice import Invoice, Kind
+from tallystick.core.events import Recorded
 from tallystick.core.pegs import peg_history
 from tallystick.errors import NodeRefused
 from tallystick.flows.compare import (
-    Merge,
     Report,
-    checked_entries,
+    Walk,
     compare_kept,
     compare_maps,
     compare_pending,
     compare_source,
     compare_strays,
     compare_tokens,
-    entry_name,
-    event_name,
-    event_place,
-    invoice_name,
-    number_of,
     require_source,
 )
 from tallystick.flows.ingest import Progress, Target, log_reader
@@ -44,8 +36,7 @@ from tallystick.flows.recount import claimable_accounts
 from tallystick.flows.tally import Tally
 from tallystick.storage.claimables import read_claimables
 from tallystick.storage.database import reading
-from tallystick.storage.events import StoredEvent, read_events
-from tallystick.storage.invoices import last_numbers, read_invoices, stray_lines
+from tallystick.storage.invoices import last_invoice_numbers, read_invoices, stray_lines
 from tallystick.storage.pegs import read_pegs
 from tallystick.storage.sources import Source
 from tallystick.storage.subscriptions import read_plans, read_registers, read_subscriptions
@@ -79,83 +70,52 @@ def audit(
         tokens = read_tokens(connection, target.chain_id)
         report.pegs = read_pegs(connection, source.source_id)
         books = Books(peg_history(report.pegs, tokens), keep_all=True)
-        auditor = _Auditor(report, connection, source, books)
+        tally = Tally()
+        walk = Walk(
+            *(report, connection, source, target),
+            apply=lambda log: books.apply(Recorded(log.origin, log.event)),
+            read_documents=read_invoices,
+            last_numbers=last_invoice_numbers,
+            count_entry=tally.add_entry,
+            count_document=tally.add_invoice,
+        )
         for chunk in node.read(source.start_block, source.final_number):
-            auditor.compare(chunk)
+            walk.compare(chunk)
             on_progress(Progress(chunk.end.number, source.final_number, report.events))
-        auditor.finish()
-        _compare_counted(report, rpc, source, books, auditor)
-        compare_tokens(report, rpc, target.chain_id, tokens, auditor.token_blocks)
+        walk.finish()
+        totals = _compare_derived(report, connection, source.source_id, books, tally)
+        _compare_counted(report, rpc, source, books, totals, tally.claimables)
+        compare_tokens(report, rpc, target.chain_id, tokens, walk.token_blocks)
         compare_pending(report, node, connection, source)
     return report
 
 
-class _Auditor:
-    """Walks the chain with books of its own beside the stored ones."""
-
-    def __init__(self, report: AuditReport, connection: Connection, source: Source, books: Books) -> None:
-        self.report = report
-        self.connection = connection
-        self.source = source
-        self.books = books
-        self.tally = Tally()
-        self.totals: dict[tuple[str, str], Totals] = {}
-        """What is stored adds up to, by payee and token; at the end."""
-        self.token_blocks: dict[str, int] = {}
-        """The block of the first plan in each token."""
-        source_id = source.source_id
-        stored_events = read_events(connection, source_id, through=source.final_number)
-        self.events = Merge(report, event_name, stored_events)
-        self.entries = Merge(report, entry_name, checked_entries(report, connection, source_id, self.tally.add_entry))
-        self.series: dict[tuple[Kind, str], Merge] = {}
-
-    def compare(self, chunk: Chunk) -> None:
-        """Compares everything that follows from a range of blocks with what is stored."""
-        for log in chunk.logs:
-            self.report.events += 1
-            self.events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), event_place)
-            if isinstance(log.event, RegisterOpened):
-                self.token_blocks.setdefault(log.event.token, log.origin.block_number)
-            change = self.books.apply(Recorded(log.origin, log.event))
-            if change.entry is not None:
-                self.entries.expect(change.entry, number_of)
-            if change.invoice is not None:
-                self._series(change.invoice.kind, change.invoice.payee).expect(change.invoice, number_of)
-
-    def _series(self, kind: Kind, payee: str) -> Merge:
-        if (kind, payee) not in self.series:
-            stored = self._counted(read_invoices(self.connection, self.source.source_id, kind=kind, payee=payee))
-            self.series[kind, payee] = Merge(self.report, invoice_name, stored)
-        return self.series[kind, payee]
-
-    def _counted(self, stored: Iterable[Invoice]) -> Iterator[Invoice]:
-        for invoice in stored:
-            self.report.invoices += 1
-            self.tally.add_invoice(invoice)
-            yield invoice
-
-    def finish(self) -> None:
-        """What is left over, and what no event leads to: plans, subscriptions, rows that hang in the air."""
-        source_id = self.source.source_id
-        for kind, payee in last_numbers(self.connection, source_id):
-            self._series(kind, payee)
-        for merge in (self.events, self.entries, *self.series.values()):
-            merge.finish()
-        self.books.act.require_whole()
-        registers = read_registers(self.connection, source_id)
-        compare_maps(self.report, "register", self.books.registers, registers)
-        compare_maps(self.report, "plan", self.books.plans, read_plans(self.connection, source_id))
-        subscriptions = read_subscriptions(self.connection, source_id)
-        compare_maps(self.report, "subscription", self.books.subscriptions, subscriptions)
-        self.totals = self.tally.totals(self.books.registers, self.books.plans, subscriptions)
-        compare_kept(self.report, self.books.claimables, read_claimables(self.connection, source_id))
-        compare_strays(self.report, self.connection, source_id)
-        for document in stray_lines(self.connection, source_id):
-            self.report.note(f"lines of {document}", "lines without their document", None)
+def _compare_derived(
+    report: AuditReport, connection: Connection, source_id: int, books: Books, tally: Tally
+) -> dict[tuple[str, str], Totals]:
+    """What no event leads to: plans, subscriptions, rows that hang in the air. Gives what the stored rows add up to, by
+    payee and token."""
+    books.act.require_whole()
+    compare_maps(report, "register", books.registers, read_registers(connection, source_id))
+    compare_maps(report, "plan", books.plans, read_plans(connection, source_id))
+    subscriptions = read_subscriptions(connection, source_id)
+    compare_maps(report, "subscription", books.subscriptions, subscriptions)
+    compare_kept(report, books.claimables, read_claimables(connection, source_id))
+    compare_strays(report, connection, source_id)
+    for document in stray_lines(connection, source_id):
+        report.note(f"lines of {document}", "lines without their document", None)
+    return tally.totals(books.registers, books.plans, subscriptions)
 
 
-def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, books: Books, auditor: _Auditor) -> None:
-    """What the contract counted and keeps with what is stored."""
+def _compare_counted(
+    report: AuditReport,
+    rpc: Rpc,
+    source: Source,
+    books: Books,
+    totals: Mapping[tuple[str, str], Totals],
+    kept_by_journal: Mapping[tuple[str, str], int],
+) -> None:
+    """What the contract counted and keeps with what is stored, by payee or account and token."""
     pairs = sorted((register.payee, register.token) for register in books.registers.values())
     try:
         counted = read_counted(rpc, source.contract, pairs, claimable_accounts(books), source.final_number)
@@ -170,9 +130,9 @@ def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, books: Books
     ):
         if found != expected:
             report.note(f"number of {name}", found, expected)
-    for payee, token in sorted(counted.totals.keys() | auditor.totals.keys()):
+    for payee, token in sorted(counted.totals.keys() | totals.keys()):
         on_chain = counted.totals.get((payee, token), Totals())
-        in_ledger = auditor.totals.get((payee, token), Totals())
+        in_ledger = totals.get((payee, token), Totals())
         report.charges_on_chain += on_chain.charge_count
         report.charges_in_ledger += in_ledger.charge_count
         report.refunds_on_chain += on_chain.refund_count
@@ -180,7 +140,6 @@ def _compare_counted(report: AuditReport, rpc: Rpc, source: Source, books: Books
         for label, found, expected in zip(Totals._fields, in_ledger, on_chain, strict=True):
             if found != expected:
                 report.note(f"control total of {payee} in {token}, {label.replace('_', ' ')}", found, expected)
-    kept_by_journal = auditor.tally.claimables
     for account, token in sorted(counted.claimables.keys() | kept_by_journal.keys()):
         kept = counted.claimables.get((account, token), 0)
         if kept_by_journal.get((account, token), 0) != kept:

@@ -9,46 +9,37 @@ another: each charge that they have as protected is a payment here, and each pay
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from tallystick.chain.logs import Chunk
 from tallystick.chain.payment_totals import CountedPayments, CountedTotal, read_counted_payments, read_holding
 from tallystick.chain.rpc import Rpc
 from tallystick.core.invoice import Kind
 from tallystick.core.ledger import Entry
 from tallystick.core.payment_books import PaymentBooks
 from tallystick.core.payment_events import Authorized, PaymentCharged, RecordedPayment
-from tallystick.core.payment_invoice import PaymentInvoice
 from tallystick.core.payment_ledger import KINDS
 from tallystick.core.payment_state import Payment
 from tallystick.core.pegs import peg_history
 from tallystick.errors import NodeRefused
 from tallystick.flows.compare import (
-    Merge,
     Report,
-    checked_entries,
+    Walk,
     compare_kept,
     compare_maps,
     compare_pending,
     compare_source,
     compare_strays,
     compare_tokens,
-    entry_name,
-    event_name,
-    event_place,
-    invoice_name,
-    number_of,
     require_source,
 )
 from tallystick.flows.ingest import Progress, Target, log_reader
 from tallystick.flows.recount_payments import REVOKED, facts_of, paid_accounts
 from tallystick.storage.claimables import read_claimables
 from tallystick.storage.database import reading
-from tallystick.storage.events import StoredEvent, read_events
 from tallystick.storage.invoices import read_invoices
 from tallystick.storage.payment_invoices import last_payment_numbers, read_payment_invoices
 from tallystick.storage.payments import read_payment_totals, read_payments, read_revoked
@@ -104,16 +95,24 @@ def audit_payments(
         tokens = read_tokens(connection, target.chain_id)
         report.pegs = read_pegs(connection, source.source_id)
         books = PaymentBooks(target.chain_id, target.contract, peg_history(report.pegs, tokens))
-        auditor = _Auditor(report, connection, source, books)
+        tally = _Tally()
+        walk = Walk(
+            *(report, connection, source, target),
+            apply=lambda log: books.apply(RecordedPayment(log.origin, log.event)),
+            read_documents=read_payment_invoices,
+            last_numbers=last_payment_numbers,
+            count_entry=tally.add,
+        )
         for chunk in node.read(source.start_block, source.final_number):
-            auditor.compare(chunk)
+            walk.compare(chunk)
             on_progress(Progress(chunk.end.number, source.final_number, report.events))
-        auditor.finish()
-        counted = _read_counted(rpc, source, books)
-        _compare_counted(report, books, auditor, counted)
+        walk.finish()
+        stored = read_payments(connection, source.source_id)
+        _compare_derived(report, connection, source.source_id, books, stored)
+        _compare_counted(report, books, tally, stored, _read_counted(rpc, source, books))
         _compare_holdings(report, rpc, source, books)
         _compare_protected(report, connection, source, books)
-        compare_tokens(report, rpc, target.chain_id, tokens, auditor.token_blocks)
+        compare_tokens(report, rpc, target.chain_id, tokens, walk.token_blocks)
         compare_pending(report, node, connection, source)
     return report
 
@@ -145,76 +144,27 @@ class _Tally:
                 self.totals[owner, token] = CountedTotal(payments + 1, sum_units + units)
 
 
-class _Auditor:
-    """Walks the chain with books of its own beside the stored ones."""
-
-    def __init__(self, report: PaymentsReport, connection: Connection, source: Source, books: PaymentBooks) -> None:
-        self.report = report
-        self.connection = connection
-        self.source = source
-        self.books = books
-        self.tally = _Tally()
-        self.stored: dict[bytes, Payment] = {}
-        self.token_blocks: dict[str, int] = {}
-        """The block of the first payment in each token."""
-        source_id = source.source_id
-        stored_events = read_events(connection, source_id, through=source.final_number)
-        self.events = Merge(report, event_name, stored_events)
-        entries = checked_entries(report, connection, source_id, self.tally.add)
-        self.entries = Merge(report, entry_name, entries)
-        self.series: dict[tuple[Kind, str], Merge] = {}
-
-    def compare(self, chunk: Chunk) -> None:
-        """Compares everything that follows from a range of blocks with what is stored."""
-        for log in chunk.logs:
-            self.report.events += 1
-            self.events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), event_place)
-            if isinstance(log.event, Authorized | PaymentCharged):
-                self.token_blocks.setdefault(log.event.terms.token, log.origin.block_number)
-            change = self.books.apply(RecordedPayment(log.origin, log.event))
-            if change.entry is not None:
-                self.entries.expect(change.entry, number_of)
-            if change.invoice is not None:
-                self._series(change.invoice.kind, change.invoice.payee).expect(change.invoice, number_of)
-
-    def _series(self, kind: Kind, payee: str) -> Merge:
-        if (kind, payee) not in self.series:
-            stored = read_payment_invoices(self.connection, self.source.source_id, kind=kind, payee=payee)
-            self.series[kind, payee] = Merge(self.report, invoice_name, self._counted(stored))
-        return self.series[kind, payee]
-
-    def _counted(self, stored: Iterable[PaymentInvoice]) -> Iterator[PaymentInvoice]:
-        for invoice in stored:
-            self.report.invoices += 1
-            yield invoice
-
-    def finish(self) -> None:
-        """What is left over, and what no event leads to."""
-        connection, source_id, report, books = self.connection, self.source.source_id, self.report, self.books
-        for kind, payee in last_payment_numbers(connection, source_id):
-            self._series(kind, payee)
-        for merge in (self.events, self.entries, *self.series.values()):
-            merge.finish()
-        books.require_whole()
-        self.stored = read_payments(connection, source_id)
-        _compare_payments(report, books.payments, self.stored)
-        for payment_id in sorted(books.revoked ^ read_revoked(connection, source_id)):
-            is_revoked = payment_id in books.revoked
-            report.note(
-                f"revoked payment 0x{payment_id.hex()}", *((None, "revoked") if is_revoked else ("revoked", None))
-            )
-        totals = read_payment_totals(connection, source_id)
-        compare_maps(
-            report,
-            "payments",
-            {f"of {payee} in {token}": total for (payee, token), total in books.totals.items()},
-            {f"of {payee} in {token}": total for (payee, token), total in totals.items()},
-        )
-        compare_kept(report, books.claimables, read_claimables(connection, source_id))
-        compare_strays(report, connection, source_id)
-
-
 # --- comparisons ----------------------------------------------------------------------------------------------------
+
+
+def _compare_derived(
+    report: PaymentsReport, connection: Connection, source_id: int, books: PaymentBooks, stored: dict[bytes, Payment]
+) -> None:
+    """What no event leads to."""
+    books.require_whole()
+    _compare_payments(report, books.payments, stored)
+    for payment_id in sorted(books.revoked ^ read_revoked(connection, source_id)):
+        is_revoked = payment_id in books.revoked
+        report.note(f"revoked payment 0x{payment_id.hex()}", *((None, "revoked") if is_revoked else ("revoked", None)))
+    totals = read_payment_totals(connection, source_id)
+    compare_maps(
+        report,
+        "payments",
+        {f"of {payee} in {token}": total for (payee, token), total in books.totals.items()},
+        {f"of {payee} in {token}": total for (payee, token), total in totals.items()},
+    )
+    compare_kept(report, books.claimables, read_claimables(connection, source_id))
+    compare_strays(report, connection, source_id)
 
 
 def _compare_payments(report: PaymentsReport, expected: dict[bytes, Payment], stored: dict[bytes, Payment]) -> None:
@@ -245,9 +195,10 @@ def _read_counted(rpc: Rpc, source: Source, books: PaymentBooks) -> CountedPayme
     return counted
 
 
-def _compare_counted(report: PaymentsReport, books: PaymentBooks, auditor: _Auditor, counted: CountedPayments) -> None:
+def _compare_counted(
+    report: PaymentsReport, books: PaymentBooks, tally: _Tally, payments: dict[bytes, Payment], counted: CountedPayments
+) -> None:
     """What the contract counted and keeps with what is stored."""
-    tally = auditor.tally
     for payee, token in sorted(counted.totals.keys() | tally.totals.keys()):
         on_chain = counted.totals.get((payee, token), CountedTotal())
         in_ledger = tally.totals.get((payee, token), CountedTotal())
@@ -260,7 +211,7 @@ def _compare_counted(report: PaymentsReport, books: PaymentBooks, auditor: _Audi
     for payment_id, facts in counted.payments.items():
         if payment := books.payments.get(payment_id):
             held[payment.terms.payee, payment.terms.token] += facts.held_units
-        stored = auditor.stored.get(payment_id)
+        stored = payments.get(payment_id)
         here = REVOKED if payment_id in books.revoked else stored and facts_of(stored)
         if here != facts:
             report.note(f"payment 0x{payment_id.hex()}, on chain", here, facts)

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from tallystick.chain.logs import LogReader
+from tallystick.chain.logs import Chunk, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
-from tallystick.core.invoice import Invoice
+from tallystick.core.books import Change
+from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
 from tallystick.core.money import Token
+from tallystick.core.payment_books import PaymentChange
 from tallystick.core.payment_invoice import PaymentInvoice
 from tallystick.core.pegs import DeclaredPeg
 from tallystick.errors import CorruptionError
@@ -94,6 +96,70 @@ class Merge:
     def _skip(self) -> None:
         self._report.note(self._name(self._next), self._next, None)
         self._next = next(self._stored, None)
+
+
+class Walk:
+    """Walks the chain with books of its own beside the stored ones: events, entries and documents, each as it follows
+    from what the chain says.
+
+    `apply` gives what an event makes of those books; `read_documents` the stored documents of a kind and payee, and
+    `last_numbers` which series there are. `count_entry` and `count_document` see every stored one.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        connection: Connection,
+        source: Source,
+        target: Target,
+        *,
+        apply: Callable[[LogEntry], Change | PaymentChange],
+        read_documents: Callable[..., Iterable[Any]],
+        last_numbers: Callable[[Connection, int], Iterable[tuple[Kind, str]]],
+        count_entry: Callable[[Entry], None],
+        count_document: Callable[[Any], None] = lambda _: None,
+    ) -> None:
+        self._report, self._connection, self._source, self._kind = report, connection, source, target.kind
+        self._apply, self._read, self._last_numbers = apply, read_documents, last_numbers
+        self._count_document = count_document
+        source_id = source.source_id
+        self._events = Merge(report, event_name, read_events(connection, source_id, through=source.final_number))
+        self._entries = Merge(report, entry_name, checked_entries(report, connection, source_id, count_entry))
+        self._series: dict[tuple[Kind, str], Merge] = {}
+        self.token_blocks: dict[str, int] = {}
+        """The block in which each token came in."""
+
+    def compare(self, chunk: Chunk) -> None:
+        """Compares everything that follows from a range of blocks with what is stored."""
+        for log in chunk.logs:
+            self._report.events += 1
+            self._events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), event_place)
+            if isinstance(log.event, self._kind.opening):
+                self.token_blocks.setdefault(self._kind.token_of(log.event), log.origin.block_number)
+            change = self._apply(log)
+            if change.entry is not None:
+                self._entries.expect(change.entry, number_of)
+            if change.invoice is not None:
+                self._series_of(change.invoice.kind, change.invoice.payee).expect(change.invoice, number_of)
+
+    def finish(self) -> None:
+        """What is left over, and what no event leads to."""
+        for kind, payee in self._last_numbers(self._connection, self._source.source_id):
+            self._series_of(kind, payee)
+        for merge in (self._events, self._entries, *self._series.values()):
+            merge.finish()
+
+    def _series_of(self, kind: Kind, payee: str) -> Merge:
+        if (kind, payee) not in self._series:
+            stored = self._read(self._connection, self._source.source_id, kind=kind, payee=payee)
+            self._series[kind, payee] = Merge(self._report, invoice_name, self._counted(stored))
+        return self._series[kind, payee]
+
+    def _counted(self, stored: Iterable[Any]) -> Iterator[Any]:
+        for document in stored:
+            self._report.invoices += 1
+            self._count_document(document)
+            yield document
 
 
 def require_source(connection: Connection, target: Target) -> Source:

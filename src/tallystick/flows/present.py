@@ -25,7 +25,7 @@ from tallystick.flows.present_payments import PaymentPresenter
 from tallystick.flows.selection import ALL, NUMBERED, Selection
 from tallystick.render.document import InvoiceDocument, Issuer, Party, Status, invoice_document
 from tallystick.storage.database import reading
-from tallystick.storage.invoices import last_numbers, read_invoices
+from tallystick.storage.invoices import last_invoice_numbers, read_invoices
 from tallystick.storage.payment_invoices import last_payment_numbers
 from tallystick.storage.pegs import read_pegs
 from tallystick.storage.tokens import read_tokens
@@ -110,7 +110,7 @@ class Presenter:
 
     def _series(self, connection: Connection) -> dict[tuple[str, str], int]:
         """The last number of each series, by whatever tells series apart and the payee."""
-        numbers = last_numbers(connection, self._source.source_id)
+        numbers = last_invoice_numbers(connection, self._source.source_id)
         found: dict[tuple[str, str], int] = {(kind.value, payee): number for (kind, payee), number in numbers.items()}
         if self._payments:
             numbers = last_payment_numbers(connection, self._payments.source.source_id)

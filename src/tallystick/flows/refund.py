@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tallystick.chain.subscriptions import Sent
-from tallystick.core.change import NO_CHARGE, Segment
-from tallystick.core.plan import MOST_UNITS, PlanTerms
+from tallystick.core.change import NO_CHARGE, Segment, paid_in
+from tallystick.core.plan import PlanTerms
 from tallystick.errors import NotAuthorized, RefundTooHigh, UnknownCharge
 from tallystick.flows.connect import Connection
 from tallystick.flows.history import read_segments
@@ -48,7 +48,7 @@ def cost_of(charge_number: int, history: tuple[Segment, ...], rate_units: int) -
         if charge_number <= segment.last_charge:
             return segment.rate_units, 0
         if charge_number == segment.last_charge + 1 and segment.next_units != NO_CHARGE:
-            return segment.next_units & MOST_UNITS, segment.next_units >> 96
+            return paid_in(segment.next_units)
     return rate_units, 0
 
 

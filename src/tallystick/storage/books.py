@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from tallystick.core.books import Books
 from tallystick.core.pegs import PegHistory
 from tallystick.storage.claimables import read_claimables
-from tallystick.storage.invoices import last_numbers, read_charge_invoices, read_refunded_units
+from tallystick.storage.invoices import last_invoice_numbers, read_charge_invoices, read_refunded_units
 from tallystick.storage.journal import last_entry
 from tallystick.storage.subscriptions import read_plans, read_registers, read_subscriptions
 
@@ -21,7 +21,7 @@ def load_books(connection: Connection, source_id: int, pegs: PegHistory) -> Book
     books.registers = read_registers(connection, source_id)
     books.claimables = read_claimables(connection, source_id)
     books.entry_number, books.entry_hash = last_entry(connection, source_id)
-    books.invoice_numbers = last_numbers(connection, source_id)
+    books.invoice_numbers = last_invoice_numbers(connection, source_id)
     return books
 
 

@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, select
 
 from tallystick.core.events import Origin
 from tallystick.core.invoice import FiatValue, Invoice, Kind, Line, QuotedPrice, Usage
 from tallystick.storage.database import insert_rows
+from tallystick.storage.documents import last_numbers, pages, selected
 from tallystick.storage.schema import invoice_lines, invoices
-
-READ_BATCH = 1_000
 
 
 def add_invoices(connection: Connection, source_id: int, new: Sequence[Invoice]) -> None:
@@ -55,14 +54,9 @@ def add_invoices(connection: Connection, source_id: int, new: Sequence[Invoice])
     insert_rows(connection, invoice_lines, line_rows)
 
 
-def last_numbers(connection: Connection, source_id: int) -> dict[tuple[Kind, str], int]:
+def last_invoice_numbers(connection: Connection, source_id: int) -> dict[tuple[Kind, str], int]:
     """The last number given in each series: by kind and payee."""
-    rows = connection.execute(
-        select(invoices.c.kind, invoices.c.payee, func.max(invoices.c.number))
-        .where(invoices.c.source_id == source_id)
-        .group_by(invoices.c.kind, invoices.c.payee)
-    )
-    return {(Kind(kind), payee): number for kind, payee, number in rows}
+    return last_numbers(connection, invoices, source_id)
 
 
 def read_invoices(
@@ -80,21 +74,15 @@ def read_invoices(
 ) -> Iterator[Invoice]:
     """Invoices and credit notes ordered by kind, payee and number, or back from the newest on chain; of blocks with a
     time in [since, until)."""
-    columns = invoices.c
     wanted = {
-        columns.kind: None if kind is None else kind.value,
-        columns.payee: payee,
-        columns.payer: payer,
-        columns.number: number,
-        columns.subscription_id: subscription_id,
+        "kind": None if kind is None else kind.value,
+        "payee": payee,
+        "payer": payer,
+        "number": number,
+        "subscription_id": subscription_id,
     }
-    query = select(invoices).where(columns.source_id == source_id)
-    query = query.where(*(column == value for column, value in wanted.items() if value is not None))
-    if since is not None:
-        query = query.where(columns.block_time >= since)
-    if until is not None:
-        query = query.where(columns.block_time < until)
-    yield from (_newest_pages if newest_first else _pages)(connection, source_id, query)
+    query = selected(invoices, source_id, wanted, since=since, until=until)
+    yield from _read(connection, source_id, query, newest_first=newest_first)
 
 
 def read_charge_invoices(
@@ -109,7 +97,7 @@ def read_charge_invoices(
             invoices.c.subscription_id == subscription_id,
             invoices.c.charge_number == charge_number,
         )
-        for invoice in _pages(connection, source_id, query):
+        for invoice in _read(connection, source_id, query):
             found[subscription_id, charge_number] = invoice
     return found
 
@@ -143,35 +131,13 @@ def stray_lines(connection: Connection, source_id: int) -> list[str]:
     return [f"{kind} {number} of {payee}" for kind, number, payee in connection.execute(query)]
 
 
-def _pages(connection: Connection, source_id: int, query: Select[Any]) -> Iterator[Invoice]:
-    columns = invoices.c
-    ordered = query.order_by(columns.kind, columns.payee, columns.number).limit(READ_BATCH)
-    after: Any = None
-    while True:
-        rows = connection.execute(ordered if after is None else ordered.where(after)).all()
-        if not rows:
-            return
+def _read(
+    connection: Connection, source_id: int, query: Select[Any], *, newest_first: bool = False
+) -> Iterator[Invoice]:
+    for rows in pages(connection, invoices, query, newest_first=newest_first):
         lines = _lines(connection, source_id, rows)
         for row in rows:
             yield _invoice(row, tuple(lines[row.kind, row.payee, row.number]))
-        last = rows[-1]
-        after = or_(
-            columns.kind > last.kind,
-            and_(columns.kind == last.kind, columns.payee > last.payee),
-            and_(columns.kind == last.kind, columns.payee == last.payee, columns.number > last.number),
-        )
-
-
-def _newest_pages(connection: Connection, source_id: int, query: Select[Any]) -> Iterator[Invoice]:
-    block, log = invoices.c.block_number, invoices.c.log_index
-    ordered = query.order_by(block.desc(), log.desc()).limit(READ_BATCH)
-    before: Any = None
-    while rows := connection.execute(ordered if before is None else ordered.where(before)).all():
-        lines = _lines(connection, source_id, rows)
-        for row in rows:
-            yield _invoice(row, tuple(lines[row.kind, row.payee, row.number]))
-        last = rows[-1]
-        before = or_(block < last.block_number, and_(block == last.block_number, log < last.log_index))
 
 
 def _lines(connection: Connection, source_id: int, rows: Sequence[Any]) -> dict[tuple[str, str, int], list[Line]]:

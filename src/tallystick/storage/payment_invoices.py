@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection
 
 from tallystick.core.events import Origin
 from tallystick.core.invoice import FiatValue, Kind
 from tallystick.core.payment_invoice import Occasion, PaymentInvoice
 from tallystick.errors import CorruptionError
 from tallystick.storage.database import insert_rows
+from tallystick.storage.documents import last_numbers, pages, selected
 from tallystick.storage.schema import payment_invoices
-
-READ_BATCH = 1_000
 
 
 def add_payment_invoices(connection: Connection, source_id: int, new: Sequence[PaymentInvoice]) -> None:
@@ -43,13 +42,7 @@ def add_payment_invoices(connection: Connection, source_id: int, new: Sequence[P
 
 def last_payment_numbers(connection: Connection, source_id: int) -> dict[tuple[Kind, str], int]:
     """The last number given in each series: by kind and payee."""
-    columns = payment_invoices.c
-    rows = connection.execute(
-        select(columns.kind, columns.payee, func.max(columns.number))
-        .where(columns.source_id == source_id)
-        .group_by(columns.kind, columns.payee)
-    )
-    return {(Kind(kind), payee): number for kind, payee, number in rows}
+    return last_numbers(connection, payment_invoices, source_id)
 
 
 def read_payment_invoices(
@@ -67,41 +60,16 @@ def read_payment_invoices(
 ) -> Iterator[PaymentInvoice]:
     """Invoices and credit notes ordered by kind, payee and number, or back from the newest on chain; of blocks with a
     time in [since, until)."""
-    columns = payment_invoices.c
     wanted = {
-        columns.kind: None if kind is None else kind.value,
-        columns.payee: payee,
-        columns.payer: payer,
-        columns.number: number,
-        columns.payment_id: payment_id,
+        "kind": None if kind is None else kind.value,
+        "payee": payee,
+        "payer": payer,
+        "number": number,
+        "payment_id": payment_id,
     }
-    query = select(payment_invoices).where(columns.source_id == source_id)
-    query = query.where(*(column == value for column, value in wanted.items() if value is not None))
-    if since is not None:
-        query = query.where(columns.block_time >= since)
-    if until is not None:
-        query = query.where(columns.block_time < until)
-    if newest_first:
-        query = query.order_by(columns.block_number.desc(), columns.log_index.desc())
-    else:
-        query = query.order_by(columns.kind, columns.payee, columns.number)
-    page = query = query.limit(READ_BATCH)
-    while rows := connection.execute(page).all():
+    query = selected(payment_invoices, source_id, wanted, since=since, until=until)
+    for rows in pages(connection, payment_invoices, query, newest_first=newest_first):
         yield from map(_invoice, rows)
-        last = rows[-1]
-        if newest_first:
-            same = columns.block_number == last.block_number
-            page = query.where(
-                or_(columns.block_number < last.block_number, and_(same, columns.log_index < last.log_index))
-            )
-        else:
-            page = query.where(
-                or_(
-                    columns.kind > last.kind,
-                    and_(columns.kind == last.kind, columns.payee > last.payee),
-                    and_(columns.kind == last.kind, columns.payee == last.payee, columns.number > last.number),
-                )
-            )
 
 
 def _invoice(row: Any) -> PaymentInvoice:
