@@ -84,7 +84,7 @@ PLAN: dict[str, int | str] = {
     "default_payee_bps": 0,
     "max_arbiter_fee_bps": 0,
 }
-PROTECTED: dict[str, int | str] = {
+PROTECTED: dict[str, Any] = {
     "protection": 2**32 - 1,
     "arbiter": TOKEN,
     "ruling_timeout": 2**32 - 1,
@@ -134,7 +134,7 @@ def test_events_as_the_contract_gives_them() -> None:
         1, 2, replace(terms, quoter=PAYER)
     )
     protected = decode_event("PlanCreated", words(1, 2), plan_words(**PROTECTED))
-    assert protected == PlanCreated(1, 2, replace(terms, **PROTECTED))  # type: ignore[arg-type]  # of one name each
+    assert protected == PlanCreated(1, 2, replace(terms, **PROTECTED))
     held = decode_event("Protected", words(LAST) + b"p" * WORD, words(65_535))
     assert held == Protected(LAST, 65_535, b"p" * WORD)
     used = decode_event("UsageCharged", words(7), words(65_535, 2**128 - 1) + b"h" * WORD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -49,8 +50,8 @@ def arbiter(as_account: Connect) -> Tallystick:
     return as_account(ARBITER)
 
 
-def offered(merchant: Tallystick, payer: Tallystick, business: Business, **more: object) -> PaymentOffer:
-    return merchant.payment_terms(payer=payer.address, amount="25.00", token=business.token, **more)  # type: ignore[arg-type]
+def offered(merchant: Tallystick, payer: Tallystick, business: Business, **more: Any) -> PaymentOffer:
+    return merchant.payment_terms(payer=payer.address, amount="25.00", token=business.token, **more)
 
 
 def test_terms_have_defaults_that_the_contract_takes(
@@ -241,15 +242,15 @@ def test_what_is_given_back(merchant: Tallystick, payer: Tallystick, business: B
 def test_terms_that_cannot_be_are_refused_before_anything_is_signed(
     merchant: Tallystick, payer: Tallystick, business: Business
 ) -> None:
-    wrong: dict[str, dict[str, object]] = {
+    wrong: dict[str, dict[str, Any]] = {
         "one account in two parts": {"payee": payer.address},
         "a fee without a receiver": {"min_fee_bps": 10},
         "an amount of 0 units": {"amount": 0},
     }
     for reason, changes in wrong.items():
-        values: dict[str, object] = {"payer": payer.address, "amount": "25.00", "token": business.token, **changes}
+        values: dict[str, Any] = {"payer": payer.address, "amount": "25.00", "token": business.token, **changes}
         with pytest.raises(InputError, match=reason):
-            merchant.payment_terms(**values)  # type: ignore[arg-type]
+            merchant.payment_terms(**values)
 
 
 def test_a_payment_of_elsewhere_and_a_manifest_without_escrow(
