@@ -20,6 +20,7 @@ from tallystick.core.books import Books
 from tallystick.core.events import Recorded
 from tallystick.core.pegs import peg_history
 from tallystick.errors import NodeRefused
+from tallystick.flows.collector import collector_at_rest
 from tallystick.flows.compare import (
     Report,
     Walk,
@@ -79,9 +80,10 @@ def audit(
             count_entry=tally.add_entry,
             count_document=tally.add_invoice,
         )
-        for chunk in node.read(source.start_block, source.final_number):
-            walk.compare(chunk)
-            on_progress(Progress(chunk.end.number, source.final_number, report.events))
+        with collector_at_rest():
+            for chunk in node.read(source.start_block, source.final_number):
+                walk.compare(chunk)
+                on_progress(Progress(chunk.end.number, source.final_number, report.events))
         walk.finish()
         totals = _compare_derived(report, connection, source.source_id, books, tally)
         _compare_counted(report, rpc, source, books, totals, tally.claimables)

@@ -25,6 +25,7 @@ from tallystick.core.payment_ledger import KINDS
 from tallystick.core.payment_state import Payment
 from tallystick.core.pegs import peg_history
 from tallystick.errors import NodeRefused
+from tallystick.flows.collector import collector_at_rest
 from tallystick.flows.compare import (
     Report,
     Walk,
@@ -103,9 +104,10 @@ def audit_payments(
             last_numbers=last_payment_numbers,
             count_entry=tally.add,
         )
-        for chunk in node.read(source.start_block, source.final_number):
-            walk.compare(chunk)
-            on_progress(Progress(chunk.end.number, source.final_number, report.events))
+        with collector_at_rest():
+            for chunk in node.read(source.start_block, source.final_number):
+                walk.compare(chunk)
+                on_progress(Progress(chunk.end.number, source.final_number, report.events))
         walk.finish()
         stored = read_payments(connection, source.source_id)
         _compare_derived(report, connection, source.source_id, books, stored)

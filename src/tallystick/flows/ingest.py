@@ -22,6 +22,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.core.money import Token
 from tallystick.core.pegs import peg_history
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
+from tallystick.flows.collector import collector_at_rest
 from tallystick.flows.kind import SourceKind
 from tallystick.flows.pending import stored_pending
 from tallystick.flows.subscription_books import SUBSCRIPTIONS
@@ -164,23 +165,24 @@ def _ingest_final(
         pegs = declare_pegs(connection, source, target.pegs)
         books = kind.load(connection, source, peg_history(pegs, tokens))
     count = 0
-    for chunk in node.read(source.final_number + 1, last, parent=source.final_hash):
-        new_tokens = _new_tokens(rpc, target.chain_id, tokens, kind, chunk.logs)
-        tokens.update(new_tokens)
-        books.pegs = peg_history(pegs, tokens)
-        _require_same_events(engine, rpc, source, chunk)
-        with reading(engine) as connection:
-            check_source(connection, source)
-            rows = kind.derive(connection, source, books, chunk.logs)
-        kind.recount(rpc, source, chunk.end.number, books, rows)
-        with transaction(engine) as connection:
-            hold_source(connection, source)
-            check_pegs(connection, source, pegs)
-            add_tokens(connection, new_tokens.values())
-            source = _write(connection, source, kind, chunk, rows)
-        count += len(chunk.logs)
-        kind.trim(books)
-        on_progress(Progress(chunk.end.number, last, count))
+    with collector_at_rest():
+        for chunk in node.read(source.final_number + 1, last, parent=source.final_hash):
+            new_tokens = _new_tokens(rpc, target.chain_id, tokens, kind, chunk.logs)
+            tokens.update(new_tokens)
+            books.pegs = peg_history(pegs, tokens)
+            _require_same_events(engine, rpc, source, chunk)
+            with reading(engine) as connection:
+                check_source(connection, source)
+                rows = kind.derive(connection, source, books, chunk.logs)
+            kind.recount(rpc, source, chunk.end.number, books, rows)
+            with transaction(engine) as connection:
+                hold_source(connection, source)
+                check_pegs(connection, source, pegs)
+                add_tokens(connection, new_tokens.values())
+                source = _write(connection, source, kind, chunk, rows)
+            count += len(chunk.logs)
+            kind.trim(books)
+            on_progress(Progress(chunk.end.number, last, count))
     return source, count
 
 
