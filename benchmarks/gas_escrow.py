@@ -13,7 +13,8 @@ from benchmarks.scene import DAY_S, FUNDS_UNITS, PRICE_UNITS, Scene, account, ca
 from benchmarks.standards import USDC, Measurement
 from tallystick.contracts import load_artefact
 from tallystick.core import payment as payments
-from tallystick.core.payment import Funding, PaymentTerms
+from tallystick.core.funding import Funding, permit2_data
+from tallystick.core.payment import PaymentTerms
 from tallystick.core.permit import TokenDomain
 from tallystick.core.permit2 import PERMIT2
 from tests.contracts.permit2 import place_permit2
@@ -61,7 +62,7 @@ class Payments:
         if funding is Funding.PERMIT2:
             asked = payments.permit2_typed_data(terms, nonce=self.nonce, chain_id=chain_id, contract=self.contract)
             signature = bytes(Account.sign_typed_data(self.key, full_message=asked).signature)
-            data = payments.permit2_data(self.nonce, signature)
+            data = permit2_data(self.nonce, signature)
             self.nonce += 1  # the next bit of the same word, as the SDK takes it
         elif funding is Funding.AUTHORIZATION:
             token = TokenDomain("USD Coin", "2", chain_id, to_checksum_address(self.token))

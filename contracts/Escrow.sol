@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Payouts} from "./Payouts.sol";
 import {WalletDeployer} from "./WalletDeployer.sol";
 import {ICollector} from "./interfaces/ICollector.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
 import {PaymentFunding} from "./libraries/PaymentFunding.sol";
 import {PaymentSlot, PaymentSlots} from "./libraries/PaymentSlot.sol";
-import {TokenCall} from "./libraries/TokenCall.sol";
 import {WalletSignature} from "./libraries/WalletSignature.sol";
 
 /// @title Escrow
 /// @notice See {IEscrow}. Terms are hashed and come with each call; a payment is one word of storage.
-contract Escrow is IEscrow, EIP712, ReentrancyGuardTransient {
+contract Escrow is IEscrow, Payouts, EIP712 {
     string private constant TYPE =
         "Payment(address payer,address payee,address token,uint256 amount,address operator,uint256 authorizeBefore,uint256 captureBefore,uint256 refundBefore,uint256 disputeWindowSeconds,address arbiter,uint256 rulingTimeoutSeconds,uint256 defaultPayeeBasisPoints,uint256 maxArbiterFeeBasisPoints,uint256 minFeeBasisPoints,uint256 maxFeeBasisPoints,address feeReceiver,bytes32 milestonesRoot,uint256 salt)";
     bytes32 private constant TYPEHASH = keccak256(bytes(TYPE));
@@ -28,7 +25,6 @@ contract Escrow is IEscrow, EIP712, ReentrancyGuardTransient {
 
     mapping(bytes32 paymentId => PaymentSlot) private _payments;
     mapping(address payee => mapping(address token => PaymentTotal)) private _totals;
-    mapping(address account => mapping(address token => uint256)) private _claimable;
 
     constructor() EIP712("Tallystick Escrow", "1") {}
 
@@ -133,9 +129,11 @@ contract Escrow is IEscrow, EIP712, ReentrancyGuardTransient {
     ) private {
         (address token, address payer, uint256 amount) = (terms.token, terms.payer, terms.amount);
         if (funding == Funding.Permit2) {
-            PaymentFunding.byPermit2(terms, to, structHash, _witnessType(), data);
+            PaymentFunding.byPermit2(
+                token, payer, to, amount, terms.authorizeBefore, structHash, _witnessType(), data
+            );
         } else if (funding == Funding.Authorization) {
-            PaymentFunding.byAuthorization(terms, id, data);
+            PaymentFunding.byAuthorization(token, payer, amount, terms.authorizeBefore, id, data);
         } else if (funding == Funding.Collector) {
             uint256 balanceBefore = PaymentFunding.balanceOf(token, to);
             ICollector(msg.sender).collect(id, token, payer, amount);
@@ -348,25 +346,6 @@ contract Escrow is IEscrow, EIP712, ReentrancyGuardTransient {
         _payOut(id, terms.token, terms.arbiter, arbiterFee);
     }
 
-    // ------------------------------------------------------------------- claim
-
-    /// @inheritdoc IEscrow
-    function claim(address account, address token) external nonReentrant {
-        uint256 amount = _claimable[account][token];
-        if (amount == 0) revert NothingToClaim(account, token);
-        _claimable[account][token] = 0;
-        emit PayoutClaimed(account, token, amount);
-        // With all gas: a receipt that costs more than a payout may would never succeed otherwise.
-        if (!SafeERC20.trySafeTransfer(IERC20(token), account, amount)) revert TokenRefused(token);
-    }
-
-    /// @dev What its receiver cannot receive is kept for them (E07), so that it stops nobody else's part.
-    function _payOut(bytes32 id, address token, address to, uint256 amount) private {
-        if (amount == 0 || TokenCall.tryTransfer(token, to, amount)) return;
-        _claimable[to][token] += amount;
-        emit PayoutKept(to, token, id, amount);
-    }
-
     // ------------------------------------------------------------------- views
 
     /// @inheritdoc IEscrow
@@ -383,11 +362,6 @@ contract Escrow is IEscrow, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IEscrow
     function paymentTotal(address payee, address token) external view returns (PaymentTotal memory) {
         return _totals[payee][token];
-    }
-
-    /// @inheritdoc IEscrow
-    function claimable(address account, address token) external view returns (uint256) {
-        return _claimable[account][token];
     }
 
     /// @dev The terms lie in the calldata as their type is encoded, a word for each field.

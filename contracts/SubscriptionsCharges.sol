@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {SubscriptionsDue} from "./SubscriptionsDue.sol";
 import {ICollector} from "./interfaces/ICollector.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
+import {IFunding} from "./interfaces/IFunding.sol";
 import {ISubscriptionsFrames} from "./interfaces/ISubscriptions.sol";
 import {DiscountSlot} from "./libraries/DiscountSlot.sol";
 import {ExtrasSlot, ExtrasSlots} from "./libraries/ExtrasSlot.sol";
@@ -196,7 +197,7 @@ contract SubscriptionsCharges is ISubscriptionsFrames, ICollector, Subscriptions
         terms.salt = id << CHARGES_BITS | chargeNumber;
 
         _source = uint160(source.wallet) | (source.byPermit2 ? BY_PERMIT2 : 0);
-        try _ESCROW.authorize(terms, IEscrow.Funding.Collector, "") returns (bytes32 paymentId) {
+        try _ESCROW.authorize(terms, IFunding.Funding.Collector, "") returns (bytes32 paymentId) {
             emit Protected(id, chargeNumber, paymentId);
         } catch (bytes memory failure) {
             bytes4 kind = bytes4(failure);

@@ -12,7 +12,8 @@ from eth_utils.crypto import keccak
 
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.deployment import DeployedContract
-from tallystick.core.payment import Funding, Milestone, PaymentTerms, milestone_proof, milestones_root
+from tallystick.core.funding import Funding
+from tallystick.core.payment import Milestone, PaymentTerms, milestone_proof, milestones_root
 from tallystick.flows.ingest import Target
 from tallystick.flows.payment_books import ESCROW
 from tests.business import UNLIMITED, Business, calldata

@@ -38,9 +38,12 @@ CONTRACTS = {
     "SubscriptionsPayee": "contracts/SubscriptionsPayee.sol",
     "Subscriptions": "contracts/Subscriptions.sol",
     "Escrow": "contracts/Escrow.sol",
+    "Checkout": "contracts/Checkout.sol",
+    "Deposit": "contracts/Checkout.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
 }
-"""Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
+"""Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar; a Deposit is
+created by Checkout, which is why it is taken from that one's compilation: deposit addresses are made of its code."""
 EXTENSION_IMMUTABLE = "_NEXT"
 CALLED = {
     "Subscriptions": {EXTENSION_IMMUTABLE: "SubscriptionsPayee"},
@@ -65,7 +68,7 @@ def compiler_input(source: str) -> tuple[str, dict[str, Any]]:
     with ape.project.isolate_in_tempdir() as project:  # as `ape compile` does, so that sources have the same names
         by_version = plugin.get_standard_input_json([project.path / source], project=project, metadata=WITHOUT_METADATA)
     ((version, standard_input),) = by_version.items()
-    standard_input["settings"]["outputSelection"] = {source: {"*": OUTPUTS, "": ["ast"]}}
+    standard_input["settings"]["outputSelection"] = {"*": {"*": OUTPUTS}, source: {"*": OUTPUTS, "": ["ast"]}}
     return str(version), standard_input
 
 
@@ -89,7 +92,7 @@ def artefact(name: str, source: str) -> dict[str, Any]:
     """What is shipped of one contract. `codeHash` is keccak-256 of the creation code, `bytecode`."""
     version, standard_input = compiler_input(source)
     output = compiled(version, standard_input)
-    found = output["contracts"][source][name]
+    (found,) = (contracts[name] for contracts in output["contracts"].values() if name in contracts)
     creation, runtime = found["evm"]["bytecode"]["object"], found["evm"]["deployedBytecode"]
     for immutable, called_name in CALLED.get(name, {}).items():
         called = artefact(called_name, CONTRACTS[called_name])

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IFunding} from "./IFunding.sol";
+import {IPayouts} from "./IPayouts.sol";
+
 /// @title IEscrow
 /// @notice Holds payments between authorization and capture, by terms that the payer agreed to. Nobody owns it: a
 /// payment goes to its payee, back to its payer, or is divided between the two by the arbiter whom its terms name.
 ///
 /// Not protected: tokens whose balances change by themselves (all payments in a token share what the contract has of
 /// it), a payer who agrees to terms without reading them, a payee who did not make the terms and does not check them.
-interface IEscrow {
+interface IEscrow is IFunding, IPayouts {
     /// @notice Where a payment stands. `Open`: money is held. `Disputed`: it is held until there is a ruling, or one of
     /// the two gives in. `Closed`: nothing is held any more, and nothing will be; what was captured can be refunded.
     enum Status {
@@ -15,22 +18,6 @@ interface IEscrow {
         Open,
         Disputed,
         Closed
-    }
-
-    /// @notice How the payer's money comes, and what `data` is.
-    ///
-    /// `Allowance`: the payer's to this contract; data is the payer's signature of the terms, empty where the payer
-    /// calls. `Permit`: as before, with an EIP-2612 permit: value, deadline, v, r and s, a word each, and that signature
-    /// behind them. `Permit2`: by its SignatureTransfer with the terms as the witness, so that one signature is consent
-    /// and money: the nonce, a word, and the signature behind it; its deadline is `authorizeBefore` - 1.
-    /// `Authorization`: an ERC-3009 `receiveWithAuthorization`, valid from 0 until `authorizeBefore`, whose nonce is the
-    /// `paymentId`; data is its signature. `Collector`: the caller is an {ICollector} and brings it; data is not read.
-    enum Funding {
-        Allowance,
-        Permit,
-        Permit2,
-        Authorization,
-        Collector
     }
 
     /// @notice What a payer agrees to, signed as EIP-712:
@@ -131,13 +118,7 @@ interface IEscrow {
     event Ruled(
         bytes32 indexed paymentId, uint256 toPayee, uint256 toPayer, uint256 arbiterFee, uint256 fee, bool byDefault
     );
-    /// @notice The account could not receive what it was paid; the contract keeps it until `claim`.
-    event PayoutKept(address indexed account, address indexed token, bytes32 indexed paymentId, uint256 amount);
-    event PayoutClaimed(address indexed account, address indexed token, uint256 amount);
 
-    error ZeroAddress();
-    error ZeroAmount();
-    error NotAContract(address account);
     /// @notice Payer, payee or a receiver is this contract, or two are one who may not be.
     error PartyRefused(address party);
     /// @notice The terms' times, fees, or what they say of disputes do not fit each other.
@@ -150,13 +131,6 @@ interface IEscrow {
     error NotOpen(bytes32 paymentId, Status status);
     error NotDisputed(bytes32 paymentId, Status status);
     error NotAuthorized(address caller);
-    error InvalidSignature(address signer);
-    error AllowanceTooLow(uint256 found, uint256 needed);
-    error BalanceTooLow(uint256 found, uint256 needed);
-    /// @notice The token reverted, returned false, or is no contract.
-    error TokenRefused(address token);
-    /// @notice The token moved less than it was told to (a fee on transfer, a rebase).
-    error AmountMismatch(uint256 received, uint256 expected);
     /// @notice Until then the payer alone can release it.
     error WindowOpen(uint256 until, uint256 time);
     error CaptureEnded(uint256 captureBefore, uint256 time);
@@ -176,7 +150,6 @@ interface IEscrow {
     error RulingNotEnded(uint256 rulingBefore, uint256 time);
     /// @notice The parts of a ruling are more than is held, or its fee is more than the terms allow.
     error RulingTooHigh(uint256 found, uint256 allowed);
-    error NothingToClaim(address account, address token);
 
     // ------------------------------------------------------------------ consent
 
@@ -242,11 +215,6 @@ interface IEscrow {
     /// @notice Anyone divides what is held as the terms say, where the arbiter did not rule in time.
     function ruleByDefault(PaymentTerms calldata terms) external;
 
-    // ------------------------------------------------------------------- claim
-
-    /// @notice Pays what the contract keeps for an account, to that account.
-    function claim(address account, address token) external;
-
     // ------------------------------------------------------------------- views
 
     /// @notice What names a payment everywhere: the EIP-712 digest of its terms, of this contract on this chain.
@@ -257,6 +225,4 @@ interface IEscrow {
     /// @notice All payments ever authorized or charged of a payee in a token: a ledger is complete if, and only if, it
     /// has the same.
     function paymentTotal(address payee, address token) external view returns (PaymentTotal memory);
-
-    function claimable(address account, address token) external view returns (uint256);
 }

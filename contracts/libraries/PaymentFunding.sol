@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IFunding} from "../interfaces/IFunding.sol";
 import {Permit2Call} from "./Permit2Call.sol";
 import {TokenCall} from "./TokenCall.sol";
 
@@ -85,25 +85,27 @@ library PaymentFunding {
         try IERC20Permit(token).permit(payer, address(this), value, deadline, v, r, s) {} catch {}
     }
 
-    /// @notice By Permit2's SignatureTransfer; what the payer signed there names the terms as its witness.
+    /// @notice By Permit2's SignatureTransfer; what the payer signed there names the words as its witness.
     function byPermit2(
-        IEscrow.PaymentTerms calldata terms,
+        address token,
+        address payer,
         address to,
+        uint256 amount,
+        uint256 validBefore,
         bytes32 witness,
         string memory witnessType,
         bytes calldata data
     ) internal {
-        (address token, uint256 amount) = (terms.token, terms.amount);
         uint256 balanceBefore = balanceOf(token, to);
         ISignatureTransfer(Permit2Call.PERMIT2)
             .permitWitnessTransferFrom(
                 ISignatureTransfer.PermitTransferFrom({
                     permitted: ISignatureTransfer.TokenPermissions(token, amount),
                     nonce: uint256(bytes32(data)),
-                    deadline: terms.authorizeBefore - 1
+                    deadline: validBefore - 1
                 }),
                 ISignatureTransfer.SignatureTransferDetails(to, amount),
-                terms.payer,
+                payer,
                 witness,
                 witnessType,
                 data[0x20:]
@@ -111,38 +113,41 @@ library PaymentFunding {
         requireReceived(balanceBefore, balanceOf(token, to), amount);
     }
 
-    /// @notice By an ERC-3009 authorization to this contract, whose nonce is the payment's id.
-    function byAuthorization(IEscrow.PaymentTerms calldata terms, bytes32 id, bytes calldata signature) internal {
-        (address token, uint256 amount) = (terms.token, terms.amount);
+    /// @notice By an ERC-3009 authorization to this contract, whose nonce is `id`.
+    function byAuthorization(
+        address token,
+        address payer,
+        uint256 amount,
+        uint256 validBefore,
+        bytes32 id,
+        bytes calldata signature
+    ) internal {
         uint256 balanceBefore = balanceOf(token, address(this));
         if (signature.length == KEY_SIGNATURE_SIZE) {
             IERC3009(token)
                 .receiveWithAuthorization(
-                    terms.payer,
+                    payer,
                     address(this),
                     amount,
                     0,
-                    terms.authorizeBefore,
+                    validBefore,
                     id,
                     uint8(signature[64]),
                     bytes32(signature),
                     bytes32(signature[32:])
                 );
         } else {
-            IERC3009(token)
-                .receiveWithAuthorization(
-                    terms.payer, address(this), amount, 0, terms.authorizeBefore, id, signature
-                );
+            IERC3009(token).receiveWithAuthorization(payer, address(this), amount, 0, validBefore, id, signature);
         }
         requireReceived(balanceBefore, balanceOf(token, address(this)), amount);
     }
 
     function _explain(address token, address payer, uint256 amount) private view {
         (bool ok, uint256 found) = TokenCall.tryAllowance(token, payer, address(this), TokenCall.reserved());
-        if (ok && found < amount) revert IEscrow.AllowanceTooLow(found, amount);
+        if (ok && found < amount) revert IFunding.AllowanceTooLow(found, amount);
         (ok, found) = TokenCall.tryBalanceOf(token, payer, TokenCall.reserved());
-        if (ok && found < amount) revert IEscrow.BalanceTooLow(found, amount);
-        revert IEscrow.TokenRefused(token);
+        if (ok && found < amount) revert IFunding.BalanceTooLow(found, amount);
+        revert IFunding.TokenRefused(token);
     }
 
     /// @notice The balance of an account, or reverts where the token does not say, with bounded gas: a collector may have
@@ -150,12 +155,12 @@ library PaymentFunding {
     function balanceOf(address token, address account) internal view returns (uint256 balance) {
         bool ok;
         (ok, balance) = TokenCall.tryBalanceOf(token, account, TokenCall.reserved());
-        if (!ok) revert IEscrow.TokenRefused(token);
+        if (!ok) revert IFunding.TokenRefused(token);
     }
 
     /// @notice At least `expected` arrived, by the balances before and after (E02).
     function requireReceived(uint256 balanceBefore, uint256 balanceAfter, uint256 expected) internal pure {
         uint256 received = balanceAfter > balanceBefore ? balanceAfter - balanceBefore : 0;
-        if (received < expected) revert IEscrow.AmountMismatch(received, expected);
+        if (received < expected) revert IFunding.AmountMismatch(received, expected);
     }
 }

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tallystick import PaymentFunding, PaymentOffer, PaymentStatus, Tallystick, parse_payment, parse_signed_payment
-from tallystick.core.payment import Funding
+from tallystick.core.funding import Funding
 from tallystick.core.payment_events import Authorized, Captured, MilestoneReached, PayoutClaimed, Ruled
 from tallystick.core.permit2 import PERMIT2
 from tallystick.errors import (

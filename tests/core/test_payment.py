@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.core import payment
+from tallystick.core.funding import permit2_data, permit_data
 from tallystick.core.payment import Milestone, PaymentTerms, milestone_proof, milestones_root
 from tallystick.core.permit import TokenDomain
 
@@ -150,9 +151,9 @@ def test_the_data_of_a_permit_and_of_permit2_are_words_and_a_signature() -> None
     )
     r, s = b"\x02" * 32, b"\x03" * 32
     head = encode(["uint256", "uint256", "uint8", "bytes32", "bytes32"], [100, 2**256 - 1, 28, r, s])
-    assert payment.permit_data(100, 2**256 - 1, 28, r, s) == head
-    assert payment.permit_data(100, 2**256 - 1, 28, r, s, signature) == head + signature
-    assert payment.permit2_data(258, signature) == encode(["uint256"], [258]) + signature
+    assert permit_data(100, 2**256 - 1, 28, r, s) == head
+    assert permit_data(100, 2**256 - 1, 28, r, s, signature) == head + signature
+    assert permit2_data(258, signature) == encode(["uint256"], [258]) + signature
 
 
 # --- Milestones ---

@@ -10,7 +10,8 @@ import pytest
 from eth_utils.address import to_checksum_address
 from hypothesis import given
 
-from tallystick.core.payment import Funding, Milestone, PaymentStatus, PaymentTerms, milestones_root
+from tallystick.core.funding import Funding
+from tallystick.core.payment import Milestone, PaymentStatus, PaymentTerms, milestones_root
 from tallystick.core.payment_options import Option, options
 from tallystick.core.payment_texts import (
     PaymentOffer,

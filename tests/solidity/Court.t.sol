@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {CourtArbiter} from "../../contracts/CourtArbiter.sol";
 import {ICourtArbiter} from "../../contracts/interfaces/ICourtArbiter.sol";
 import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
+import {IFunding} from "../../contracts/interfaces/IFunding.sol";
 import {MockCourt} from "../../contracts/mocks/MockCourt.sol";
 import {EscrowScene} from "./EscrowScene.sol";
 
@@ -126,7 +127,7 @@ contract CourtTest is EscrowScene {
         (terms.arbiter, terms.rulingTimeout) = (address(_arbiter), 30 days);
         (terms.defaultPayeeBps, terms.maxArbiterFeeBps) = (4_000, 500);
         vm.prank(payer);
-        escrow.authorize(terms, IEscrow.Funding.Allowance, "");
+        escrow.authorize(terms, IFunding.Funding.Allowance, "");
         vm.prank(payer);
         escrow.dispute(terms, NO_HASH);
     }

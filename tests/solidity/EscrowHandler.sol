@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
+import {IFunding} from "../../contracts/interfaces/IFunding.sol";
+import {IPayouts} from "../../contracts/interfaces/IPayouts.sol";
 import {Vm} from "./Forge.sol";
 import {EscrowScene} from "./EscrowScene.sol";
 import {PERMIT2} from "./Permit2.sol";
@@ -24,7 +26,7 @@ contract EscrowHandler is EscrowScene {
     bytes32 private constant AUTHORIZED = IEscrow.Authorized.selector;
     bytes32 private constant CHARGED = IEscrow.PaymentCharged.selector;
     bytes32 private constant RULED = IEscrow.Ruled.selector;
-    bytes32 private constant KEPT = IEscrow.PayoutKept.selector;
+    bytes32 private constant KEPT = IPayouts.PayoutKept.selector;
 
     /// @notice How often each thing was done.
     mapping(string what => uint256) public done;
@@ -122,7 +124,7 @@ contract EscrowHandler is EscrowScene {
         IEscrow.PaymentTerms memory terms = fresh ? _make(seed) : _rows[seed % _rows.length].terms;
         address sender = who % 4 == 0 ? terms.payee : terms.payer;
         if (!_mustDo("revoked", sender, abi.encodeCall(escrow.revoke, (terms)), fresh && who % 4 != 0)) return;
-        bytes memory again = abi.encodeCall(escrow.authorize, (terms, IEscrow.Funding.Allowance, ""));
+        bytes memory again = abi.encodeCall(escrow.authorize, (terms, IFunding.Funding.Allowance, ""));
         _mustDo("", terms.payer, again, false);
     }
 
@@ -432,8 +434,8 @@ contract EscrowHandler is EscrowScene {
         return way == 4 && terms.token != address(usdc) ? 1 : way;
     }
 
-    function _fundingOf(uint256 way) private pure returns (IEscrow.Funding) {
-        return IEscrow.Funding(way == 0 ? 0 : way - 1);
+    function _fundingOf(uint256 way) private pure returns (IFunding.Funding) {
+        return IFunding.Funding(way == 0 ? 0 : way - 1);
     }
 
     function _dataOf(uint256 way, IEscrow.PaymentTerms memory terms, bool forged) private returns (bytes memory) {

@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
+import {IFunding} from "../../contracts/interfaces/IFunding.sol";
+import {IPayouts} from "../../contracts/interfaces/IPayouts.sol";
 import {HostileToken} from "../../contracts/mocks/HostileToken.sol";
 import {MockWallet} from "../../contracts/mocks/MockWallet.sol";
 import {EscrowErrors, EscrowScene} from "./EscrowScene.sol";
@@ -109,7 +111,7 @@ contract EscrowPathsTest is EscrowScene {
         feeBps = uint16(bound(feeBps, 0, 10_000));
         token.mint(payer, terms.amount);
         uint256 before = token.balanceOf(payee);
-        bytes memory data = abi.encodeCall(escrow.charge, (terms, feeBps, IEscrow.Funding.Allowance, _consent(terms)));
+        bytes memory data = abi.encodeCall(escrow.charge, (terms, feeBps, IFunding.Funding.Allowance, _consent(terms)));
         _as(payee, data);
         uint256 fee = uint256(terms.amount) * feeBps / BASIS;
         vm.assertEq(token.balanceOf(payee) - before, terms.amount - fee, "payee");
@@ -176,7 +178,7 @@ contract EscrowPathsTest is EscrowScene {
                 if (way == 3) terms.token = address(usdc);
                 if (way == 4) terms.operator = address(bringer);
                 bytes memory data = _dataOf(way, terms);
-                IEscrow.Funding funding = IEscrow.Funding(way);
+                IFunding.Funding funding = IFunding.Funding(way);
                 bytes memory call = direct == 1
                     ? abi.encodeCall(escrow.charge, (terms, 0, funding, data))
                     : abi.encodeCall(escrow.authorize, (terms, funding, data));
@@ -207,51 +209,51 @@ contract EscrowPathsTest is EscrowScene {
         IEscrow.PaymentTerms memory terms = _terms(1);
         (terms.payer, terms.token) = (address(wallet), address(usdc));
         vm.etch(address(wallet), hex"631626ba7e60e01b5f5260205ff3"); // yes to everything
-        _as(stranger, abi.encodeCall(escrow.authorize, (terms, IEscrow.Funding.Authorization, hex"0102")));
+        _as(stranger, abi.encodeCall(escrow.authorize, (terms, IFunding.Funding.Authorization, hex"0102")));
         _expect(terms, IEscrow.Status.Open, terms.amount, 0);
         (terms.token, terms.salt) = (address(token), 2);
         token.mint(address(wallet), 1e12);
         vm.prank(address(wallet));
         token.approve(address(escrow), UNLIMITED);
-        _as(stranger, abi.encodeCall(escrow.authorize, (terms, IEscrow.Funding.Allowance, hex"0102")));
+        _as(stranger, abi.encodeCall(escrow.authorize, (terms, IFunding.Funding.Allowance, hex"0102")));
         terms.salt = 3;
         bytes memory wrap = bytes.concat(
             abi.encode(stranger, bytes(""), bytes("")),
             bytes32(0x6492649264926492649264926492649264926492649264926492649264926492)
         );
-        _as(stranger, abi.encodeCall(escrow.authorize, (terms, IEscrow.Funding.Allowance, wrap)));
+        _as(stranger, abi.encodeCall(escrow.authorize, (terms, IFunding.Funding.Allowance, wrap)));
         terms.payer = address(0x5160);
-        bytes memory invalid = abi.encodeWithSelector(IEscrow.InvalidSignature.selector, terms.payer);
-        _refuses(stranger, abi.encodeCall(escrow.authorize, (terms, IEscrow.Funding.Allowance, wrap)), invalid);
+        bytes memory invalid = abi.encodeWithSelector(IFunding.InvalidSignature.selector, terms.payer);
+        _refuses(stranger, abi.encodeCall(escrow.authorize, (terms, IFunding.Funding.Allowance, wrap)), invalid);
     }
 
     function test_money_that_does_not_come() public {
         IEscrow.PaymentTerms memory terms = _terms(1);
-        bytes memory call = abi.encodeCall(escrow.authorize, (terms, IEscrow.Funding.Collector, ""));
+        bytes memory call = abi.encodeCall(escrow.authorize, (terms, IFunding.Funding.Collector, ""));
         bringer.setShortBy(1);
         (, bytes memory answer) = bringer.call(address(escrow), call);
-        bytes memory short_ = abi.encodeWithSelector(IEscrow.AmountMismatch.selector, terms.amount - 1, terms.amount);
+        bytes memory short_ = abi.encodeWithSelector(IFunding.AmountMismatch.selector, terms.amount - 1, terms.amount);
         vm.assertEq(keccak256(answer), keccak256(short_), "measured");
         call = _authorizing(terms);
-        _refuses(stranger, call, abi.encodeWithSelector(IEscrow.InvalidSignature.selector, payer));
+        _refuses(stranger, call, abi.encodeWithSelector(IFunding.InvalidSignature.selector, payer));
         vm.prank(payer);
         token.approve(address(escrow), 5);
-        _refuses(payer, call, abi.encodeWithSelector(IEscrow.AllowanceTooLow.selector, 5, terms.amount));
+        _refuses(payer, call, abi.encodeWithSelector(IFunding.AllowanceTooLow.selector, 5, terms.amount));
         vm.prank(payer);
         token.approve(address(escrow), UNLIMITED);
         vm.prank(payer);
         token.transfer(stranger, 1e12 - 5);
-        _refuses(payer, call, abi.encodeWithSelector(IEscrow.BalanceTooLow.selector, 5, terms.amount));
+        _refuses(payer, call, abi.encodeWithSelector(IFunding.BalanceTooLow.selector, 5, terms.amount));
         terms.token = address(_hostile);
         call = _authorizing(terms);
         _hostile.play(_hostile.transferFrom.selector, HostileToken.Trick.ReturnTrue);
-        _refuses(payer, call, abi.encodeWithSelector(IEscrow.AmountMismatch.selector, 0, terms.amount));
+        _refuses(payer, call, abi.encodeWithSelector(IFunding.AmountMismatch.selector, 0, terms.amount));
         _hostile.play(_hostile.transferFrom.selector, HostileToken.Trick.Refuse);
-        _refuses(payer, call, abi.encodeWithSelector(IEscrow.TokenRefused.selector, _hostile));
+        _refuses(payer, call, abi.encodeWithSelector(IFunding.TokenRefused.selector, _hostile));
         _hostile.play(_hostile.balanceOf.selector, HostileToken.Trick.Refuse);
-        _refuses(payer, call, abi.encodeWithSelector(IEscrow.TokenRefused.selector, _hostile));
+        _refuses(payer, call, abi.encodeWithSelector(IFunding.TokenRefused.selector, _hostile));
         _hostile.play(_hostile.allowance.selector, HostileToken.Trick.Refuse);
-        _refuses(payer, call, abi.encodeWithSelector(IEscrow.TokenRefused.selector, _hostile));
+        _refuses(payer, call, abi.encodeWithSelector(IFunding.TokenRefused.selector, _hostile));
     }
 
     // ------------------------------------------------------------------ terms
@@ -259,9 +261,9 @@ contract EscrowPathsTest is EscrowScene {
     function test_terms_that_are_refused() public {
         IEscrow.PaymentTerms memory terms = _rich(1);
         terms.payer = address(0);
-        _refusesTerms(terms, abi.encodeWithSelector(IEscrow.ZeroAddress.selector));
+        _refusesTerms(terms, abi.encodeWithSelector(IFunding.ZeroAddress.selector));
         (terms.payer, terms.payee) = (payer, address(0));
-        _refusesTerms(terms, abi.encodeWithSelector(IEscrow.ZeroAddress.selector));
+        _refusesTerms(terms, abi.encodeWithSelector(IFunding.ZeroAddress.selector));
         terms.payee = payer;
         _refusesParty(terms, payer);
         (terms.payer, terms.payee) = (address(escrow), payee);
@@ -281,9 +283,9 @@ contract EscrowPathsTest is EscrowScene {
         terms.feeReceiver = address(escrow);
         _refusesParty(terms, address(escrow));
         (terms.feeReceiver, terms.amount) = (receiver, 0);
-        _refusesTerms(terms, abi.encodeWithSelector(IEscrow.ZeroAmount.selector));
+        _refusesTerms(terms, abi.encodeWithSelector(IFunding.ZeroAmount.selector));
         (terms.amount, terms.token) = (1, stranger);
-        _refusesTerms(terms, abi.encodeWithSelector(IEscrow.NotAContract.selector, stranger));
+        _refusesTerms(terms, abi.encodeWithSelector(IFunding.NotAContract.selector, stranger));
         (terms.token, terms.authorizeBefore) = (address(token), uint40(START));
         _refusesTerms(terms, abi.encodeWithSelector(IEscrow.AuthorizationExpired.selector, START, START));
         terms = _rich(1);
@@ -386,7 +388,7 @@ contract EscrowPathsTest is EscrowScene {
         _authorize(terms);
         _refuses(payee, abi.encodeCall(escrow.capture, (terms, 1, 0)), abi.encodeWithSelector(IEscrow.WindowOpen.selector, START + 1 days, START));
         vm.warp(START + 1 days);
-        _refuses(payee, abi.encodeCall(escrow.capture, (terms, 0, 0)), abi.encodeWithSelector(IEscrow.ZeroAmount.selector));
+        _refuses(payee, abi.encodeCall(escrow.capture, (terms, 0, 0)), abi.encodeWithSelector(IFunding.ZeroAmount.selector));
         uint256 more = uint256(terms.amount) + 1;
         _refuses(payee, abi.encodeCall(escrow.capture, (terms, more, 0)), abi.encodeWithSelector(IEscrow.CaptureTooHigh.selector, more, terms.amount));
         _refuses(payer, abi.encodeCall(escrow.dispute, (terms, NO_HASH)), abi.encodeWithSelector(IEscrow.NoArbiter.selector, _idOf(terms)));
@@ -440,7 +442,7 @@ contract EscrowPathsTest is EscrowScene {
     function test_refund_refuses() public {
         IEscrow.PaymentTerms memory terms = _terms(1);
         _as(payer, _charging(terms, 0));
-        _refuses(payee, abi.encodeCall(escrow.refund, (terms, 0)), abi.encodeWithSelector(IEscrow.ZeroAmount.selector));
+        _refuses(payee, abi.encodeCall(escrow.refund, (terms, 0)), abi.encodeWithSelector(IFunding.ZeroAmount.selector));
         uint256 more = uint256(terms.amount) + 1;
         _refuses(payee, abi.encodeCall(escrow.refund, (terms, more)), abi.encodeWithSelector(IEscrow.RefundTooHigh.selector, more, terms.amount));
         vm.warp(terms.refundBefore);
@@ -457,10 +459,10 @@ contract EscrowPathsTest is EscrowScene {
         _as(payee, abi.encodeCall(escrow.capture, (terms, UNLIMITED, 300)));
         vm.assertEq(escrow.claimable(payee, address(_hostile)), 97_000_000, "kept");
         bytes memory claim = abi.encodeCall(escrow.claim, (payee, address(_hostile)));
-        _refuses(stranger, claim, abi.encodeWithSelector(IEscrow.TokenRefused.selector, _hostile));
+        _refuses(stranger, claim, abi.encodeWithSelector(IFunding.TokenRefused.selector, _hostile));
         _hostile.blockAccount(address(0));
         _as(stranger, claim);
-        _refuses(stranger, claim, abi.encodeWithSelector(IEscrow.NothingToClaim.selector, payee, _hostile));
+        _refuses(stranger, claim, abi.encodeWithSelector(IPayouts.NothingToClaim.selector, payee, _hostile));
         vm.assertEq(_hostile.balanceOf(payee), 1e12 + 97_000_000, "claimed");
     }
 
@@ -482,11 +484,11 @@ contract EscrowPathsTest is EscrowScene {
     // ------------------------------------------------------------------ parts
 
     function _authorizing(IEscrow.PaymentTerms memory terms) private view returns (bytes memory) {
-        return abi.encodeCall(escrow.authorize, (terms, IEscrow.Funding.Allowance, ""));
+        return abi.encodeCall(escrow.authorize, (terms, IFunding.Funding.Allowance, ""));
     }
 
     function _charging(IEscrow.PaymentTerms memory terms, uint256 feeBps) private view returns (bytes memory) {
-        return abi.encodeCall(escrow.charge, (terms, feeBps, IEscrow.Funding.Allowance, ""));
+        return abi.encodeCall(escrow.charge, (terms, feeBps, IFunding.Funding.Allowance, ""));
     }
 
     function _milestone(IEscrow.PaymentTerms memory terms, uint256 index, uint256 amount, uint256 time, bytes32 sibling)

@@ -13,7 +13,8 @@ from tallystick.chain.contract import Contract, Sent
 from tallystick.chain.decode_payments import PAYMENTS
 from tallystick.chain.decoder import Decoder
 from tallystick.chain.payment_totals import CountedTotal, PaymentFacts
-from tallystick.core.payment import Funding, Milestone, PaymentTerms
+from tallystick.core.funding import Funding
+from tallystick.core.payment import Milestone, PaymentTerms
 
 
 class EscrowContract(Contract):

@@ -14,7 +14,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import Signer
 from tallystick.core.money import Token
-from tallystick.core.payment import AUTHORIZATION_TYPEHASH
+from tallystick.core.funding import AUTHORIZATION_TYPEHASH
 from tallystick.core.permit import PERMIT_TYPEHASH, Permit, SignedPermit, TokenDomain, signed_permit, typed_data
 from tallystick.errors import NotAContract, PermitUnsupported, RevertError, TokenReverted
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from tallystick.core import funding
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.permit import TokenDomain
-from tallystick.core.permit2 import PERMIT2
-from tallystick.core.signed import DOMAIN_FIELDS, DOMAIN_VERSION, domain, message_of, types_of
+from tallystick.core.signed import DOMAIN_VERSION, message_of, types_of
 
 DOMAIN_NAME = "Tallystick Escrow"
 MOST_UNITS = 2**96 - 1
@@ -29,12 +29,6 @@ _TYPE = (
     "uint256 minFeeBasisPoints,uint256 maxFeeBasisPoints,address feeReceiver,bytes32 milestonesRoot,uint256 salt)"
 )
 _TYPEHASH = keccak(text=_TYPE)
-_AUTHORIZATION_TYPE = (
-    "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,"
-    "bytes32 nonce)"
-)
-AUTHORIZATION_TYPEHASH = keccak(text=_AUTHORIZATION_TYPE)
-"""What a token's `RECEIVE_WITH_AUTHORIZATION_TYPEHASH()` is where it takes ERC-3009 authorizations."""
 
 
 class PaymentStatus(IntEnum):
@@ -44,16 +38,6 @@ class PaymentStatus(IntEnum):
     OPEN = 1
     DISPUTED = 2
     CLOSED = 3
-
-
-class Funding(IntEnum):
-    """How the payer's money comes, as `IEscrow.Funding`."""
-
-    ALLOWANCE = 0
-    PERMIT = 1
-    PERMIT2 = 2
-    AUTHORIZATION = 3
-    COLLECTOR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,64 +116,20 @@ def typed_data(terms: PaymentTerms, *, chain_id: int, contract: str) -> dict[str
 
 
 def permit2_typed_data(terms: PaymentTerms, *, nonce: int, chain_id: int, contract: str) -> dict[str, Any]:
-    """Permit2's SignatureTransfer with the terms as its witness: consent and money by one signature.
-
-    `nonce` is any that the payer has not used with Permit2. The message is that of `permitWitnessTransferFrom`:
-    https://github.com/Uniswap/permit2/blob/main/src/libraries/PermitHash.sol
-    """
-    return {
-        "types": {
-            "EIP712Domain": [field for field in DOMAIN_FIELDS if field["name"] != "version"],
-            "PermitWitnessTransferFrom": [
-                {"name": "permitted", "type": "TokenPermissions"},
-                {"name": "spender", "type": "address"},
-                {"name": "nonce", "type": "uint256"},
-                {"name": "deadline", "type": "uint256"},
-                {"name": "witness", "type": "Payment"},
-            ],
-            "TokenPermissions": [{"name": "token", "type": "address"}, {"name": "amount", "type": "uint256"}],
-        }
-        | types_of(_TYPE),
-        "primaryType": "PermitWitnessTransferFrom",
-        "domain": {"name": "Permit2", "chainId": chain_id, "verifyingContract": PERMIT2},
-        "message": {
-            "permitted": {"token": terms.token, "amount": terms.amount_units},
-            "spender": contract,
-            "nonce": nonce,
-            "deadline": terms.authorize_before - 1,
-            "witness": terms.message,
-        },
-    }
+    """Permit2's SignatureTransfer with the terms as its witness: consent and money by one signature."""
+    return funding.permit2_typed_data(
+        *(terms.token, terms.amount_units, terms.authorize_before, terms.message, types_of(_TYPE)),
+        nonce=nonce,
+        chain_id=chain_id,
+        contract=contract,
+    )
 
 
 def authorization_typed_data(terms: PaymentTerms, token: TokenDomain, *, contract: str) -> dict[str, Any]:
-    """An ERC-3009 authorization to the contract, whose nonce is the payment: consent and money by one signature.
-
-    https://eips.ethereum.org/EIPS/eip-3009
-    """
-    return {
-        "types": {"EIP712Domain": DOMAIN_FIELDS} | types_of(_AUTHORIZATION_TYPE),
-        "primaryType": "ReceiveWithAuthorization",
-        "domain": domain(token.chain_id, terms.token, name=token.name, version=token.version),
-        "message": {
-            "from": terms.payer,
-            "to": contract,
-            "value": terms.amount_units,
-            "validAfter": 0,
-            "validBefore": terms.authorize_before,
-            "nonce": terms.payment_id(chain_id=token.chain_id, contract=contract),
-        },
-    }
-
-
-def permit_data(value_units: int, deadline: int, v: int, r: bytes, s: bytes, signature: bytes = b"") -> bytes:
-    """What `Funding.PERMIT` carries: an EIP-2612 permit, and the signature of the terms where another sends it."""
-    return _word(value_units) + _word(deadline) + _word(v) + r + s + signature
-
-
-def permit2_data(nonce: int, signature: bytes) -> bytes:
-    """What `Funding.PERMIT2` carries."""
-    return _word(nonce) + signature
+    """An ERC-3009 authorization to the contract, whose nonce is the payment: consent and money by one signature."""
+    payment_id = terms.payment_id(chain_id=token.chain_id, contract=contract)
+    asked = token, terms.payer, terms.amount_units, terms.authorize_before
+    return funding.authorization_typed_data(*asked, nonce=payment_id, contract=contract)
 
 
 @dataclass(frozen=True, slots=True)

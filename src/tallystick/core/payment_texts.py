@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import msgspec
 
 from tallystick.core.address import ZERO_ADDRESS, parse_address
+from tallystick.core.funding import Funding
 from tallystick.core.payment import (
     MOST_MILESTONES,
     MOST_UNITS,
-    Funding,
     Milestone,
     PaymentTerms,
     milestones_root,

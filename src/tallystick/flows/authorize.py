@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tallystick.chain.contract import Sent
-from tallystick.core.payment import Funding
+from tallystick.core.funding import Funding
 from tallystick.core.payment_texts import PaymentOffer, SignedPayment
 from tallystick.errors import BalanceTooLow, NotAuthorized, PermitUnsupported
 from tallystick.flows.connect import Connection

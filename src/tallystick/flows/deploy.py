@@ -38,6 +38,7 @@ DEPLOYED_CONTRACTS = (
     "SubscriptionsPayer",
     "SubscriptionsPayee",
     "Subscriptions",
+    "Checkout",
 )
 """What a deployment consists of, in the order of creation."""
 CALLED = {

@@ -6,7 +6,7 @@ from enum import Enum
 
 from tallystick.chain.permit2 import Permit2Contract
 from tallystick.core import payment as payments
-from tallystick.core.payment import Funding
+from tallystick.core.funding import Funding, permit2_data, permit_data
 from tallystick.core.payment_texts import PaymentOffer, SignedPayment
 from tallystick.core.permit2 import PERMIT2
 from tallystick.errors import AllowanceTooLow, NotAuthorized, PermitUnsupported
@@ -54,7 +54,7 @@ def sign_payment(
         case PaymentFunding.PERMIT2:
             nonce = Permit2Contract(connection.node).free_nonce(terms.payer)
             message = payments.permit2_typed_data(terms, nonce=nonce, chain_id=chain_id, contract=contract)
-            data = payments.permit2_data(nonce, signer.sign_typed_data(message))
+            data = permit2_data(nonce, signer.sign_typed_data(message))
             return SignedPayment(offer, Funding.PERMIT2, data)
         case PaymentFunding.PERMIT:
             permit = permit_of(connection, offer)
@@ -71,7 +71,7 @@ def permit_of(connection: Connection, offer: PaymentOffer) -> bytes:
     found = token.allowance(terms.payer, offer.contract)
     wanted = min(found + terms.amount_units, 2**256 - 1)
     signed = token.sign_permit(connection.sender.signer, offer.contract, wanted, terms.authorize_before)
-    return payments.permit_data(signed.value_units, signed.deadline, signed.v, signed.r, signed.s)
+    return permit_data(signed.value_units, signed.deadline, signed.v, signed.r, signed.s)
 
 
 def _chosen(connection: Connection, offer: PaymentOffer) -> PaymentFunding:
