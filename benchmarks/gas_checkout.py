@@ -58,14 +58,10 @@ class Sales:
                 data = permit2_data(nonce, self.sign("payer", asked))
             case Funding.AUTHORIZATION:
                 token = TokenDomain("USD Coin", "2", chain_id, to_checksum_address(self.token))
-                data = self.sign(
-                    "payer", quotes.authorization_typed_data(quote, self.payer, token, contract=contract)
-                )
+                data = self.sign("payer", quotes.authorization_typed_data(quote, self.payer, token, contract=contract))
             case _:
                 sender = self.payer
-        return self.scene.send(
-            sender, contract, calldata(PAY, quote.words, signature, self.payer, int(funding), data)
-        )
+        return self.scene.send(sender, contract, calldata(PAY, quote.words, signature, self.payer, int(funding), data))
 
     def sweep(self, first: int, count: int) -> int:
         """Deposit addresses to which somebody sent money before; the gas for each."""

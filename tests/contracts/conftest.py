@@ -10,6 +10,7 @@ from typing import Any
 import ape
 import pytest
 
+from tests.contracts.checkouts import Sales
 from tests.contracts.payments import Payments
 from tests.contracts.permit2 import ABI, PERMIT2, place_permit2
 from tests.contracts.stage import START, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, deploy
@@ -154,3 +155,30 @@ def payments(
         token.approve(escrow, UNLIMITED, sender=account)
         usdc.approve(escrow, UNLIMITED, sender=account)
     return Payments(stage, escrow, payers[0], named)
+
+
+# --- Checkout ---
+
+
+@pytest.fixture(scope="session")
+def checkout(stage: Stage, project: Any) -> Contract:
+    """The contract that has quotes paid."""
+    return project.Checkout.deploy(sender=stage.anyone)
+
+
+@pytest.fixture(scope="session")
+def sales(
+    stage: Stage,
+    project: Any,
+    checkout: Contract,
+    payments: Payments,
+    payers: list[Account],
+    token: Contract,
+    usdc: Contract,
+) -> Sales:
+    """Its parties. The payers allow it all that they have, and the merchant allows it refunds."""
+    for account in (*payers, stage.merchant):
+        token.approve(checkout, UNLIMITED, sender=account)
+        usdc.approve(checkout, UNLIMITED, sender=account)
+    code = project.Deposit.contract_type.deployment_bytecode.bytecode
+    return Sales(stage, checkout, payments, bytes.fromhex(code.removeprefix("0x")))

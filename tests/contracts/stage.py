@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import calendar
 import contextlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -128,6 +129,18 @@ class Stage:
     def rpc(self, method: str, *parameters: Any) -> Any:
         """One JSON-RPC call to the node."""
         return self.chain.provider.make_request(method, list(parameters))
+
+    @contextlib.contextmanager
+    def nothing_stored(self, addresses: Sequence[str]) -> Iterator[None]:
+        """No transaction of the body stores anything at these contracts."""
+        first = self.chain.blocks.height + 1
+        yield
+        for number in range(first, self.chain.blocks.height + 1):
+            for sent in self.rpc("eth_getBlockByNumber", hex(number), False)["transactions"]:
+                trace = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
+                difference = self.rpc("debug_traceTransaction", sent, trace)
+                for side, address in itertools.product(("pre", "post"), addresses):
+                    assert "storage" not in difference[side].get(address.lower(), {})
 
     def fund(self, payer: Account, token: Contract | None = None) -> None:
         """Gives a payer money and lets the contract take all of it."""
