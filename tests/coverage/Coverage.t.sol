@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Checkout} from "../../contracts/Checkout.sol";
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
 import {Escrow} from "../../contracts/Escrow.sol";
 import {SubscriptionsCharges} from "../../contracts/SubscriptionsCharges.sol";
@@ -10,6 +11,7 @@ import {SubscriptionsPayer} from "../../contracts/SubscriptionsPayer.sol";
 import {SubscriptionsViews} from "../../contracts/SubscriptionsViews.sol";
 import {AlignedTest} from "../solidity/Aligned.t.sol";
 import {AlternativesTest} from "../solidity/Alternatives.t.sol";
+import {CheckoutPathsTest} from "../solidity/CheckoutPaths.t.sol";
 import {ConditionsTest} from "../solidity/Conditions.t.sol";
 import {CouponsTest} from "../solidity/Coupons.t.sol";
 import {CourtTest} from "../solidity/Court.t.sol";
@@ -46,6 +48,12 @@ contract AlignedCoverage is AlignedTest {
 contract AlternativesCoverage is AlternativesTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
+    }
+}
+
+contract CheckoutPathsCoverage is CheckoutPathsTest {
+    function _creationCode() internal pure override returns (bytes memory) {
+        return type(Checkout).creationCode;
     }
 }
 
