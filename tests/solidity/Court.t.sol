@@ -6,12 +6,15 @@ import {ICourtArbiter} from "../../contracts/interfaces/ICourtArbiter.sol";
 import {IEscrow} from "../../contracts/interfaces/IEscrow.sol";
 import {MockCourt} from "../../contracts/mocks/MockCourt.sol";
 import {EscrowScene} from "./EscrowScene.sol";
+import {Vm} from "./Forge.sol";
 
 /// @notice An arbiter of two instances, by itself: who may do what when, and what a decision divides.
 contract CourtTest is EscrowScene {
     uint96 private constant AMOUNT = 9_990_000;
     uint256 private constant WINDOW = 3 days;
     uint256 private constant COST = 0.01 ether;
+    string private constant QUESTION = "/ipfs/QmQuestion/question.json";
+    string private constant DOCUMENT = "/ipfs/QmDocument/evidence.json";
 
     MockCourt private _court = new MockCourt();
     address private _judge = address(0x10D6E);
@@ -19,7 +22,7 @@ contract CourtTest is EscrowScene {
 
     function setUp() public {
         _build();
-        _arbiter = new CourtArbiter(escrow, _court, _judge, WINDOW, "");
+        _arbiter = new CourtArbiter(escrow, _court, _judge, WINDOW, "", QUESTION);
         token.mint(payer, 1e12);
         vm.prank(payer);
         token.approve(address(escrow), type(uint256).max);
@@ -46,6 +49,9 @@ contract CourtTest is EscrowScene {
         vm.assertEq(token.balanceOf(payee), (AMOUNT - fee) * 7_500 / BASIS, "the payee's");
         _arbiter.payJudge(address(token));
         vm.assertEq(token.balanceOf(_judge), fee, "the judge's");
+        bytes memory pay = abi.encodeCall(_arbiter.payJudge, (address(token)));
+        failure = abi.encodeWithSelector(ICourtArbiter.NothingToClaim.selector, _judge, address(token));
+        _refuses(stranger, pay, failure);
         failure = abi.encodeWithSelector(
             ICourtArbiter.NotDisputed.selector, escrow.paymentId(terms), IEscrow.Status.Closed
         );
@@ -109,7 +115,7 @@ contract CourtTest is EscrowScene {
     }
 
     function test_without_a_judge_the_court_decides_first() public {
-        _arbiter = new CourtArbiter(escrow, _court, address(0), 0, "");
+        _arbiter = new CourtArbiter(escrow, _court, address(0), 0, "", QUESTION);
         IEscrow.PaymentTerms memory terms = _disputed();
         _appeal(terms, COST);
         _court.giveRuling(1, 3);
@@ -117,7 +123,67 @@ contract CourtTest is EscrowScene {
         vm.assertEq(token.balanceOf(payee), uint256(AMOUNT) * 4_000 / BASIS, "nothing was judged");
     }
 
+    // ------------------------------------------------- what the court is shown
+
+    /// @dev ERC-1497: the question once at creation, what belongs to a dispute with the appeal, and documents between.
+    function test_the_court_finds_question_dispute_and_documents() public {
+        vm.recordLogs();
+        _arbiter = new CourtArbiter(escrow, _court, _judge, WINDOW, "", QUESTION);
+        _isLog(0, keccak256("MetaEvidence(uint256,string)"), 0, 0, abi.encode(QUESTION));
+        IEscrow.PaymentTerms memory terms = _disputed();
+        uint256 group = uint256(escrow.paymentId(terms));
+        address[3] memory parties = [payer, payee, _judge];
+        bytes memory data = abi.encodeCall(_arbiter.submitEvidence, (terms, DOCUMENT));
+        bytes32 court = bytes32(uint256(uint160(address(_court))));
+        for (uint256 party = 0; party < 3; ++party) {
+            vm.recordLogs();
+            _does(parties[party], data);
+            bytes32 signature = keccak256("Evidence(address,uint256,address,string)");
+            _isLog(0, signature, court, bytes32(group), abi.encode(DOCUMENT));
+        }
+        _refuses(stranger, data, _notAuthorized(stranger));
+        _does(_judge, _judging(terms, 7_500, 200));
+        vm.recordLogs();
+        _appeal(terms, COST);
+        bytes32 dispute = keccak256("Dispute(address,uint256,uint256,uint256)");
+        _isLog(1, dispute, court, bytes32(uint256(1)), abi.encode(0, group));
+    }
+
+    function test_who_refuses_the_change_has_not_appealed() public {
+        IEscrow.PaymentTerms memory terms = _disputed();
+        _does(_judge, _judging(terms, 7_500, 200));
+        vm.assertEq(_arbiter.appealCost(), COST, "what it costs");
+        (bool isPaid,) = payer.call{value: COST + 1}("");
+        vm.assertTrue(isPaid, "has ether");
+        vm.etch(payer, hex"60006000fd");
+        vm.prank(payer);
+        (bool ok, bytes memory found) =
+            address(_arbiter).call{value: COST + 1}(abi.encodeCall(_arbiter.appeal, (terms)));
+        vm.assertTrue(!ok, "refused");
+        bytes memory failure = abi.encodeWithSelector(ICourtArbiter.ChangeRefused.selector, payer, 1);
+        vm.assertEq(keccak256(found), keccak256(failure), "the change");
+    }
+
+    /// @dev E07.
+    function test_a_judge_whom_the_token_blocks_is_paid_later() public {
+        usdc.mint(address(_arbiter), AMOUNT);
+        usdc.blacklist(_judge);
+        bytes memory pay = abi.encodeCall(_arbiter.payJudge, (address(usdc)));
+        _refuses(stranger, pay, abi.encodeWithSelector(ICourtArbiter.TokenRefused.selector, address(usdc)));
+        usdc.unBlacklist(_judge);
+        _does(stranger, pay);
+        vm.assertEq(usdc.balanceOf(_judge), AMOUNT, "the judge's");
+    }
+
     // ----------------------------------------------------------------- parts
+
+    function _isLog(uint256 place, bytes32 signature, bytes32 first, bytes32 second, bytes memory data) private {
+        Vm.Log memory log = vm.getRecordedLogs()[place];
+        vm.assertEq(log.topics[0], signature, "the standard's event");
+        vm.assertEq(log.topics[1], first, "its first value");
+        if (log.topics.length > 2) vm.assertEq(log.topics[2], second, "its second");
+        vm.assertEq(keccak256(log.data), keccak256(data), "its data");
+    }
 
     function _disputed() private returns (IEscrow.PaymentTerms memory terms) {
         (terms.payer, terms.payee, terms.token, terms.amount) = (payer, payee, address(token), AMOUNT);
