@@ -38,9 +38,12 @@ CONTRACTS = {
     "SubscriptionsPayee": "contracts/SubscriptionsPayee.sol",
     "Subscriptions": "contracts/Subscriptions.sol",
     "Escrow": "contracts/Escrow.sol",
+    "CourtArbiter": "contracts/CourtArbiter.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
+    "MockCourt": "contracts/mocks/MockCourt.sol",
 }
-"""Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
+"""Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar, MockCourt what
+an arbiter is tried with on a chain of one's own."""
 EXTENSION_IMMUTABLE = "_NEXT"
 CALLED = {
     "Subscriptions": {EXTENSION_IMMUTABLE: "SubscriptionsPayee"},
