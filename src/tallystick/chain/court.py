@@ -26,6 +26,9 @@ from tallystick.core.court import (
 )
 from tallystick.core.payment import PaymentTerms
 
+ARTEFACT = "CourtArbiter"
+"""The name of its artefact."""
+
 
 class CourtContract(Contract):
     """The arbiter at one address on one chain."""

@@ -184,10 +184,12 @@ def sign(config: Config, named: Named, funding: str, out: TextIO) -> None:
 def show(config: Config, named: Named) -> Record:
     """A payment as it stands on chain: what is held, its deadlines, and what may be done next and by whom."""
     from tallystick.core.address import ZERO_ADDRESS
+    from tallystick.core.payment import PaymentStatus
     from tallystick.flows.connect import open_contract
     from tallystick.flows.describe_payment import describe_payment
 
-    state = describe_payment(open_contract(config), named.offer(config))
+    connection = open_contract(config)
+    state = describe_payment(connection, named.offer(config))
     found, token = state.offer.terms, state.token
     values: dict[str, object] = {
         "payment": state.payment_id,
@@ -211,7 +213,9 @@ def show(config: Config, named: Named) -> Record:
         "milestones_captured": list(state.milestones) or None,
     }
     kept = {name: value for name, value in values.items() if value is not None}
-    return Record(kept | {"options": [option_row(option, state.time) for option in state.options]})
+    has_court = state.status is PaymentStatus.DISPUTED and connection.node.code(found.arbiter)
+    note = "Its arbiter is a contract, which may have a court: tallystick escrow court show" if has_court else ""
+    return Record(kept | {"options": [option_row(option, state.time) for option in state.options]}, note=note)
 
 
 @escrow.command(

@@ -108,7 +108,8 @@ def deploy(
         "created": deployed.transaction is not None,
         "transaction": deployed.transaction,
     }
-    return Record(values, note="Next: tallystick escrow terms --arbiter ADDRESS --ruling-within 60d --help")
+    note = f"Next: tallystick escrow terms --arbiter {deployed.address} --ruling-within 60d"
+    return Record(values, note=note)
 
 
 @court.command(epilog=examples("tallystick escrow court describe 0x5FbD...0aa3"))

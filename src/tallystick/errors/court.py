@@ -32,8 +32,8 @@ class AnotherStage(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"the case of payment 0x{self.payment_id.hex()} is {stage_word(self.stage)}, which allows this not, or not "
-            "any more: `tallystick escrow court show` says what can be done"
+            f"the case of payment 0x{self.payment_id.hex()} is {stage_word(self.stage)}: this is for a case that "
+            "stands elsewhere, and `tallystick escrow court show` says what can be done with it"
         )
 
 

@@ -59,8 +59,8 @@ class NotAuthorized(ContractError):
             f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, changed, paused, "
             "resumed and stopped by its payer, who also sets conditions, redeems coupons and names a fallback wallet; "
             "a charge is refunded, a price lowered, a plan created or archived by its payee; usage is charged by the "
-            "payee or the plan's biller; a change of payer or payee is signed by the old and the new one. Sign with "
-            "that account"
+            "payee or the plan's biller; a change of payer or payee is signed by the old and the new one; with an "
+            "escrow payment each account may what `tallystick escrow show` says. Sign with that account"
         )
 
 

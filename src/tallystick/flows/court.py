@@ -9,7 +9,7 @@ from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.crypto import keccak
 
 from tallystick.chain.contract import Sent
-from tallystick.chain.court import CourtContract
+from tallystick.chain.court import ARTEFACT, CourtContract
 from tallystick.chain.sender import Call
 from tallystick.contracts import load_artefact
 from tallystick.core.address import ZERO_ADDRESS
@@ -21,7 +21,6 @@ from tallystick.flows.deploy import create
 from tallystick.flows.mint import require_own_chain
 from tallystick.flows.payment_terms import DAY_S, require_escrow
 
-ARTEFACT = "CourtArbiter"
 APPEAL_S = 7 * DAY_S
 """How long payer and payee can appeal what was judged."""
 _CREATED_WITH = ["address", "address", "address", "uint256", "bytes", "string"]
