@@ -109,7 +109,7 @@ def test_what_the_judge_decides_is_done_when_nobody_appealed(
     case: Case, merchant: Tallystick, payer: Tallystick, business: Business
 ) -> None:
     state = payer.court_case(case.offer)
-    assert (state.case.stage, state.decision, state.appeal_before) == (Stage.NONE, None, None)
+    assert (state.stage, state.decision, state.appeal_before) == (Stage.NONE, None, None)
     with pytest.raises(AnotherStage):
         payer.appeal(case.offer)
     with pytest.raises(BpsOutOfRange):
@@ -158,13 +158,13 @@ def test_what_is_appealed_the_court_divides(
     merchant.appeal(case.offer)
     assert coins(business, case.court) == had + COST
     state = merchant.court_case(case.offer)
-    assert (state.case.stage, state.dispute_id, state.decision) == (Stage.APPEALED, 1, None)
+    assert (state.stage, state.dispute_id, state.decision) == (Stage.APPEALED, 1, None)
     assert state.appeal_cost is None
     with pytest.raises(AnotherStage):
         case.stranger.execute(case.offer)
     case.rules(business, ruling)
     state = merchant.court_case(case.offer)
-    assert (state.case.stage, state.case.ruling, state.division) == (Stage.RULED, ruling, parts)
+    assert (state.stage, state.ruling, state.division) == (Stage.RULED, ruling, parts)
     ruled = case.stranger.execute(case.offer).one(Ruled)
     assert (ruled.to_payee_units, ruled.to_payer_units, ruled.arbiter_fee_units) == parts
     business.anvil.finalize()
@@ -318,7 +318,7 @@ def test_terms_leave_the_parties_time_to_appeal(case: Case, merchant: Tallystick
 
 def test_who_only_looks_needs_no_key(case: Case, business: Business, manifest: Path) -> None:
     looking = Tallystick.connect(Config(), rpc_url=business.anvil.url, deployment=manifest)
-    assert looking.court_case(case.offer).case.stage is Stage.NONE
+    assert looking.court_case(case.offer).stage is Stage.NONE
     with pytest.raises(KeyMissing):
         looking.judge(case.offer, payee_bps=0)
 

@@ -1,4 +1,4 @@
-"""`tallystick escrow court`: disputes that a judge decides, and a court on appeal."""
+"""`tallystick escrow`: disputes that a judge decides, and a court on appeal."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def court() -> None:
 @court.command(
     epilog=examples(
         "tallystick escrow court deploy --judge 0x90F7... --court 0x988b... --appeal-within 7d --question /ipfs/Qm...",
-        "tallystick escrow court deploy --court 0x988b... --court-data 0x00...03          the court decides first",
+        "tallystick escrow court deploy --court 0x988b... --court-data 0x0003          the court decides first",
         "tallystick escrow court deploy --judge 0x90F7... --test-court                    on an Anvil, to try it",
     )
 )
@@ -167,16 +167,16 @@ def _case_values(state: CaseState) -> dict[str, object]:
     values: dict[str, object] = {
         "payment": state.offer.payment_id,
         "status": state.status,
-        "stage": state.case.stage,
+        "stage": state.stage,
         "arbiter": state.arbiter.address,
         "judge": state.arbiter.judge,
         "court": state.arbiter.court,
         "held": state.held,
-        "judged_at": Time(state.case.judged_at) if state.case.judged_at else None,
+        "judged_at": when(state.judged_at),
         "appeal_before": when(state.appeal_before),
         "appeal_cost": state.appeal_cost,
         "dispute": state.dispute_id,
-        "ruling": state.case.ruling if state.case.stage.name == "RULED" else None,
+        "ruling": state.ruling,
         "default_from": when(state.ruling_before),
         "would_be": {name: Amount(units, token) for name, units in divided.items()} or None,
     }
@@ -267,9 +267,7 @@ def _require_yes(question: str, cost: Amount) -> None:
 
 
 @court.command(
-    epilog=examples(
-        "tallystick escrow court evidence terms.json /ipfs/QmWQV5ZFFhEJiW8Lm7ay2zLxC2XS4wx1b2W7FfdrLMyQQc/exhibit.json"
-    )
+    epilog=examples("tallystick escrow court evidence terms.json /ipfs/QmWQV5ZFFhEJiW8Lm7ay2zLxC2XS4wx1b2W7FfdrLMyQQc")
 )
 @payment_argument
 @click.argument("uri")

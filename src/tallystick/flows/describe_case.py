@@ -8,7 +8,7 @@ from tallystick.chain.court import CourtContract
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.court import (
     ArbiterFacts,
-    CaseFacts,
+    CourtRuling,
     Decision,
     Division,
     EvidenceShown,
@@ -48,17 +48,20 @@ class ArbiterState:
 class CaseState:
     """A case as it stands on chain at `time`, the head's, in Unix seconds.
 
-    `dispute_id` is the court's number for it, where there was an appeal. `decision` and `division` are what would be
-    done if nothing more happened, of what is held now; None where nothing was decided, or it is done. Until
-    `appeal_before` what was judged can be appealed, from `ruling_before` on the terms' default applies. `documents` are
-    what judge and court were shown, each with its block's time. `options` are what may be done now or later.
+    `ruling` is the court's, `judged_at` when the judge decided, `dispute_id` the court's number; None before that.
+    `decision` and `division` are what would be done if nothing more happened, of what is held now; None where nothing
+    was decided, or it is done. Until `appeal_before` what was judged can be appealed, from `ruling_before` on the
+    terms' default applies. `documents` are what judge and court were shown, each with its block's time. `options` are
+    what may be done now or later.
     """
 
     offer: PaymentOffer
     arbiter: ArbiterFacts
     status: PaymentStatus
     held: Amount
-    case: CaseFacts
+    stage: Stage
+    ruling: CourtRuling | None
+    judged_at: int | None
     dispute_id: int | None
     decision: Decision | None
     division: Division | None
@@ -91,7 +94,9 @@ def describe_case(connection: Connection, offer: PaymentOffer) -> CaseState:
         facts,
         status,
         Amount(payment.held_units, token),
-        case,
+        case.stage,
+        case.ruling if case.stage is Stage.RULED else None,
+        case.judged_at or None,
         contract.dispute_id(offer.payment_id, start_block) if was_appealed else None,
         decided,
         division(decided, payment.held_units) if decided and is_disputed else None,
