@@ -60,8 +60,8 @@ interface ICourtArbiter is IArbitrable, IEvidence {
     error NothingToClaim(address account, address token);
     error TokenRefused(address token);
 
-    /// @notice The judge decides how a disputed payment is to be divided; it is done when nobody appealed. By parts,
-    /// because the payer may give in to some of it meanwhile.
+    /// @notice The judge decides how a disputed payment is to be divided; it is done when nobody appealed, unless one of
+    /// the parties gives in meanwhile.
     function judge(IEscrow.PaymentTerms calldata terms, uint256 payeeBps, uint256 feeBps) external;
 
     /// @notice Payer or payee takes it to the court, before the appeal window ends, and pays what the court costs; what is

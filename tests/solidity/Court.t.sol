@@ -123,6 +123,43 @@ contract CourtTest is EscrowScene {
         vm.assertEq(token.balanceOf(payee), uint256(AMOUNT) * 4_000 / BASIS, "nothing was judged");
     }
 
+    struct Draw {
+        uint256 payeeBps;
+        uint256 feeBps;
+        uint256 released;
+        uint256 ruling;
+        bool isAppealed;
+    }
+
+    /// @dev E38, E42: whatever judge and court decide of whatever is held, the three parts are what was held, the judge's
+    /// is within the terms, and nothing stays with the arbiter.
+    function testFuzz_E38_E42_the_parts_are_what_was_held(Draw memory draw) public {
+        (draw.payeeBps, draw.feeBps) = (bound(draw.payeeBps, 0, BASIS), bound(draw.feeBps, 0, 500));
+        (draw.released, draw.ruling) = (bound(draw.released, 0, AMOUNT - 1), bound(draw.ruling, 0, 3));
+        IEscrow.PaymentTerms memory terms = _disputed(draw.released);
+        _does(_judge, _judging(terms, draw.payeeBps, draw.feeBps));
+        if (draw.isAppealed) _appeal(terms, COST);
+        if (draw.isAppealed) _court.giveRuling(1, draw.ruling);
+        else vm.warp(START + WINDOW);
+        (uint256 toPayer, uint256 toPayee) = (token.balanceOf(payer), token.balanceOf(payee));
+        _arbiter.execute(terms);
+        toPayer = token.balanceOf(payer) - toPayer;
+        toPayee = token.balanceOf(payee) - toPayee;
+        _judgeParts(draw, toPayer, toPayee, token.balanceOf(address(_arbiter)));
+    }
+
+    function _judgeParts(Draw memory draw, uint256 toPayer, uint256 toPayee, uint256 fee) private {
+        uint256 held = AMOUNT - draw.released;
+        vm.assertEq(toPayer + toPayee + fee, held, "the parts are the whole");
+        bool isAsJudged = !draw.isAppealed || draw.ruling == 3;
+        vm.assertEq(fee, isAsJudged ? held * draw.feeBps / BASIS : 0, "the judge's, where it stands");
+        uint256 expected = draw.ruling == 0 ? held * 4_000 / BASIS : draw.ruling == 1 ? 0 : held;
+        vm.assertEq(toPayee, isAsJudged ? (held - fee) * draw.payeeBps / BASIS : expected, "the payee's");
+        if (fee != 0) _arbiter.payJudge(address(token));
+        vm.assertEq(token.balanceOf(address(_arbiter)), 0, "nothing stays");
+        vm.assertEq(token.balanceOf(_judge), fee, "the judge has it");
+    }
+
     // ------------------------------------------------- what the court is shown
 
     /// @dev ERC-1497: the question once at creation, what belongs to a dispute with the appeal, and documents between.
@@ -185,7 +222,12 @@ contract CourtTest is EscrowScene {
         vm.assertEq(keccak256(log.data), keccak256(data), "its data");
     }
 
-    function _disputed() private returns (IEscrow.PaymentTerms memory terms) {
+    function _disputed() private returns (IEscrow.PaymentTerms memory) {
+        return _disputed(0);
+    }
+
+    /// @param released What the payer has released to the payee before.
+    function _disputed(uint256 released) private returns (IEscrow.PaymentTerms memory terms) {
         (terms.payer, terms.payee, terms.token, terms.amount) = (payer, payee, address(token), AMOUNT);
         terms.authorizeBefore = uint40(START + 1);
         (terms.captureBefore, terms.refundBefore) = (uint40(START + 90 days), uint40(START + 90 days));
@@ -193,6 +235,10 @@ contract CourtTest is EscrowScene {
         (terms.defaultPayeeBps, terms.maxArbiterFeeBps) = (4_000, 500);
         vm.prank(payer);
         escrow.authorize(terms, IEscrow.Funding.Allowance, "");
+        if (released != 0) {
+            vm.prank(payer);
+            escrow.capture(terms, released, 0);
+        }
         vm.prank(payer);
         escrow.dispute(terms, NO_HASH);
     }

@@ -216,7 +216,7 @@ def printable(text: str) -> str:
 def judge(config: Config, named: Named, payee_bps: int, fee_bps: int) -> Record:
     """Decide how a disputed payment is divided: by the judge, once. It is done when nobody appealed in time.
 
-    By parts, because the payer may give in to some of it meanwhile.
+    Until then payer or payee can still give in, with `tallystick escrow capture` or `tallystick escrow void`.
     """
     from tallystick.flows.court import judge as decide
     from tallystick.flows.describe_case import describe_case
