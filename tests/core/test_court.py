@@ -127,12 +127,22 @@ def test_each_ruling_has_its_title_in_its_place() -> None:
 def test_an_exhibit_names_its_file_by_the_hash_that_the_escrow_keeps() -> None:
     file_hash = keccak(b"a broken chair")
     written = json.loads(exhibit_document(name="N", description="D", file_uri="/ipfs/Q", file_hash=file_hash))
+    own = written.pop("selfHash")
     assert written == {"name": "N", "description": "D", "fileURI": "/ipfs/Q", "fileHash": multihash(file_hash)}
-    assert decoded(written["fileHash"]) == b"\x1b\x20" + file_hash
+    assert decoded(written["fileHash"]) == b"\x1b\x40" + file_hash.hex().encode()
+    text = f'{{"name":"N","description":"D","fileURI":"/ipfs/Q","fileHash":"{multihash(file_hash)}"}}'
+    assert decoded(own) == b"\x1b\x40" + keccak(text=text).hex().encode()
+
+
+def test_a_hash_is_written_as_archon_writes_it() -> None:
+    """The example of its documentation, in docs/hashing of https://github.com/kleros/archon."""
+    shown = "Bce1WTQa7bfrJMFdEJuWV2xHsmj5JcDDyqBKGXu6PHZsn5e5oxkJ8cMJcuFDK1VsQYBtfrzgWkKCovWSvsacgN1XTj"
+    digest = bytes.fromhex("ef4a855d48f9a9fe721879f825b5c05c3aa978ef3db8f47bd26bb53080d0b936")
+    assert multihash(digest) == shown
 
 
 def decoded(text: str) -> bytes:
     """Base 58 read back, written anew: place values from the alphabet without 0, O, I and l."""
     alphabet = [c for c in map(chr, itertools.chain(range(49, 58), range(65, 91), range(97, 123))) if c not in "OIl"]
     number: int = sum(alphabet.index(digit) * 58**place for place, digit in enumerate(reversed(text)))
-    return number.to_bytes(34, "big")
+    return number.to_bytes(66, "big")

@@ -1,18 +1,21 @@
 """The JSON documents that a court's interface reads, as ERC-1497 has them: the question, and what a party shows.
 
 https://github.com/ethereum/EIPs/issues/1497. Whoever has a document hosts it where the court can read it; on chain
-stands where.
+stands where. Hashes are written as Archon, the library of Kleros' interface, reads them.
 """
 
 from __future__ import annotations
 
 import json
 
+from eth_utils.crypto import keccak
+
 from tallystick.core.court import CourtRuling
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_KECCAK_256 = bytes([0x1B, 0x20])
-"""How a multihash says that 32 bytes of Keccak-256 follow: https://multiformats.io/multihash/."""
+_KECCAK_256 = bytes([0x1B, 0x40])
+"""How a multihash says that 64 bytes of Keccak-256 follow: https://multiformats.io/multihash/. It would have 32, but
+Archon writes and expects the digest's hex digits."""
 _RULINGS = {
     CourtRuling.FOR_PAYER: ("For the payer", "The payer gets back all that is held."),
     CourtRuling.FOR_PAYEE: ("For the payee", "The payee receives all that is held."),
@@ -24,8 +27,8 @@ _RULINGS = {
 
 
 def multihash(keccak_hash: bytes) -> str:
-    """A Keccak-256 as ERC-1497 writes hashes: a multihash in base 58."""
-    number = int.from_bytes(_KECCAK_256 + keccak_hash, "big")
+    """A Keccak-256 as courts' interfaces read hashes: a multihash of its hex digits, in base 58."""
+    number = int.from_bytes(_KECCAK_256 + keccak_hash.hex().encode(), "big")
     digits = ""
     while number:
         number, place = divmod(number, len(_BASE58))
@@ -77,4 +80,7 @@ def _file(uri: str | None, keccak_hash: bytes | None, extension: str | None) -> 
 
 
 def _rendered(values: dict[str, object]) -> str:
+    """With the hash of all the rest, without blanks, which says no more than that it arrived whole."""
+    plain = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    values = values | {"selfHash": multihash(keccak(text=plain))}
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
