@@ -58,8 +58,8 @@ class NotAuthorized(ContractError):
         return (
             f"{self.caller} may not do this: that is another account's. Sign with the one whose it is. A subscription "
             "is its payer's, with what they add to it; its payee's are plans, prices and refunds; either cancels, and "
-            "payee or biller state usage; a change of payer or payee is signed by the old and the new one. Of an escrow "
-            "payment `tallystick escrow show` says who may do what"
+            "payee or biller state usage; a change of payer or payee is signed by the old and the new one. Of an "
+            "escrow payment `tallystick escrow show` says who may do what"
         )
 
 
