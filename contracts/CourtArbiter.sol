@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IArbitrable, IArbitrator} from "./interfaces/IArbitrator.sol";
 import {ICourtArbiter} from "./interfaces/ICourtArbiter.sol";
@@ -14,6 +13,8 @@ import {IEscrow} from "./interfaces/IEscrow.sol";
 contract CourtArbiter is ICourtArbiter, ReentrancyGuardTransient {
     uint256 private constant BASIS = 10_000;
     uint256 private constant CHOICES = uint256(CourtRuling.AsJudged);
+    /// @dev All disputes put the same question.
+    uint256 private constant META_EVIDENCE = 0;
 
     IEscrow public immutable ESCROW;
     IArbitrator public immutable COURT;
@@ -27,12 +28,21 @@ contract CourtArbiter is ICourtArbiter, ReentrancyGuardTransient {
     mapping(bytes32 paymentId => Case) private _cases;
     mapping(uint256 disputeId => bytes32) private _payments;
 
-    constructor(IEscrow escrow, IArbitrator court, address judge_, uint256 appealWindow, bytes memory courtData_) {
+    /// @param metaEvidence Where the document is that tells the court what it is asked (ERC-1497).
+    constructor(
+        IEscrow escrow,
+        IArbitrator court,
+        address judge_,
+        uint256 appealWindow,
+        bytes memory courtData_,
+        string memory metaEvidence
+    ) {
         ESCROW = escrow;
         COURT = court;
         JUDGE = judge_;
         APPEAL_WINDOW = appealWindow;
         courtData = courtData_;
+        emit MetaEvidence(META_EVIDENCE, metaEvidence);
     }
 
     /// @inheritdoc ICourtArbiter
@@ -55,14 +65,27 @@ contract CourtArbiter is ICourtArbiter, ReentrancyGuardTransient {
         if (found.stage != (JUDGE == address(0) ? Stage.None : Stage.Judged)) revert AnotherStage(id, found.stage);
         uint256 appealBefore = found.judgedAt + APPEAL_WINDOW;
         if (JUDGE != address(0) && block.timestamp >= appealBefore) revert AppealEnded(appealBefore, block.timestamp);
-        uint256 cost = COURT.arbitrationCost(courtData);
+        uint256 cost = appealCost();
         if (msg.value < cost) revert AppealUnderpaid(msg.value, cost);
 
         found.stage = Stage.Appealed;
         disputeId = COURT.createDispute{value: cost}(CHOICES, courtData);
         _payments[disputeId] = id;
         emit Appealed(id, msg.sender, disputeId);
-        if (msg.value != cost) Address.sendValue(payable(msg.sender), msg.value - cost);
+        emit Dispute(COURT, disputeId, META_EVIDENCE, uint256(id));
+        uint256 change = msg.value - cost;
+        if (change == 0) return disputeId;
+        (bool isTaken,) = msg.sender.call{value: change}("");
+        if (!isTaken) revert ChangeRefused(msg.sender, change);
+    }
+
+    /// @inheritdoc ICourtArbiter
+    function submitEvidence(IEscrow.PaymentTerms calldata terms, string calldata evidence) external {
+        (bytes32 id,) = _disputed(terms);
+        if (msg.sender != terms.payer && msg.sender != terms.payee && msg.sender != JUDGE) {
+            revert NotAuthorized(msg.sender);
+        }
+        emit Evidence(COURT, uint256(id), msg.sender, evidence);
     }
 
     /// @inheritdoc IArbitrable
@@ -108,7 +131,14 @@ contract CourtArbiter is ICourtArbiter, ReentrancyGuardTransient {
 
     /// @inheritdoc ICourtArbiter
     function payJudge(address token) external nonReentrant {
-        SafeERC20.safeTransfer(IERC20(token), JUDGE, IERC20(token).balanceOf(address(this)));
+        uint256 fees = IERC20(token).balanceOf(address(this));
+        if (fees == 0) revert NothingToClaim(JUDGE, token);
+        if (!SafeERC20.trySafeTransfer(IERC20(token), JUDGE, fees)) revert TokenRefused(token);
+    }
+
+    /// @inheritdoc ICourtArbiter
+    function appealCost() public view returns (uint256) {
+        return COURT.arbitrationCost(courtData);
     }
 
     /// @inheritdoc ICourtArbiter

@@ -81,8 +81,9 @@ class Business:
     def connection(self, node: Node | None = None) -> Connection:
         """To the deployment, for reading; by way of `node` where one is given."""
         node = node or connect(self.anvil.url)
-        escrow = EscrowContract(node, self.manifest.contract("Escrow").address)
-        return Connection(node, Subscriptions(node, self.subscriptions), None, self.contract.start_block, escrow)
+        deployed = self.manifest.contract("Escrow")
+        subscriptions, escrow = Subscriptions(node, self.subscriptions), EscrowContract(node, deployed.address)
+        return Connection(node, subscriptions, None, self.contract.start_block, escrow, deployed.start_block)
 
     def account(self, name: str | int) -> str:
         """An account with ether, one for each name."""

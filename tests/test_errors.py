@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tallystick import errors
+from tallystick.chain.failures import OURS
 from tallystick.contracts import load_artefact
 from tallystick.errors import (
     CallReverted,
@@ -50,7 +51,7 @@ def sample(cls: type[ContractError]) -> ContractError:
 def test_the_contract_s_errors_and_their_values_are_the_abi_s() -> None:
     abi = {
         entry["name"]: [snake_case(argument["name"]) for argument in entry["inputs"]]
-        for contract in ("Subscriptions", "Escrow")
+        for contract in OURS
         for entry in load_artefact(contract).abi
         if entry["type"] == "error"
     }

@@ -40,10 +40,13 @@ CONTRACTS = {
     "Escrow": "contracts/Escrow.sol",
     "Checkout": "contracts/Checkout.sol",
     "Deposit": "contracts/Checkout.sol",
+    "CourtArbiter": "contracts/CourtArbiter.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
+    "MockCourt": "contracts/mocks/MockCourt.sol",
 }
-"""Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar; a Deposit is
-created by Checkout, which is why it is taken from that one's compilation: deposit addresses are made of its code."""
+"""Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar, MockCourt what
+an arbiter is tried with on a chain of one's own. A Deposit is created by Checkout, which is why it is taken from that
+one's compilation: deposit addresses are made of its code."""
 EXTENSION_IMMUTABLE = "_NEXT"
 CALLED = {
     "Subscriptions": {EXTENSION_IMMUTABLE: "SubscriptionsPayee"},

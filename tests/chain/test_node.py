@@ -26,6 +26,20 @@ def test_connects_to_the_chain_that_is_there(anvil: Anvil) -> None:
     assert node.request("eth_blockNumber", []) == "0x0"
 
 
+def test_the_first_block_at_a_time_is_found_by_halving(anvil: Anvil) -> None:
+    node, times = connect(anvil.url), [anvil.timestamp]
+    for seconds in (1, 1, 60, 3_600, 1):
+        anvil.advance(seconds)
+        times.append(anvil.timestamp)
+    for number, time in enumerate(times):
+        assert node.first_block_at(time, start=0) == number
+        assert node.first_block_at(time, start=3) == max(number, 3)
+    assert node.first_block_at(times[2] + 1, start=0) == 3
+    assert node.first_block_at(0, start=0) == 0
+    assert node.first_block_at(times[-1] + 1, start=0) == 5
+    assert node.balance_wei(anvil.address(0)) == int(anvil.rpc("eth_getBalance", anvil.address(0), "latest"), 16) > 0
+
+
 def test_E73_another_chain_is_refused(anvil: Anvil) -> None:
     with pytest.raises(
         WrongChain, match=r"serves chain 31337, the deployment is on chain 8453: use a node of chain 8453"

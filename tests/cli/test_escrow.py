@@ -110,7 +110,9 @@ def test_a_payment_from_terms_to_refund_and_its_papers(
     assert status["payments"] == {"open": 0, "disputed": 0, "closed": 1}
 
 
-def test_a_dispute_with_its_documents_E45(run: Run, say: Say, business: Business, terms: Callable[..., str]) -> None:
+def test_a_dispute_with_its_documents_E45(
+    run: Run, say: Say, write: Write, business: Business, terms: Callable[..., str]
+) -> None:
     arbiter = ("--arbiter", business.anvil.address(OTHER), "--max-arbiter-fee", "5", "--dispute-window", "3d")
     name = terms(*arbiter, "--ruling-within", "7d", "--default-payee", "25")
     say(PAYER, "escrow", "authorize", name)
@@ -122,6 +124,9 @@ def test_a_dispute_with_its_documents_E45(run: Run, say: Say, business: Business
     Path("letter.txt").write_text("it was whole when it left")
     say(PAYER, "escrow", "dispute", name, "--evidence", "photograph.png")
     say(MERCHANT, "escrow", "evidence", "submit", name, "letter.txt")
+    assert "releases all that is held or nothing" in write(
+        *(PAYER, "escrow", "capture", name, "--amount", "1"), exit_code=1
+    )
     index(run, business)
     found = say(None, "escrow", "evidence", "show", name, "--out", "case")
     assert [(row["document"], row["name"], row["media_type"]) for row in found] == [

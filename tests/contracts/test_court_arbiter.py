@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
 
 from tests.contracts.stage import DAY, NOBODY, PRICE, SUBSCRIBED, UNLIMITED, Account, Contract, Stage, reverts
 
 APPEAL_WINDOW = 3 * DAY
 RULING = 30 * DAY
 COST = 10**16
+QUESTION = "/ipfs/QmQuestion/question.json"
+DOCUMENT = "/ipfs/QmDocument/evidence.json"
 DISPUTED_AT = SUBSCRIBED + DAY
 JUDGED_AT = DISPUTED_AT + DAY
 NONE, JUDGED, APPEALED, RULED = range(4)
@@ -34,7 +38,14 @@ def court(project: Any, stage: Stage) -> Contract:
 @pytest.fixture
 def arbiter(project: Any, stage: Stage, court: Contract, judge: Account) -> Contract:
     """Both."""
-    return project.CourtArbiter.deploy(stage.escrow, court, judge, APPEAL_WINDOW, b"jurors: 3", sender=stage.anyone)
+    return created(project, stage, court, judge, APPEAL_WINDOW, b"jurors: 3")
+
+
+def created(
+    project: Any, stage: Stage, court: Contract | Account, judge: Account | str, window: int = 0, data: bytes = b""
+) -> Contract:
+    """An arbiter of this judge and this court."""
+    return project.CourtArbiter.deploy(stage.escrow, court, judge, window, data, QUESTION, sender=stage.anyone)
 
 
 def held(stage: Stage, payer: Account, arbiter: Contract, *, dispute: bool = True, salt: int = 1) -> Terms:
@@ -105,6 +116,8 @@ def test_E20_what_was_judged_is_done_when_nobody_appealed_in_time(
     assert done == (to_payee, PRICE - fee - to_payee)
     arbiter.payJudge(stage.token, sender=stage.anyone)
     assert stage.token.balanceOf(judge) == fee
+    with reverts("NothingToClaim", account=judge, token=stage.token):
+        arbiter.payJudge(stage.token, sender=stage.anyone)
     assert stage.escrow.payment(stage.escrow.paymentId(judged)).status == CLOSED
 
 
@@ -129,7 +142,7 @@ def test_what_is_not_disputed_or_is_another_arbiter_s_is_not_judged(
     calm = held(stage, payer, arbiter, dispute=False)
     with reverts("NotDisputed", paymentId=stage.escrow.paymentId(calm), status=1):
         arbiter.judge(calm, 5_000, 0, sender=judge)
-    other = project.CourtArbiter.deploy(stage.escrow, court, judge, 0, b"", sender=stage.anyone)
+    other = created(project, stage, court, judge)
     with reverts("AnotherArbiter", found=arbiter):
         other.judge(calm, 5_000, 0, sender=judge)
 
@@ -155,6 +168,18 @@ def test_E41_where_the_judge_is_silent_the_terms_default_applies(stage: Stage, p
     stage.at(DISPUTED_AT + RULING)
     done = parts(stage, payer, lambda: stage.escrow.ruleByDefault(terms, sender=stage.anyone))
     assert done == (PRICE * 4_000 // 10_000, PRICE - PRICE * 4_000 // 10_000)
+
+
+def test_E07_a_judge_whom_the_token_blocks_is_paid_later(
+    stage: Stage, arbiter: Contract, judge: Account, usdc: Contract
+) -> None:
+    usdc.mint(arbiter, PRICE, sender=stage.anyone)
+    usdc.blacklist(judge, sender=stage.anyone)
+    with reverts("TokenRefused", token=usdc):
+        arbiter.payJudge(usdc, sender=stage.anyone)
+    usdc.unBlacklist(judge, sender=stage.anyone)
+    arbiter.payJudge(usdc, sender=stage.anyone)
+    assert (usdc.balanceOf(judge), usdc.balanceOf(arbiter)) == (PRICE, 0)
 
 
 # --- The court ---
@@ -206,6 +231,7 @@ def test_E20_an_appeal_is_possible_until_the_window_ends(
 def test_an_appeal_costs_what_the_court_asks_and_the_rest_comes_back(
     stage: Stage, arbiter: Contract, court: Contract, payer: Account, judged: Terms
 ) -> None:
+    assert arbiter.appealCost() == COST
     with reverts("AppealUnderpaid", found=COST - 1, needed=COST):
         arbiter.appeal(judged, value=COST - 1, sender=payer)
     court_had, payer_had = court.balance, payer.balance
@@ -239,7 +265,7 @@ def test_a_ruling_is_one_of_the_choices_and_the_only_one(stage: Stage, court: Co
 
 
 def test_a_dispute_that_nobody_appealed_to_is_unknown(stage: Stage, project: Any, judge: Account) -> None:
-    lawless = project.CourtArbiter.deploy(stage.escrow, stage.anyone, judge, 0, b"", sender=stage.anyone)
+    lawless = created(project, stage, stage.anyone, judge)
     with reverts("UnknownDispute", disputeId=7):
         lawless.rule(7, FOR_PAYER, sender=stage.anyone)
 
@@ -248,7 +274,7 @@ def test_a_dispute_that_nobody_appealed_to_is_unknown(stage: Stage, project: Any
 def test_without_a_judge_the_court_decides_first(
     stage: Stage, project: Any, court: Contract, payer: Account, ruling: int, payee_bps: int
 ) -> None:
-    arbiter = project.CourtArbiter.deploy(stage.escrow, court, NOBODY, 0, b"", sender=stage.anyone)
+    arbiter = created(project, stage, court, NOBODY)
     terms = held(stage, payer, arbiter)
     arbiter.appeal(terms, value=COST, sender=stage.merchant)
     court.giveRuling(court.disputes(), ruling, sender=stage.anyone)
@@ -264,3 +290,64 @@ def test_E42_it_divides_between_payer_and_payee_and_keeps_nothing_but_the_fee(
     done = parts(stage, payer, lambda: arbiter.execute(terms, sender=stage.anyone))
     assert done == (0, PRICE - PRICE * 500 // 10_000)
     assert stage.token.balanceOf(arbiter) == PRICE * 500 // 10_000
+
+
+# --- What the court is shown (ERC-1497) ---
+
+
+def topics_of(receipt: Any, contract: Contract, signature: str) -> list[list[int]]:
+    """The indexed values of the logs that the standard's own signature finds, which interfaces of courts look for."""
+    wanted = keccak(text=signature)
+    logs = [log for log in receipt.logs if log["address"] == contract.address]
+    found = [[bytes(HexBytes(topic)) for topic in log["topics"]] for log in logs]
+    return [[int.from_bytes(topic, "big") for topic in topics[1:]] for topics in found if topics[0] == wanted]
+
+
+def test_the_question_is_told_once_when_the_arbiter_is_created(arbiter: Contract) -> None:
+    receipt = arbiter.creation_metadata.receipt
+    assert topics_of(receipt, arbiter, "MetaEvidence(uint256,string)") == [[0]]
+    (event,) = receipt.decode_logs(arbiter.MetaEvidence)
+    assert (event.metaEvidenceId, event.evidence) == (0, QUESTION)
+
+
+def test_an_appeal_names_the_question_and_the_group_of_the_evidence(
+    stage: Stage, arbiter: Contract, court: Contract, payer: Account, judged: Terms
+) -> None:
+    receipt = arbiter.appeal(judged, value=COST, sender=payer)
+    dispute = court.disputes()
+    group = int.from_bytes(stage.escrow.paymentId(judged), "big")
+    signature = "Dispute(address,uint256,uint256,uint256)"
+    assert topics_of(receipt, arbiter, signature) == [[int(court.address, 16), dispute]]
+    (event,) = receipt.decode_logs(arbiter.Dispute)
+    assert (event.disputeId, event.metaEvidenceId, event.evidenceGroupId) == (dispute, 0, group)
+
+
+def test_E45_the_parties_and_the_judge_show_documents_before_an_appeal_and_after(
+    stage: Stage, arbiter: Contract, payer: Account, judge: Account, judged: Terms
+) -> None:
+    group = int.from_bytes(stage.escrow.paymentId(judged), "big")
+
+    def show() -> None:
+        for sender in (payer, stage.merchant, judge):
+            receipt = arbiter.submitEvidence(judged, DOCUMENT, sender=sender)
+            signature = "Evidence(address,uint256,address,string)"
+            expected = [int(arbiter.COURT(), 16), group, int(sender.address, 16)]
+            assert topics_of(receipt, arbiter, signature) == [expected]
+            (event,) = receipt.decode_logs(arbiter.Evidence)
+            assert event.evidence == DOCUMENT
+
+    show()
+    arbiter.appeal(judged, value=COST, sender=payer)
+    show()
+    with reverts("NotAuthorized", caller=stage.anyone):
+        arbiter.submitEvidence(judged, DOCUMENT, sender=stage.anyone)
+
+
+def test_documents_are_shown_of_a_dispute_that_is_this_arbiter_s(
+    stage: Stage, project: Any, arbiter: Contract, court: Contract, payer: Account, judge: Account
+) -> None:
+    calm = held(stage, payer, arbiter, dispute=False)
+    with reverts("NotDisputed", paymentId=stage.escrow.paymentId(calm), status=1):
+        arbiter.submitEvidence(calm, DOCUMENT, sender=payer)
+    with reverts("AnotherArbiter", found=arbiter):
+        created(project, stage, court, judge).submitEvidence(calm, DOCUMENT, sender=payer)

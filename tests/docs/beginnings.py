@@ -91,7 +91,11 @@ BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
 """Every other document begins with nothing."""
 
 OPERATIONS = ROOT / "docs" / "operations"
-OPERATIONS_OF = {"Subscriptions": OPERATIONS, "Escrow": OPERATIONS / "escrow"}
+OPERATIONS_OF = {
+    "Subscriptions": OPERATIONS,
+    "Escrow": OPERATIONS / "escrow",
+    "CourtArbiter": OPERATIONS / "escrow" / "court",
+}
 """The folder with the pages of each contract's verbs. Its README is read before each of the others."""
 
 

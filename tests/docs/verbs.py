@@ -29,8 +29,11 @@ PARTS = {
         "SubscriptionsViews": "ISubscriptionsViews",
     },
     "Escrow": {"Escrow": "IEscrow"},
+    "CourtArbiter": {"CourtArbiter": "ICourtArbiter"},
 }
-"""Each part of a contract with the interface whose functions it implements."""
+"""Each part of a contract with the interface whose functions it implements, and those that the interface extends."""
+CHANGING = {"nonpayable", "payable"}
+"""How the functions are declared that change state."""
 FRAMES = ("SubscriptionsCharges", "ISubscriptionsFrames")
 PASSED_ON = {"chargeFirst"}
 """Frames whose errors are not caught."""
@@ -75,10 +78,11 @@ class _Tree:
     def functions(self, contract: str) -> Iterator[Node]:
         """As they are implemented."""
         for part, interface in PARTS[contract].items():
+            declared = [self._nodes[base] for base in self._contracts[interface]["linearizedBaseContracts"]]
             promised = {
                 function["functionSelector"]
-                for function in self._contracts[interface]["nodes"]
-                if function.get("stateMutability") == "nonpayable" and "functionSelector" in function
+                for function in (node for base in declared for node in base["nodes"])
+                if function.get("stateMutability") in CHANGING and "functionSelector" in function
             }
             yield from self._implemented(part, promised)
 

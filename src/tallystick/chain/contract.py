@@ -11,12 +11,13 @@ from tallystick.chain.decoder import Decoder
 from tallystick.chain.node import Node, hex_bytes
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import NO_KEY
+from tallystick.core.court import CourtEvent
 from tallystick.core.events import Charged, Declined, Event
 from tallystick.core.payment_events import PaymentEvent
 from tallystick.core.subscription import DeclineReason
 from tallystick.errors import KeyMissing, NodeInvalid
 
-E = TypeVar("E", bound=Event | PaymentEvent)
+E = TypeVar("E", bound=Event | PaymentEvent | CourtEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Sent:
     """A transaction that had its effect, and the contract's events in it, in their order."""
 
     receipt: Receipt
-    events: tuple[Event | PaymentEvent, ...]
+    events: tuple[Event | PaymentEvent | CourtEvent, ...]
 
     def one(self, kind: type[E]) -> E:
         """The first event of a kind that the call always has. Raises NodeInvalid when the node left it out."""
@@ -74,11 +75,12 @@ class Contract:
         """Raises what the call would raise as that account's next transaction; sends nothing, and needs no key."""
         self.node.call(self.address, self._data(name, *values), sender=sender, block="pending")
 
-    def _send(self, name: str, *values: object) -> Sent:
-        receipt = self.sender.send(Call(self.address, self._data(name, *values)))
-        return Sent(receipt, self._events(receipt))
+    def _send(self, name: str, *values: object, value_wei: int = 0) -> Sent:
+        receipt = self.sender.send(Call(self.address, self._data(name, *values), value_wei))
+        return Sent(receipt, self.events_in(receipt))
 
-    def _events(self, receipt: Receipt) -> tuple[Any, ...]:
+    def events_in(self, receipt: Receipt) -> tuple[Any, ...]:
+        """This contract's events in a transaction, in their order."""
         names = self.decoder.names()
         events = []
         for log in receipt.logs:

@@ -144,6 +144,8 @@ def send_failure(error: NodeRefused, sender: str) -> TransactionError:
 # --- Reverts ----------------------------------------------------------------------------------------------------------
 
 _SELECTOR = 4
+OURS = ("Subscriptions", "Escrow", "CourtArbiter")
+"""The contracts whose errors have classes of their own."""
 _WORDS = function_signature_to_4byte_selector("Error(string)")
 _PANIC = function_signature_to_4byte_selector("Panic(uint256)")
 _PANICS = {
@@ -215,7 +217,7 @@ def _contract_errors() -> dict[bytes, tuple[Callable[..., ContractError], list[s
         if inspect.isclass(value) and issubclass(value, ContractError)
     }
     table: dict[bytes, tuple[Callable[..., ContractError], list[str]]] = {}
-    for entry in (entry for name in ("Subscriptions", "Escrow") for entry in load_artefact(name).abi):
+    for entry in (entry for name in OURS for entry in load_artefact(name).abi):
         if entry["type"] == "error":
             types = [str(argument["type"]) for argument in entry["inputs"]]
             selector = function_signature_to_4byte_selector(f"{entry['name']}({','.join(types)})")

@@ -58,6 +58,21 @@ class Node:
         """The code at an address; empty where there is none."""
         return hex_bytes(self.request("eth_getCode", [address, "latest"]))
 
+    def balance_wei(self, account: str) -> int:
+        """What an account has of the chain's own coin."""
+        return int(self.request("eth_getBalance", [account, "latest"]), 16)
+
+    def first_block_at(self, time: int, *, start: int) -> int:
+        """The first block from `start` on that is not older than a time in Unix seconds; the head where all are."""
+        low, high = start, int(self.request("eth_blockNumber", []), 16)
+        while low < high:
+            middle = (low + high) // 2
+            if int(self.request("eth_getBlockByNumber", [hex(middle), False])["timestamp"], 16) < time:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
     def timestamp(self) -> int:
         """The head's time, in Unix seconds."""
         return int(self.request("eth_getBlockByNumber", ["latest", False])["timestamp"], 16)

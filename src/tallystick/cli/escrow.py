@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
 from tallystick.cli import configured, examples, unlocked
+from tallystick.cli.escrow_court import court
 from tallystick.cli.escrow_disputes import dispute, evidence, rule
-from tallystick.cli.escrow_files import Named, payment_argument, when
+from tallystick.cli.escrow_files import Named, option_row, payment_argument, when
 from tallystick.cli.escrow_verbs import (
     authorize,
     capture,
@@ -25,9 +26,6 @@ from tallystick.cli.spans import DATE, PERCENT, SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount
 
-if TYPE_CHECKING:
-    from tallystick.core.payment_options import Option
-
 STATUSES = ["open", "disputed", "closed"]
 FUNDINGS = ["auto", "allowance", "permit", "permit2", "authorization"]
 _out = click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
@@ -43,7 +41,9 @@ def escrow() -> None:
     """
 
 
-for _command in (authorize, charge, capture, milestone, void, reclaim, refund, dispute, evidence, rule, revoke, claim):
+for _command in (
+    *(authorize, charge, capture, milestone, void, reclaim, refund, dispute, evidence, rule, court, revoke, claim),
+):
     escrow.add_command(_command)
 
 
@@ -184,10 +184,12 @@ def sign(config: Config, named: Named, funding: str, out: TextIO) -> None:
 def show(config: Config, named: Named) -> Record:
     """A payment as it stands on chain: what is held, its deadlines, and what may be done next and by whom."""
     from tallystick.core.address import ZERO_ADDRESS
+    from tallystick.core.payment import PaymentStatus
     from tallystick.flows.connect import open_contract
     from tallystick.flows.describe_payment import describe_payment
 
-    state = describe_payment(open_contract(config), named.offer(config))
+    connection = open_contract(config)
+    state = describe_payment(connection, named.offer(config))
     found, token = state.offer.terms, state.token
     values: dict[str, object] = {
         "payment": state.payment_id,
@@ -211,16 +213,9 @@ def show(config: Config, named: Named) -> Record:
         "milestones_captured": list(state.milestones) or None,
     }
     kept = {name: value for name, value in values.items() if value is not None}
-    return Record(kept | {"options": [_option(option, state.time) for option in state.options]})
-
-
-def _option(option: Option, time: int) -> dict[str, object]:
-    return {
-        "verb": option.verb,
-        "by": option.by,
-        "from": None if option.is_open(time) else Time(option.since),
-        "until": when(option.until),
-    }
+    has_court = state.status is PaymentStatus.DISPUTED and connection.node.code(found.arbiter)
+    note = "Its arbiter is a contract, which may have a court: tallystick escrow court show" if has_court else ""
+    return Record(kept | {"options": [option_row(option, state.time) for option in state.options]}, note=note)
 
 
 @escrow.command(

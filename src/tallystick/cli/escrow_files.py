@@ -18,6 +18,7 @@ from tallystick.errors import InputError
 if TYPE_CHECKING:
     from tallystick.chain.contract import Sent
     from tallystick.config import Config
+    from tallystick.core.payment_options import Option
     from tallystick.core.payment_texts import PaymentOffer, SignedPayment
     from tallystick.flows.connect import Connection
 
@@ -108,3 +109,13 @@ def done(connection: Connection, offer: PaymentOffer, sent: Sent, **more: int) -
 def when(timestamp: int | None) -> Time | None:
     """A time, where there is one."""
     return None if timestamp is None else Time(timestamp)
+
+
+def option_row(option: Option, time: int) -> dict[str, object]:
+    """What may be done, by whom, and from when until when, as seen at a time."""
+    return {
+        "verb": option.verb,
+        "by": option.by,
+        "from": None if option.is_open(time) else Time(option.since),
+        "until": when(option.until),
+    }

@@ -144,3 +144,12 @@ class AsyncTallystick:
     payment_total = _threaded(Tallystick.payment_total)
     payout_claimable = _threaded(Tallystick.payout_claimable)
     claim_payout = _threaded(Tallystick.claim_payout)
+
+    deploy_court_arbiter = _threaded(Tallystick.deploy_court_arbiter)
+    court_arbiter = _threaded(Tallystick.court_arbiter)
+    court_case = _threaded(Tallystick.court_case)
+    judge = _threaded(Tallystick.judge)
+    appeal = _threaded(Tallystick.appeal)
+    show_evidence = _threaded(Tallystick.show_evidence)
+    execute = _threaded(Tallystick.execute)
+    pay_judge = _threaded(Tallystick.pay_judge)

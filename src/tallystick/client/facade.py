@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tallystick.client.consent import ConsentVerbs
+from tallystick.client.courts import CourtVerbs
 from tallystick.client.money import MoneyVerbs
 from tallystick.client.payments import PaymentVerbs
 from tallystick.client.plans import PlanVerbs
@@ -10,5 +11,5 @@ from tallystick.client.subscriptions import SubscriptionVerbs
 from tallystick.client.wallets import WalletVerbs
 
 
-class Tallystick(PlanVerbs, ConsentVerbs, WalletVerbs, SubscriptionVerbs, MoneyVerbs, PaymentVerbs):
+class Tallystick(PlanVerbs, ConsentVerbs, WalletVerbs, SubscriptionVerbs, MoneyVerbs, PaymentVerbs, CourtVerbs):
     """Tallystick's contracts on one chain, used by one account. Threads may share it."""

@@ -47,7 +47,7 @@ class PaymentOffer:
 @dataclass(frozen=True, slots=True)
 class SignedPayment:
     """What a payer signed for the terms of an offer: how the money comes, and the data with which it does, as the
-    contract takes it (`IEscrow.Funding`)."""
+    contract takes it (`IFunding.Funding`)."""
 
     offer: PaymentOffer
     funding: Funding

@@ -50,8 +50,9 @@
           TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
           AccountBlocked, AlignedToFuture, AllowanceTooLow, AlternativeIsOffered, AmountMismatch, AmountsLimited,
-          AnotherChargeIsNext, AnotherCoupon, AnotherGrid, AnotherRegister, AuthorizationExpired, BalanceTooLow,
-          CaptureEnded, CaptureNotEnded, CaptureTooHigh, ChargeDue, ConditionsEnded, CouponNotFor, CouponUsed,
+          AnotherArbiter, AnotherChargeIsNext, AnotherCoupon, AnotherGrid, AnotherRegister, AnotherStage, AppealEnded,
+          AppealNotEnded, AppealUnderpaid, AuthorizationExpired, BalanceTooLow, BpsOutOfRange, CaptureEnded,
+          CaptureNotEnded, CaptureTooHigh, ChangeRefused, ChargeDue, ConditionsEnded, CouponNotFor, CouponUsed,
           CreditTooHigh, DiscountRunning, FeeOutOfRange, FeeTooHigh, FirstChargeDeclined, FixedTerm, HistoryMismatch,
           InsufficientGas, InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing, MilestoneCaptured,
           MilestoneTooEarly, MilestonesOnly, MinimumTerm, NoArbiter, NotAContract, NotActive, NotAnAlternative,
@@ -61,9 +62,9 @@
           ReentrancyGuardReentrantCall, RefundEnded, RefundTooHigh, RegisterExists, RegisterFull, RulingEnded,
           RulingNotEnded, RulingTooHigh, SaltUsed, SameToken, SeatsOfOneOnly, SeatsOutOfRange, SignatureExpired,
           StartOutOfRange, StringTooLong, TermsChanged, TermsContradict, TermsWorse, ToPayTooHigh, TokenRefused,
-          TrialRunning, UnknownCharge, UnknownMilestone, UnknownPayment, UnknownPlan, UnknownRegister,
-          UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, WindowOpen, ZeroAddress,
-          ZeroAmount
+          TrialRunning, UnknownCharge, UnknownDispute, UnknownMilestone, UnknownPayment, UnknownPlan, UnknownRegister,
+          UnknownRuling, UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, WindowOpen,
+          ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -131,6 +132,17 @@ from tallystick.errors.coupon import (
     CouponNotFor,
     CouponUsed,
     DiscountRunning,
+)
+from tallystick.errors.court import (
+    AnotherArbiter,
+    AnotherStage,
+    AppealEnded,
+    AppealNotEnded,
+    AppealUnderpaid,
+    BpsOutOfRange,
+    ChangeRefused,
+    UnknownDispute,
+    UnknownRuling,
 )
 from tallystick.errors.deployment import (
     DeploymentError,
@@ -253,18 +265,25 @@ __all__ = [
     "AmountInvalid",
     "AmountMismatch",
     "AmountsLimited",
+    "AnotherArbiter",
     "AnotherChargeIsNext",
     "AnotherCoupon",
     "AnotherGrid",
     "AnotherLeads",
     "AnotherRegister",
+    "AnotherStage",
+    "AppealEnded",
+    "AppealNotEnded",
+    "AppealUnderpaid",
     "AssetMismatch",
     "AuthorizationExpired",
     "BalanceTooLow",
+    "BpsOutOfRange",
     "CallReverted",
     "CaptureEnded",
     "CaptureNotEnded",
     "CaptureTooHigh",
+    "ChangeRefused",
     "ChargeDue",
     "ConditionsEnded",
     "ConfigError",
@@ -373,11 +392,13 @@ __all__ = [
     "TransactionStuck",
     "TrialRunning",
     "UnknownCharge",
+    "UnknownDispute",
     "UnknownDocument",
     "UnknownMilestone",
     "UnknownPayment",
     "UnknownPlan",
     "UnknownRegister",
+    "UnknownRuling",
     "UnknownSubscription",
     "UnusedNotRefunded",
     "UsageAboveCap",

@@ -148,10 +148,11 @@ class NotOpen(ContractError):
     status: int
 
     def __str__(self) -> str:
-        return (
-            f"payment 0x{self.payment_id.hex()} is {payment_word(self.status)}: this is for one that is open. "
-            "`tallystick escrow show` says what can be done"
-        )
+        word = payment_word(self.status)
+        only = "this is for one that is open"
+        if word == "disputed":
+            only = "until there is a ruling its payer releases all that is held or nothing, and its payee may void it"
+        return f"payment 0x{self.payment_id.hex()} is {word}: {only}. `tallystick escrow show` says what can be done"
 
 
 @dataclass(eq=False)

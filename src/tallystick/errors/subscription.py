@@ -56,11 +56,10 @@ class NotAuthorized(ContractError):
 
     def __str__(self) -> str:
         return (
-            f"{self.caller} may not do this: a subscription is cancelled by its payer or its payee, changed, paused, "
-            "resumed and stopped by its payer, who also sets conditions, redeems coupons and names a fallback wallet; "
-            "a charge is refunded, a price lowered, a plan created or archived by its payee; usage is charged by the "
-            "payee or the plan's biller; a change of payer or payee is signed by the old and the new one. Sign with "
-            "that account"
+            f"{self.caller} may not do this: that is another account's. Sign with the one whose it is. A subscription "
+            "is its payer's, with what they add to it; its payee's are plans, prices and refunds; either cancels, and "
+            "payee or biller state usage; a change of payer or payee is signed by the old and the new one. Of an "
+            "escrow payment `tallystick escrow show` says who may do what"
         )
 
 

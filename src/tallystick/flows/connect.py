@@ -20,13 +20,14 @@ ESCROW = "Escrow"
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The contracts on a chain, verified, and the account that uses them (None: reading alone). `escrow` is the one of
-    escrow payments; `start_block` is the first that may hold events of `contract`."""
+    escrow payments; `start_block` is the first that may hold events of `contract`, `escrow_start_block` of `escrow`."""
 
     node: Node
     contract: Subscriptions
     signer: Signer | None
     start_block: int
     escrow: EscrowContract
+    escrow_start_block: int
 
     @property
     def sender(self) -> Sender:
@@ -56,5 +57,7 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
         manifest = read_manifest(manifest_path(DEFAULT_FOLDER, node.chain_id))
     found = verify(node.request, manifest, "Subscriptions")
     sender = Sender(node, signer, config.gas) if signer else None
-    escrow = EscrowContract(node, manifest.contract(ESCROW).address, sender)  # verified, Subscriptions calls it
-    return Connection(node, Subscriptions(node, found.address, sender), signer, found.start_block, escrow)
+    deployed = manifest.contract(ESCROW)  # verified, Subscriptions calls it
+    escrow = EscrowContract(node, deployed.address, sender)
+    subscriptions = Subscriptions(node, found.address, sender)
+    return Connection(node, subscriptions, signer, found.start_block, escrow, deployed.start_block)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
+from tallystick.chain.court import ARTEFACT, CourtContract
+from tallystick.contracts import load_artefact
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.payment import MOST_MILESTONES, MOST_UNITS, Milestone, PaymentTerms, milestones_root
 from tallystick.core.payment_state import objection
@@ -51,7 +53,7 @@ def make_terms(
     that, and refund for `refund_s` after that. What is said of disputes holds where there is an arbiter. The fee is
     `min_fee_bps` unless `max_fee_bps` allows more. `salt` is random unless given.
 
-    Raises InputError for terms that the contract would not take.
+    Raises InputError for terms that the contract would not take, or an arbiter with a court that cannot rule by them.
     """
     if not 0 < amount_units <= MOST_UNITS:
         raise InputError(f"found an amount of {amount_units} units, allowed are 1 to 2^96 - 1: name another")
@@ -80,7 +82,27 @@ def make_terms(
     )
     if wrong := objection(terms):
         raise InputError(f"found terms with {wrong}: the contract makes no such payment, change that")
+    if disputes:
+        _require_time_to_appeal(connection, arbiter, ruling_s)
     return PaymentOffer(connection.node.chain_id, connection.escrow.address, terms, tuple(milestones))
+
+
+def _require_time_to_appeal(connection: Connection, arbiter: str, ruling_s: int) -> None:
+    """Of an arbiter with a court, whose judge would decide in vain if the default applied before that is final."""
+    if not load_artefact(ARTEFACT).is_code(connection.node.code(arbiter)):
+        return
+    contract = CourtContract(connection.node, arbiter)
+    if contract.escrow() != connection.escrow.address:
+        raise InputError(
+            f"the arbiter {arbiter} divides the payments of {contract.escrow()}, this is {connection.escrow.address}: "
+            "name one that was created for here"
+        )
+    window_s = contract.facts().appeal_window_s
+    if ruling_s <= window_s:
+        raise InputError(
+            f"found {ruling_s} seconds for the ruling, the arbiter {arbiter} gives the parties {window_s} to appeal: "
+            "allow more than that, for the judge and for the court too, or the default of the terms applies first"
+        )
 
 
 def _require_milestones(milestones: Sequence[Milestone], amount_units: int) -> None:
