@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 from tests.contracts.checkouts import COIN, EMPTY, REFUSED, Sales, not_swept, swept
 from tests.contracts.hostile import REFUSALS, play
 from tests.contracts.payments import AMOUNT, NO_HASH
-from tests.contracts.stage import NOBODY, UNLIMITED, Account, Contract, Stage, reverts
+from tests.contracts.stage import NOBODY, UNLIMITED, Contract, Stage, reverts
 from tests.tricks import UNREADABLE, Trick
 
 FIRST, OTHER, THIRD = (keccak(text=f"invoice {name}") for name in ("first", "other", "third"))
@@ -28,7 +28,7 @@ def send_coins(sales: Sales, place: str, wei: int) -> None:
     sales.payer.transfer(place, wei)
 
 
-def test_the_address_is_known_before_anything_is_there(sales: Sales, stage: Stage, payers: list[Account]) -> None:
+def test_the_address_is_known_before_anything_is_there(sales: Sales, stage: Stage) -> None:
     for receiver in (sales.merchant, sales.payee):
         for invoice in (FIRST, OTHER, NO_HASH):
             place = sales.checkout.depositAddress(receiver, invoice)
@@ -123,7 +123,7 @@ def test_refuses_receivers_that_cannot_be(sales: Sales, token: Contract) -> None
 # --- The chain's own currency ---
 
 
-def test_coins_that_were_sent_by_mistake(sales: Sales, stage: Stage) -> None:
+def test_coins_that_were_sent_by_mistake(sales: Sales) -> None:
     send_coins(sales, sales.deposit(FIRST), 10**15)
     before = sales.merchant.balance
     receipt = sales.sweep(FIRST, OTHER, token=COIN)
@@ -242,7 +242,7 @@ def test_E01_a_token_that_moves_nothing_is_told(sales: Sales, hostile: Contract)
 
 
 def test_E03_a_token_that_calls_the_receiver_lets_nobody_in(
-    sales: Sales, hooked: Contract, project: Any, stage: Stage, payers: list[Account]
+    sales: Sales, hooked: Contract, project: Any, stage: Stage
 ) -> None:
     wallet = project.MockCollector.deploy(sender=stage.anyone)  # knows no hooks: the transfer to it reverts
     place = sales.deposit(FIRST, wallet)

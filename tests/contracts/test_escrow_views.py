@@ -9,6 +9,7 @@ import pytest
 from eth_utils.crypto import keccak
 
 from tallystick.core import payment as package
+from tallystick.core.funding import permit2_data, permit_data
 from tallystick.core.permit import TokenDomain
 from tests.contracts.payments import (
     ALL,
@@ -82,8 +83,8 @@ def test_the_package_signs_what_the_contract_takes(
         v, r, s = permit[95], permit[96:128], permit[128:]
         data = {
             ALLOWANCE: consent,
-            PERMIT: package.permit_data(UNLIMITED, UNLIMITED, v, r, s, consent),
-            PERMIT2_WITNESS: package.permit2_data(5, witness),
+            PERMIT: permit_data(UNLIMITED, UNLIMITED, v, r, s, consent),
+            PERMIT2_WITNESS: permit2_data(5, witness),
             AUTHORIZATION: signed(
                 payments.payer, package.authorization_typed_data(found, domain, contract=payments.escrow.address)
             ),

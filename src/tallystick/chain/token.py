@@ -13,8 +13,8 @@ from tallystick.chain.node import Node
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import Signer
-from tallystick.core.money import Token
 from tallystick.core.funding import AUTHORIZATION_TYPEHASH
+from tallystick.core.money import Token
 from tallystick.core.permit import PERMIT_TYPEHASH, Permit, SignedPermit, TokenDomain, signed_permit, typed_data
 from tallystick.errors import NotAContract, PermitUnsupported, RevertError, TokenReverted
 

@@ -1,7 +1,7 @@
 """How a payer's money comes to a contract that takes payments by signed words, as `IFunding` has it.
 
-The words are what the payer agrees to: the terms of an escrow payment, the quote of a checkout. One signature is consent
-and money where the token, or Permit2, has the words in what it asks to be signed.
+The words are what the payer agrees to: the terms of an escrow payment, the quote of a checkout. One signature is
+consent and money where the token, or Permit2, has the words in what it asks to be signed.
 """
 
 from __future__ import annotations
