@@ -6,14 +6,14 @@ for a payee is told as for escrow payments (`PayoutKept`, `PayoutClaimed`), with
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import Enum
 from typing import NamedTuple
 
 from tallystick.core.payment_events import PayoutClaimed, PayoutKept
 from tallystick.core.quote import Quote
 
 
-class Unswept(IntEnum):
+class Unswept(Enum):
     """Why nothing was swept, as `ICheckout.Unswept`."""
 
     EMPTY = 0
