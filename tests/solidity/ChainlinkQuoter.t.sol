@@ -290,7 +290,7 @@ contract ChainlinkQuoterTest is Forge {
     }
 
     function _ask(IChainlinkQuoter quoter, uint256 price) private view returns (bool ok, bytes memory answer) {
-        return address(quoter).staticcall{gas: 250_000}(abi.encodeCall(IQuoter.quote, (address(_token), price)));
+        return address(quoter).staticcall{gas: 1_000_000}(abi.encodeCall(IQuoter.quote, (address(_token), price)));
     }
 
     function _refuses(IChainlinkQuoter quoter, bytes memory data, bytes memory failure) private view {
