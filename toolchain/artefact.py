@@ -38,9 +38,13 @@ CONTRACTS = {
     "SubscriptionsPayee": "contracts/SubscriptionsPayee.sol",
     "Subscriptions": "contracts/Subscriptions.sol",
     "Escrow": "contracts/Escrow.sol",
+    "ChainlinkQuoter": "contracts/ChainlinkQuoter.sol",
+    "UniswapSwapper": "contracts/UniswapSwapper.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
+    "MockFeed": "contracts/mocks/MockFeed.sol",
 }
-"""Every contract that the package ships, by its source. MockUSDC is what the demo deploys as its dollar."""
+"""Every contract that the package ships, by its source. Quoter and swapper are created with arguments of one's own,
+which their bytecode here does not have. MockUSDC is what the demo deploys as its dollar, MockFeed plays its prices."""
 EXTENSION_IMMUTABLE = "_NEXT"
 CALLED = {
     "Subscriptions": {EXTENSION_IMMUTABLE: "SubscriptionsPayee"},

@@ -10,8 +10,9 @@ from eth_utils.crypto import keccak
 
 from tests.contracts.hostile import play
 from tests.contracts.stage import NOBODY, START, UNLIMITED, Account, Contract, Stage, reverts
-from tests.contracts.uniswap import LOW, MEDIUM, Uniswap, container, path, reversed_path
+from tests.contracts.uniswap import Uniswap, container, path, reversed_path
 from tests.tricks import Trick
+from tests.uniswap import LOW, MEDIUM
 
 LIQUIDITY = 10**12
 """A million of a token with 6 decimals."""

@@ -1,45 +1,26 @@
-"""Uniswap v3 as it is, from its npm packages: factory, pools, router, positions, and the lens that quotes swaps."""
+"""Uniswap v3 as it is: factory, pools, router, positions, and the lens that quotes swaps."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from ape.contracts import ContractContainer
 from ethpm_types import Bytecode, ContractType
 
 from tests.contracts.stage import NOBODY, UNLIMITED, Account, Contract
-
-PACKAGES = Path(__file__).parents[2] / "node_modules" / "@uniswap"
-CORE, PERIPHERY = "v3-core/artifacts/contracts", "v3-periphery/artifacts/contracts"
-SOURCES = {
-    "UniswapV3Factory": CORE,
-    "UniswapV3Pool": CORE,
-    "SwapRouter": PERIPHERY,
-    "NonfungiblePositionManager": PERIPHERY,
-    "QuoterV2": f"{PERIPHERY}/lens",
-}
-LOW, MEDIUM = 500, 3_000
-"""Fees of pools, in millionths."""
-TICK_SPACING = {LOW: 10, MEDIUM: 60}
-HIGHEST_TICK = 887_272
-PAR = 2**96
-"""The square root of the price of one unit for one."""
+from tests.uniswap import HIGHEST_TICK, LOW, PAR, TICK_SPACING, artefact, path_of
 
 
 def container(name: str) -> ContractContainer:
     """A contract as its authors compiled it."""
-    artefact = json.loads((PACKAGES / SOURCES[name] / f"{name}.sol" / f"{name}.json").read_text())
-    code = Bytecode(bytecode=artefact["bytecode"])
-    return ContractContainer(ContractType(contractName=name, abi=artefact["abi"], deploymentBytecode=code))
+    found = artefact(name)
+    code = Bytecode(bytecode=found["bytecode"])
+    return ContractContainer(ContractType(contractName=name, abi=found["abi"], deploymentBytecode=code))
 
 
 def path(*parts: Contract | int) -> bytes:
     """Tokens with the fee of the pool between two of them."""
-    return b"".join(
-        part.to_bytes(3, "big") if isinstance(part, int) else bytes.fromhex(part.address[2:]) for part in parts
-    )
+    return path_of(*(part if isinstance(part, int) else part.address for part in parts))
 
 
 def reversed_path(*parts: Contract | int) -> bytes:
