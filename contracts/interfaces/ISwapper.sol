@@ -58,7 +58,7 @@ interface ISwapper {
     /// @notice The token refuses, is no contract, or does not say what somebody has of it.
     error TokenRefused(address token);
     /// @notice The token moves less than it is told to, as one with a fee on transfers.
-    error AmountMismatch(uint256 found, uint256 expected);
+    error AmountMismatch(uint256 received, uint256 expected);
     /// @notice The exchange fails, in its own words.
     error SwapFailed(bytes reason);
     /// @notice More is gone than `amountIn`, or something came back that was never there: by the balance before and after.

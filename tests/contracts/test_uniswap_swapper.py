@@ -400,7 +400,7 @@ def test_E01_a_token_that_refuses(exchange: Exchange, hostile_in: Contract, tric
 
 def test_E01_a_token_that_says_it_moved(exchange: Exchange, hostile_in: Contract) -> None:
     play(hostile_in, "transferFrom", Trick.RETURN_TRUE)
-    with reverts("AmountMismatch", found=0, expected=2 * WANTED):
+    with reverts("AmountMismatch", received=0, expected=2 * WANTED):
         exchange.buy(exchange.buying(hostile_in, LOW, exchange.eur))
 
 
@@ -438,7 +438,7 @@ def test_E02_a_token_with_a_fee_is_refused_on_either_side(exchange: Exchange, us
     assert usdt.balanceOf(exchange.caller) == 10 * FUNDS - cost
     assert (usdt.balanceOf(exchange.swapper), usdt.allowance(exchange.swapper, exchange.uniswap.router)) == (0, 0)
     usdt.setParams(10, UNLIMITED, sender=exchange.caller)
-    with reverts("AmountMismatch", found=2 * WANTED * 999 // 1_000, expected=2 * WANTED):
+    with reverts("AmountMismatch", received=2 * WANTED * 999 // 1_000, expected=2 * WANTED):
         exchange.buy(exchange.buying(usdt, LOW, exchange.eur))
     with reverts("OutputTooLow", found=WANTED * 999 // 1_000, needed=WANTED):
         exchange.buy(exchange.buying(exchange.eur, LOW, usdt))
