@@ -85,6 +85,7 @@ contract ChainlinkQuoterTest is Forge {
 
     function test_E34_the_ends_of_the_numbers() public {
         _judge(MOST, MOST, 1, _seed(24, 0, 0, 24));
+        _judge(MOST, 2, 1, _seed(24, 0, 0, 24)); // just beyond 256 bits
         _judge(1, 1, MOST, _seed(0, 24, 24, 0));
         _judge(MOST, MOST, MOST, _seed(0, 24, 24, 24));
         _judge(0, MOST, 1, _seed(24, 0, 0, 24));

@@ -198,6 +198,28 @@ contract SwapPathsTest is SwapScene {
         vm.assertEq(tokens[0].allowance(address(cheated), address(cheat)), 0, "and leaves no allowance");
     }
 
+    /// @dev What lies there by mistake is no part of what the caller agreed to use.
+    function test_E35_a_token_that_knows_no_allowance_is_held_to_the_most() public {
+        LooseToken loose = new LooseToken();
+        Cheat cheat = new Cheat(tokens[1]);
+        tokens[1].mint(address(cheat), 1_000);
+        ISwapper cheated = ISwapper(_create(bytes.concat(_creationCode(), abi.encode(cheat))));
+        loose.mint(_caller, 1_000);
+        loose.mint(address(cheated), 7);
+        ISwapper.Swap memory swap = _good();
+        (swap.tokenIn, swap.route) = (address(loose), abi.encodePacked(swap.tokenOut, FEE, loose));
+        bytes memory data = abi.encodeCall(swapper.swapExactOutput, (swap));
+        cheat.take(loose, 50, 101);
+        vm.prank(_caller);
+        (bool ok, bytes memory found) = address(cheated).call(data);
+        bytes memory failure = abi.encodeWithSelector(ISwapper.InputMismatch.selector, 6, 107);
+        vm.assertTrue(!ok && keccak256(found) == keccak256(failure), "more than the most");
+        cheat.take(loose, 50, 100);
+        vm.prank(_caller);
+        vm.assertEq(cheated.swapExactOutput(swap), 100, "all of it");
+        vm.assertEq(loose.balanceOf(_caller), 907, "and what lay there");
+    }
+
     function test_a_router_has_code() public {
         bytes memory code = bytes.concat(_creationCode(), abi.encode(_stranger));
         address created;
@@ -237,12 +259,24 @@ contract SwapPathsTest is SwapScene {
     }
 }
 
-/// @notice A router that pays the receiver out of its own, as much as it was told to, and brings back what nobody asked.
+/// @notice A token that moves whatever anyone tells it to.
+contract LooseToken is MockToken {
+    constructor() MockToken("Loose Token", "LOOSE", 6) {}
+
+    function transferFrom(address from, address to, uint256 value) public override returns (bool) {
+        _transfer(from, to, value);
+        return true;
+    }
+}
+
+/// @notice A router that pays the receiver out of its own, as much as it was told to, takes as much as it was told to, and
+/// brings back what nobody asked.
 contract Cheat {
     MockToken private _out;
     MockToken private _in;
     uint256 private _pays;
     uint256 private _brings;
+    uint256 private _takes;
 
     constructor(MockToken out) {
         _out = out;
@@ -252,10 +286,15 @@ contract Cheat {
         (_in, _pays, _brings) = (tokenIn, pays, brings);
     }
 
+    function take(MockToken tokenIn, uint256 pays, uint256 takes) external {
+        (_in, _pays, _takes) = (tokenIn, pays, takes);
+    }
+
     fallback() external {
         (,, address to) = abi.decode(msg.data[4:], (uint256, uint256, address));
         _out.transfer(to, _pays);
         if (_brings != 0) _in.transfer(msg.sender, _brings);
+        if (_takes != 0) _in.transferFrom(msg.sender, address(this), _takes);
         assembly {
             return(0, 0x20)
         }
