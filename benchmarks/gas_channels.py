@@ -68,7 +68,7 @@ class Parties:
     def fund(self, config: Config, funding: int = 0, data: bytes = b"") -> int:
         """A deposit, by the payer where it is by allowance."""
         sender = self.scene.operator if data else config.payer
-        return self.send(sender, f"fund({CONFIG},uint128,uint8,bytes)", config, DEPOSIT_UNITS, funding, data)
+        return self.send(sender, f"fill({CONFIG},uint128,uint8,bytes)", config, DEPOSIT_UNITS, funding, data)
 
     def vouchers(self, count: int, most: int) -> list[Voucher]:
         """One of each of the first channels, signed by its spending key."""

@@ -58,25 +58,29 @@ contract Channels is IChannels, EIP712, Multicall, ReentrancyGuardTransient {
         nonReentrant
     {
         if (collector.code.length == 0) revert NotAContract(collector);
-        bytes32 id = _add(config, amount);
-        uint256 balanceBefore = PaymentFunding.balanceOf(config.token, address(this));
+        (bytes32 id, bool isNew, uint256 balance) = _count(config, amount);
+        if (isNew) emit ChannelCreated(id, config);
+        emit Deposited(id, msg.sender, amount, uint128(balance));
+        uint256 balanceBefore = TokenCall.balanceOf(config.token, address(this));
         IDepositCollector(collector).collect(config.payer, config.token, amount, id, collectorData);
         _requireReceived(config.token, balanceBefore, amount);
     }
 
     /// @inheritdoc IChannels
-    function fund(ChannelConfig calldata config, uint128 amount, Funding funding, bytes calldata data)
+    function fill(ChannelConfig calldata config, uint128 amount, Funding funding, bytes calldata data)
         external
         nonReentrant
     {
-        bytes32 id = _add(config, amount);
+        (bytes32 id, bool isNew, uint256 balance) = _count(config, amount);
+        if (isNew) _tellOpened(id, config, amount);
+        else emit Deposited(id, msg.sender, amount, uint128(balance));
         (address token, address payer) = (config.token, config.payer);
-        if (funding == Funding.Allowance || funding == Funding.Permit) {
+        if (funding < Funding.Permit2) {
             if (funding == Funding.Permit) PaymentFunding.tryPermit(token, msg.sender, data);
             PaymentFunding.byAllowance(token, msg.sender, address(this), amount);
             return;
         }
-        uint256 balanceBefore = PaymentFunding.balanceOf(token, address(this));
+        uint256 balanceBefore = TokenCall.balanceOf(token, address(this));
         if (funding == Funding.Authorization) {
             (uint256 validBefore, uint256 salt) = (uint40(bytes5(data)), uint256(bytes32(data[5:])));
             bytes32 nonce = DepositFunding.nonceOf(id, salt);
@@ -89,28 +93,46 @@ contract Channels is IChannels, EIP712, Multicall, ReentrancyGuardTransient {
         _requireReceived(token, balanceBefore, amount);
     }
 
-    /// @dev Counts the deposit, which must arrive before the call ends.
-    function _add(ChannelConfig calldata config, uint256 amount) private returns (bytes32 id) {
+    /// @dev Adds a deposit, which must arrive before the call ends.
+    function _count(ChannelConfig calldata config, uint256 amount)
+        private
+        returns (bytes32 id, bool isNew, uint256 balance)
+    {
         _requireSound(config);
         if (amount == 0) revert ZeroAmount();
         id = _idOf(config);
         ChannelState storage state = _channels[id];
         ChannelSlot slot = state.slot;
         uint256 deposited = ChannelSlots.amountOf(slot.balance());
-        uint256 most = ChannelSlots.MAX_AMOUNT - deposited;
-        if (amount > most) revert DepositTooHigh(amount, most);
+        if (deposited + amount > ChannelSlots.MAX_AMOUNT) {
+            revert DepositTooHigh(amount, ChannelSlots.MAX_AMOUNT - deposited);
+        }
         slot = slot.withDeposit(amount);
         state.slot = slot;
-        if (deposited == 0) emit ChannelCreated(id, config);
-        emit Deposited(id, msg.sender, uint128(amount), uint128(slot.balance()));
+        return (id, deposited == 0, slot.balance());
     }
 
+    /// @dev With the terms as they lie in the calldata, where the compiler would take them apart and put them together
+    /// again.
+    function _tellOpened(bytes32 id, ChannelConfig calldata config, uint256 amount) private {
+        bytes32 topic = ChannelOpened.selector;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            calldatacopy(words, config, 0xe0)
+            mstore(add(words, 0xe0), amount)
+            log3(words, 0x100, topic, id, caller())
+        }
+    }
+
+    /// @dev Reads each field but the salt, so that the calldata is no other encoding of the terms than the one.
     function _requireSound(ChannelConfig calldata config) private view {
-        (address payer, address receiver, uint256 delay) = (config.payer, config.receiver, config.withdrawDelay);
+        (address payer, address receiver) = (config.payer, config.receiver);
+        config.payerAuthorizer;
         if (payer == address(0) || receiver == address(0) || config.receiverAuthorizer == address(0)) {
             revert ZeroAddress();
         }
         if (payer == address(this) || receiver == address(this)) revert PartyRefused(address(this));
+        uint256 delay = config.withdrawDelay;
         if (config.token.code.length == 0) revert NotAContract(config.token);
         if (delay < MIN_WITHDRAW_DELAY || delay > MAX_WITHDRAW_DELAY) {
             revert WithdrawDelayOutOfRange(delay, MIN_WITHDRAW_DELAY, MAX_WITHDRAW_DELAY);
@@ -118,7 +140,7 @@ contract Channels is IChannels, EIP712, Multicall, ReentrancyGuardTransient {
     }
 
     function _requireReceived(address token, uint256 balanceBefore, uint256 amount) private view {
-        PaymentFunding.requireReceived(balanceBefore, PaymentFunding.balanceOf(token, address(this)), amount);
+        PaymentFunding.requireReceived(balanceBefore, TokenCall.balanceOf(token, address(this)), amount);
     }
 
     // ------------------------------------------------------------------- claim

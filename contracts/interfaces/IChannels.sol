@@ -5,7 +5,7 @@ pragma solidity ^0.8.28;
 /// @notice Payment channels from a payer to a receiver: the payer deposits, signs vouchers off chain for a sum that only
 /// grows, and the receiver claims the newest of them whenever it pays to. Nobody owns it. The functions, events and
 /// signed types of x402's `batch-settlement` scheme, so that its clients, servers and facilitators work with it; beside
-/// them `fund` and `claimRows`, which cost less and in which no row stops another.
+/// them `fill` and `claimRows`, which cost less and in which no row stops another.
 ///
 /// A channel is its terms, hashed. What it has is counted in two sums that only grow while it is open: `balance`, all
 /// that was deposited less what was given back, and `totalClaimed`. A voucher names a third, which it must not exceed.
@@ -52,7 +52,7 @@ interface IChannels {
         uint128 totalClaimed;
     }
 
-    /// @notice How the money comes in `fund`, and what `data` is.
+    /// @notice How the money comes in `fill`, and what `data` is.
     ///
     /// `Allowance`: the caller's own, by allowance to this contract; data is not read. `Permit`: as before, with an
     /// EIP-2612 permit of the caller: value, deadline, v, r and s, a word each. `Permit2`: the payer's, by Permit2's
@@ -106,6 +106,8 @@ interface IChannels {
 
     /// @notice The channel is open, for the first time or again.
     event ChannelCreated(bytes32 indexed channelId, ChannelConfig config);
+    /// @notice The same by `fill`, and its first deposit: in place of `ChannelCreated` and `Deposited`.
+    event ChannelOpened(bytes32 indexed channelId, address indexed sender, ChannelConfig config, uint128 amount);
     /// @notice Vouchers signed until now are worth nothing any more. Where something was left, because it came in while a
     /// withdrawal of everything was under way, the channel is opened again with it in the same transaction.
     event ChannelClosed(bytes32 indexed channelId, ChannelConfig config);
@@ -162,7 +164,7 @@ interface IChannels {
     ) external;
 
     /// @notice As `deposit`, with the money coming here without a collector between.
-    function fund(ChannelConfig calldata config, uint128 amount, Funding funding, bytes calldata data) external;
+    function fill(ChannelConfig calldata config, uint128 amount, Funding funding, bytes calldata data) external;
 
     // ------------------------------------------------------------------- claim
 

@@ -25,21 +25,21 @@ library DepositFunding {
         bytes calldata signature
     ) internal {
         if (signature.length == KEY_SIGNATURE_SIZE) {
+            (uint8 v, bytes32 r, bytes32 s) = _split(signature);
             IERC3009(token)
-                .receiveWithAuthorization(
-                    payer,
-                    address(this),
-                    amount,
-                    validAfter,
-                    validBefore,
-                    nonce,
-                    uint8(signature[64]),
-                    bytes32(signature),
-                    bytes32(signature[32:])
-                );
+                .receiveWithAuthorization(payer, address(this), amount, validAfter, validBefore, nonce, v, r, s);
         } else {
             IERC3009(token)
                 .receiveWithAuthorization(payer, address(this), amount, validAfter, validBefore, nonce, signature);
+        }
+    }
+
+    /// @dev The caller holds the bound: 65 bytes.
+    function _split(bytes calldata signature) private pure returns (uint8 v, bytes32 r, bytes32 s) {
+        assembly ("memory-safe") {
+            r := calldataload(signature.offset)
+            s := calldataload(add(signature.offset, 0x20))
+            v := byte(0, calldataload(add(signature.offset, 0x40)))
         }
     }
 

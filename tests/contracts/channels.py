@@ -286,7 +286,7 @@ class Channels:
 
     def fund(self, config: Config, amount: int = AMOUNT, *, sender: Account | None = None) -> Receipt:
         """Somebody, by default the payer, deposits by allowance."""
-        return self.contract.fund(config, amount, ALLOWANCE, b"", sender=sender or self.payer)
+        return self.contract.fill(config, amount, ALLOWANCE, b"", sender=sender or self.payer)
 
     def opened(self, amount: int = AMOUNT, **changes: Any) -> Config:
         """A channel with money in it."""

@@ -1,4 +1,4 @@
-"""deposit and fund: how the money of a channel comes, from whom, and what is refused."""
+"""deposit and fill: how the money of a channel comes, from whom, and what is refused."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def test_the_first_deposit_opens_a_channel_and_the_next_adds_to_it(channels: Cha
     deposited = {"channelId": channel_id, "sender": channels.payer, "amount": AMOUNT, "newBalance": AMOUNT}
     with channels.moves(payer=-AMOUNT, contract=AMOUNT):
         receipt = channels.fund(config)
-    assert channels.events(receipt) == [("ChannelCreated", {"channelId": channel_id}), ("Deposited", deposited)]
-    (told,) = [event.config for event in receipt.events if event.event_name == "ChannelCreated"]
+    opened = {"channelId": channel_id, "sender": channels.payer, "amount": AMOUNT}
+    assert channels.events(receipt) == [("ChannelOpened", opened)]
+    (told,) = [event.config for event in receipt.events if event.event_name == "ChannelOpened"]
     assert channels.same(told, config)
     with channels.moves(payer=-1, contract=1):
         receipt = channels.fund(config, 1)
@@ -76,9 +77,9 @@ def test_E10_E11_by_a_permit_also_one_that_was_used(channels: Channels, token: C
     permit = channels.permit(token, channels.anyone, value=2 * AMOUNT)
     for _ in range(2):
         with channels.moves(anyone=-AMOUNT, contract=AMOUNT):
-            channels.contract.fund(config, AMOUNT, PERMIT, permit, sender=channels.anyone)
+            channels.contract.fill(config, AMOUNT, PERMIT, permit, sender=channels.anyone)
     with channels.nothing_changes(), reverts("AllowanceTooLow", found=0, needed=AMOUNT):
-        channels.contract.fund(config, AMOUNT, PERMIT, permit, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, PERMIT, permit, sender=channels.anyone)
 
 
 # --- By the payer's signature ---
@@ -88,10 +89,10 @@ def test_by_an_authorization_whoever_sends_it(channels: Channels, usdc: Contract
     config = channels.config(token=usdc)
     data = channels.authorization(config, AMOUNT)
     with channels.moves(usdc, payer=-AMOUNT, contract=AMOUNT):
-        channels.contract.fund(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
     assert channels.state(config) == Channel(AMOUNT)
     with channels.nothing_changes(usdc), pytest.raises(ContractLogicError, match="authorization is used"):
-        channels.contract.fund(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
 
 
 @pytest.mark.parametrize("change", ["payer_authorizer", "receiver", "receiver_authorizer", "salt", "withdraw_delay"])
@@ -100,9 +101,9 @@ def test_E12_an_authorization_is_for_one_channel(channels: Channels, usdc: Contr
     data = channels.authorization(config, AMOUNT)
     other: Any = {"salt": bytes(32), "withdraw_delay": MIN_DELAY}.get(change, channels.anyone.address)
     with channels.nothing_changes(usdc), pytest.raises(ContractLogicError, match="invalid signature"):
-        channels.contract.fund(config._replace(**{change: other}), AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
+        channels.contract.fill(config._replace(**{change: other}), AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
     with channels.nothing_changes(usdc), pytest.raises(ContractLogicError, match="invalid signature"):
-        channels.contract.fund(config, AMOUNT + 1, AUTHORIZATION, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT + 1, AUTHORIZATION, data, sender=channels.anyone)
 
 
 def test_an_authorization_of_a_contract_account(channels: Channels, usdc: Contract, project: Any) -> None:
@@ -112,10 +113,10 @@ def test_an_authorization_of_a_contract_account(channels: Channels, usdc: Contra
     config = channels.config(token=usdc, payer=wallet)
     data = channels.authorization(config, AMOUNT, key=channels.payers[1])
     with channels.moves(usdc, contract=AMOUNT):
-        channels.contract.fund(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
     longer = channels.authorization(config, AMOUNT, key=channels.payers[1], salt=8) + b"\x00"  # bytes of another length
     with channels.nothing_changes(usdc), pytest.raises(ContractLogicError, match="invalid signature"):
-        channels.contract.fund(config, AMOUNT, AUTHORIZATION, longer, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, AUTHORIZATION, longer, sender=channels.anyone)
 
 
 @pytest.mark.parametrize("size", [0, 4, 36])
@@ -123,7 +124,7 @@ def test_an_authorization_that_is_cut_off(channels: Channels, usdc: Contract, si
     config = channels.config(token=usdc)
     data = channels.authorization(config, AMOUNT)[:size]
     with channels.nothing_changes(usdc), pytest.raises(ContractLogicError):
-        channels.contract.fund(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
 
 
 def test_by_permit2(channels: Channels, token: Contract, permit2: Contract) -> None:
@@ -131,13 +132,13 @@ def test_by_permit2(channels: Channels, token: Contract, permit2: Contract) -> N
     token.approve(permit2, UNLIMITED, sender=channels.payer)
     data = channels.permit2_transfer(config, AMOUNT)
     with channels.moves(payer=-AMOUNT, contract=AMOUNT):
-        channels.contract.fund(config, AMOUNT, PERMIT2_WITNESS, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, PERMIT2_WITNESS, data, sender=channels.anyone)
     with channels.nothing_changes(), pytest.raises(ContractLogicError):
-        channels.contract.fund(config, AMOUNT, PERMIT2_WITNESS, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, PERMIT2_WITNESS, data, sender=channels.anyone)
     other = channels.config()
     data = channels.permit2_transfer(config, AMOUNT, nonce=1)
     with channels.nothing_changes(), pytest.raises(ContractLogicError):
-        channels.contract.fund(other, AMOUNT, PERMIT2_WITNESS, data, sender=channels.anyone)
+        channels.contract.fill(other, AMOUNT, PERMIT2_WITNESS, data, sender=channels.anyone)
 
 
 def test_E10_by_permit2_which_a_permit_lets_in(channels: Channels, token: Contract, permit2: Contract) -> None:
@@ -146,7 +147,7 @@ def test_E10_by_permit2_which_a_permit_lets_in(channels: Channels, token: Contra
     permit = channels.permit(token, channels.payer, spender=permit2.address)
     for nonce in range(2):  # the second time, the permit was used
         data = channels.permit2_transfer(config, AMOUNT, nonce=nonce, permit=permit)
-        channels.contract.fund(config, AMOUNT, PERMIT2_WITNESS, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, PERMIT2_WITNESS, data, sender=channels.anyone)
     assert channels.state(config) == Channel(2 * AMOUNT)
 
 
@@ -157,7 +158,7 @@ def test_a_collector_brings_money_of_its_own(channels: Channels, project: Any, t
     config = channels.config()
     collector = project.MockCollector.deploy(sender=channels.anyone)
     token.mint(collector, AMOUNT, sender=channels.anyone)
-    call = channels.contract.fund.encode_input(config, AMOUNT, COLLECTOR, b"")
+    call = channels.contract.fill.encode_input(config, AMOUNT, COLLECTOR, b"")
     with channels.moves(contract=AMOUNT):
         collector.execute(channels.contract, call, sender=channels.anyone)
     assert (bytes(collector.paymentId()), collector.payer()) == (channels.id(config), config.payer)
@@ -167,7 +168,12 @@ def test_a_collector_brings_money_of_its_own(channels: Channels, project: Any, t
 def test_x402s_deposit_asks_the_collector_that_is_named(channels: Channels, deposit_collector: Contract) -> None:
     config = channels.config()
     with channels.moves(contract=AMOUNT):
-        channels.contract.deposit(config, AMOUNT, deposit_collector, b"", sender=channels.anyone)
+        receipt = channels.contract.deposit(config, AMOUNT, deposit_collector, b"", sender=channels.anyone)
+    deposited = {"channelId": channels.id(config), "sender": channels.anyone, "amount": AMOUNT, "newBalance": AMOUNT}
+    assert channels.events(receipt) == [
+        ("ChannelCreated", {"channelId": channels.id(config)}),
+        ("Deposited", deposited),
+    ]
     assert bytes(deposit_collector.channelId()) == channels.id(config)
     assert deposit_collector.payer() == config.payer
     assert channels.state(config) == Channel(AMOUNT)
@@ -190,17 +196,17 @@ def test_a_collector_is_a_contract(channels: Channels) -> None:
             channels.contract.deposit(config, AMOUNT, collector, b"", sender=channels.payer)
 
 
-@pytest.mark.parametrize("verb", ["fund", "deposit", "claimRows", "settle", "refund", "multicall"])
+@pytest.mark.parametrize("verb", ["fill", "deposit", "claimRows", "settle", "refund", "multicall"])
 def test_E03_a_collector_comes_in_nowhere(channels: Channels, deposit_collector: Contract, verb: str) -> None:
     config, contract = channels.config(receiver=deposit_collector), channels.contract
-    fund = contract.fund.encode_input(config, AMOUNT, ALLOWANCE, b"")
+    call = contract.fill.encode_input(config, AMOUNT, ALLOWANCE, b"")
     calls = {
-        "fund": fund,
+        "fill": call,
         "deposit": contract.deposit.encode_input(config, AMOUNT, deposit_collector, b""),
         "claimRows": contract.claimRows.encode_input(deposit_collector, channels.authorizer, config.token, 900, b""),
         "settle": contract.settle.encode_input(deposit_collector, config.token),
         "refund": contract.refund.encode_input(config, AMOUNT),
-        "multicall": contract.multicall.encode_input([fund]),
+        "multicall": contract.multicall.encode_input([call]),
     }
     detour = encode(["address", "bytes"], [contract.address, bytes(calls[verb])])
     contract.deposit(config, AMOUNT, deposit_collector, detour, sender=channels.anyone)
@@ -347,14 +353,14 @@ def test_E05_a_token_that_is_paused(channels: Channels, usdc: Contract) -> None:
     data = channels.authorization(config, AMOUNT)
     usdc.pause(sender=channels.anyone)
     with channels.nothing_changes(usdc), pytest.raises(ContractLogicError, match="paused"):
-        channels.contract.fund(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
+        channels.contract.fill(config, AMOUNT, AUTHORIZATION, data, sender=channels.anyone)
     with channels.nothing_changes(usdc), reverts("TokenRefused", token=usdc):
         channels.fund(config)
 
 
 def test_calldata_that_is_no_address_opens_nothing(channels: Channels) -> None:
     config = channels.config()
-    call = bytearray(channels.contract.fund.encode_input(config, AMOUNT, ALLOWANCE, b""))
+    call = bytearray(channels.contract.fill.encode_input(config, AMOUNT, ALLOWANCE, b""))
     call[4 + 32] = 1  # above the authorizer's address
     with channels.nothing_changes(), reverts_bare():
         channels.payer.transfer(channels.contract, 0, data=bytes(call))

@@ -98,7 +98,7 @@ contract ChannelsHandler is ChannelsScene {
         if (way == 3 && (row.config.token != address(usdc) || row.config.payer == address(wallet))) way = 0;
         if (row.config.payer == address(wallet) && way == 0) way = 1;
         address source = [row.config.payer, stranger, address(bringer), row.config.payer, row.config.payer][way];
-        bytes memory call = abi.encodeCall(channels.fund, (row.config, uint128(amount), _funding(way), _data(row, way, amount)));
+        bytes memory call = abi.encodeCall(channels.fill, (row.config, uint128(amount), _funding(way), _data(row, way, amount)));
         address sender = way > 2 ? stranger : source;
         bool blocked = _blocked(row.config.token, source);
         if (!_mustDo("funded", sender, call, amount != 0 && !blocked)) return;

@@ -118,7 +118,7 @@ contract ChannelsPathsTest is ChannelsScene {
         waited = uint40(bound(waited, 0, 2 * uint256(delay)));
         _fund(config, AMOUNT);
         _as(payer, abi.encodeCall(channels.initiateWithdraw, (config, EVERYTHING)));
-        _as(stranger, abi.encodeCall(channels.fund, (config, added, IChannels.Funding.Allowance, "")));
+        _as(stranger, abi.encodeCall(channels.fill, (config, added, IChannels.Funding.Allowance, "")));
         vm.warp(START + waited);
         bytes memory call = abi.encodeCall(channels.finalizeWithdraw, (config));
         if (waited < delay) {
@@ -188,7 +188,7 @@ contract ChannelsPathsTest is ChannelsScene {
             if (way == 1) data = _permit(PAYER_KEY, address(channels), AMOUNT);
             if (way == 2) data = _agreesInPermit2(config, address(channels), AMOUNT, 1, "");
             if (way == 3) data = _packedAuthorization(config, 7);
-            bytes memory call = abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding(way), data));
+            bytes memory call = abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding(way), data));
             if (way == 4) {
                 (bool ok,) = bringer.call(address(channels), call);
                 vm.assertTrue(ok, "brought");
@@ -229,11 +229,11 @@ contract ChannelsPathsTest is ChannelsScene {
     function test_E10_E11_a_permit_that_is_worthless_is_judged_by_the_allowance() public {
         IChannels.ChannelConfig memory config = _config(211);
         bytes memory worthless = abi.encode(AMOUNT, UNLIMITED, uint8(27), bytes32("r"), bytes32("s"));
-        _as(payer, abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding.Permit, worthless)));
+        _as(payer, abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding.Permit, worthless)));
         vm.prank(payer);
         token.approve(PERMIT2, UNLIMITED);
         bytes memory data = _agreesInPermit2(config, address(channels), AMOUNT, 1, worthless);
-        _as(stranger, abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding.Permit2, data)));
+        _as(stranger, abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding.Permit2, data)));
         _expect(config, 2 * AMOUNT, 0, 0);
     }
 
@@ -242,9 +242,9 @@ contract ChannelsPathsTest is ChannelsScene {
         (config.payer, config.token) = (address(wallet), address(usdc));
         bytes memory data = bytes.concat(_packedAuthorization(config, 7), "more");
         (bool ok,) = address(channels)
-            .call(abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding.Authorization, data)));
+            .call(abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding.Authorization, data)));
         vm.assertTrue(!ok, "refused by the token");
-        _as(stranger, abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding.Authorization, _packedAuthorization(config, 7))));
+        _as(stranger, abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding.Authorization, _packedAuthorization(config, 7))));
         _expect(config, AMOUNT, 0, 0);
     }
 
@@ -253,12 +253,12 @@ contract ChannelsPathsTest is ChannelsScene {
         _collector.setShortBy(1);
         bytes memory short_ = abi.encodeWithSelector(IChannels.AmountMismatch.selector, AMOUNT - 1, AMOUNT);
         _refuses(stranger, abi.encodeCall(channels.deposit, (config, AMOUNT, address(_collector), "")), short_);
-        bytes memory call = abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding.Allowance, ""));
+        bytes memory call = abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding.Allowance, ""));
         vm.prank(payer);
         token.approve(address(channels), 5);
         _refuses(payer, call, abi.encodeWithSelector(IChannels.AllowanceTooLow.selector, 5, AMOUNT));
         config.token = address(_hostile);
-        call = abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding.Allowance, ""));
+        call = abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding.Allowance, ""));
         _hostile.play(_hostile.transferFrom.selector, HostileToken.Trick.ReturnFalse);
         _refuses(payer, call, abi.encodeWithSelector(IChannels.TokenRefused.selector, _hostile));
     }
@@ -296,12 +296,12 @@ contract ChannelsPathsTest is ChannelsScene {
             );
         }
         config = _config(214);
-        bytes memory call = abi.encodeCall(channels.fund, (config, 0, IChannels.Funding.Allowance, ""));
+        bytes memory call = abi.encodeCall(channels.fill, (config, 0, IChannels.Funding.Allowance, ""));
         _refuses(payer, call, abi.encodeWithSelector(IChannels.ZeroAmount.selector));
         call = abi.encodeCall(channels.deposit, (config, AMOUNT, stranger, ""));
         _refuses(payer, call, abi.encodeWithSelector(IChannels.NotAContract.selector, stranger));
         _fund(config, 1);
-        call = abi.encodeCall(channels.fund, (config, uint128(OPENING - 1), IChannels.Funding.Allowance, ""));
+        call = abi.encodeCall(channels.fill, (config, uint128(OPENING - 1), IChannels.Funding.Allowance, ""));
         _refuses(payer, call, abi.encodeWithSelector(IChannels.DepositTooHigh.selector, OPENING - 1, OPENING - 2));
     }
 
@@ -345,7 +345,7 @@ contract ChannelsPathsTest is ChannelsScene {
         IChannels.ChannelConfig memory ofWallet = _config(311);
         ofWallet.payer = address(wallet);
         _fund(named, AMOUNT);
-        _as(stranger, abi.encodeCall(channels.fund, (ofWallet, AMOUNT, IChannels.Funding.Allowance, "")));
+        _as(stranger, abi.encodeCall(channels.fill, (ofWallet, AMOUNT, IChannels.Funding.Allowance, "")));
         bytes memory signed = _voucher(VOUCHER_KEY, named, 5);
         _as(receiver, _claimingRows(_row(named, 5, 0, signed, false)));
         _as(receiver, _claimingRows(_row(ofWallet, 5, 0, _voucher(PAYER_KEY, ofWallet, 5), false)));
@@ -408,7 +408,7 @@ contract ChannelsPathsTest is ChannelsScene {
     function testFuzz_E06_too_little_gas_skips_no_row(uint256 gas) public {
         IChannels.ChannelConfig memory config = _config(314);
         config.payer = address(wallet);
-        _as(stranger, abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding.Allowance, "")));
+        _as(stranger, abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding.Allowance, "")));
         bytes memory call = _claimingRows(_row(config, 5, 0, _voucher(PAYER_KEY, config, 5), false));
         vm.prank(receiver);
         (bool ok,) = address(channels).call{gas: bound(gas, 20_000, 700_000)}(call);
@@ -449,7 +449,7 @@ contract ChannelsPathsTest is ChannelsScene {
             IChannels.ChannelConfig memory config = _config(410 + way);
             _fund(config, AMOUNT);
             _as(payer, abi.encodeCall(channels.initiateWithdraw, (config, AMOUNT)));
-            _as(stranger, abi.encodeCall(channels.fund, (config, 5, IChannels.Funding.Allowance, "")));
+            _as(stranger, abi.encodeCall(channels.fill, (config, 5, IChannels.Funding.Allowance, "")));
             if (way == 0) {
                 _refund(config, AMOUNT);
             } else {
@@ -503,7 +503,7 @@ contract ChannelsPathsTest is ChannelsScene {
     // ------------------------------------------------------------------ parts
 
     function _fund(IChannels.ChannelConfig memory config, uint256 amount) private {
-        _as(payer, abi.encodeCall(channels.fund, (config, uint128(amount), IChannels.Funding.Allowance, "")));
+        _as(payer, abi.encodeCall(channels.fill, (config, uint128(amount), IChannels.Funding.Allowance, "")));
     }
 
     function _refund(IChannels.ChannelConfig memory config, uint128 amount) private {
@@ -602,7 +602,7 @@ contract ChannelsPathsTest is ChannelsScene {
     }
 
     function _refusesTerms(IChannels.ChannelConfig memory config, bytes memory error_) private {
-        _refuses(payer, abi.encodeCall(channels.fund, (config, AMOUNT, IChannels.Funding.Allowance, "")), error_);
+        _refuses(payer, abi.encodeCall(channels.fill, (config, AMOUNT, IChannels.Funding.Allowance, "")), error_);
     }
 
     function _refuses(address sender, bytes memory call, bytes memory error_) private {

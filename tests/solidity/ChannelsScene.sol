@@ -196,7 +196,7 @@ abstract contract ChannelsScene is Forge {
         return _signed(key, keccak256(abi.encodePacked(hex"1901", usdc.DOMAIN_SEPARATOR(), inner)));
     }
 
-    /// @dev The payer tells what stands for Permit2 what it would have signed there; what `fund` or a collector takes.
+    /// @dev The payer tells what stands for Permit2 what it would have signed there; what `fill` or a collector takes.
     function _agreesInPermit2(
         IChannels.ChannelConfig memory config,
         address spender,
