@@ -173,12 +173,13 @@ contract Checkout is ICheckout, Payouts, EIP712 {
         emit Swept(receiver, invoice, address(0), amount);
     }
 
-    /// @dev An address that was emptied is there until the transaction ends, and cannot be created again before.
+    /// @dev An address that was emptied is there until the transaction ends, and cannot be created again before. No other
+    /// word of transient storage has a number as high as an address inverted.
     function _open(address receiver) private {
         bool swept;
         assembly ("memory-safe") {
-            swept := tload(receiver)
-            tstore(receiver, 1)
+            swept := tload(not(receiver))
+            tstore(not(receiver), 1)
         }
         if (swept) revert SweptBefore(receiver);
     }

@@ -18,6 +18,7 @@ from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from tallystick.chain.checkout import CheckoutContract
 from tallystick.chain.decode import decode_event, event_names
 from tallystick.chain.escrow import EscrowContract
 from tallystick.chain.node import Node, connect
@@ -83,7 +84,9 @@ class Business:
         node = node or connect(self.anvil.url)
         deployed = self.manifest.contract("Escrow")
         subscriptions, escrow = Subscriptions(node, self.subscriptions), EscrowContract(node, deployed.address)
-        return Connection(node, subscriptions, None, self.contract.start_block, escrow, deployed.start_block)
+        checkout = CheckoutContract(node, self.manifest.contract("Checkout").address)
+        start = self.contract.start_block
+        return Connection(node, subscriptions, None, start, escrow, deployed.start_block, checkout)
 
     def account(self, name: str | int) -> str:
         """An account with ether, one for each name."""

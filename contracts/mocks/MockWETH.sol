@@ -14,6 +14,7 @@ contract MockWETH {
     event Approval(address indexed src, address indexed guy, uint256 wad);
     event Transfer(address indexed src, address indexed dst, uint256 wad);
     event Deposit(address indexed dst, uint256 wad);
+    event Withdrawal(address indexed src, uint256 wad);
 
     receive() external payable {
         deposit();
@@ -28,13 +29,25 @@ contract MockWETH {
         emit Deposit(msg.sender, msg.value);
     }
 
+    function withdraw(uint256 wad) external {
+        require(balanceOf[msg.sender] >= wad);
+        balanceOf[msg.sender] -= wad;
+        emit Withdrawal(msg.sender, wad);
+        (bool ok,) = msg.sender.call{value: wad}("");
+        require(ok);
+    }
+
     function approve(address guy, uint256 wad) external returns (bool) {
         allowance[msg.sender][guy] = wad;
         emit Approval(msg.sender, guy, wad);
         return true;
     }
 
-    function transferFrom(address src, address dst, uint256 wad) external returns (bool) {
+    function transfer(address dst, uint256 wad) external returns (bool) {
+        return transferFrom(msg.sender, dst, wad);
+    }
+
+    function transferFrom(address src, address dst, uint256 wad) public returns (bool) {
         require(balanceOf[src] >= wad);
         if (src != msg.sender && allowance[src][msg.sender] != type(uint256).max) {
             require(allowance[src][msg.sender] >= wad);

@@ -43,12 +43,17 @@ if TYPE_CHECKING:
     from tallystick.core.plan import Plan as Plan
     from tallystick.core.plan_change import SignedPlanChange as SignedPlanChange
     from tallystick.core.plan_change import parse_plan_change as parse_plan_change
+    from tallystick.core.quote_texts import SignedCheckout as SignedCheckout
+    from tallystick.core.quote_texts import SignedQuote as SignedQuote
+    from tallystick.core.quote_texts import parse_checkout as parse_checkout
+    from tallystick.core.quote_texts import parse_quote as parse_quote
     from tallystick.core.subscription import DeclineReason as DeclineReason
     from tallystick.core.subscription import Status as Status
     from tallystick.core.subscription import Subscription as Subscription
     from tallystick.flows.change import When as When
     from tallystick.flows.describe import SubscriptionState as SubscriptionState
     from tallystick.flows.describe_payment import PaymentState as PaymentState
+    from tallystick.flows.describe_quote import QuoteStatus as QuoteStatus
     from tallystick.flows.fund import Funding as Funding
     from tallystick.flows.sign_payment import PaymentFunding as PaymentFunding
 
@@ -66,6 +71,8 @@ _HOMES = {
     "PaymentStatus": "tallystick.core.payment",
     "PaymentTerms": "tallystick.core.payment",
     "Plan": "tallystick.core.plan",
+    "QuoteStatus": "tallystick.flows.describe_quote",
+    "SignedCheckout": "tallystick.core.quote_texts",
     "SignedCoupon": "tallystick.core.coupon",
     "SignedEnd": "tallystick.core.cancellation",
     "SignedFallback": "tallystick.core.fallback",
@@ -75,6 +82,7 @@ _HOMES = {
     "SignedPayerChange": "tallystick.core.payer_change",
     "SignedPayment": "tallystick.core.payment_texts",
     "SignedPlanChange": "tallystick.core.plan_change",
+    "SignedQuote": "tallystick.core.quote_texts",
     "Status": "tallystick.core.subscription",
     "Subscription": "tallystick.core.subscription",
     "SubscriptionState": "tallystick.flows.describe",
@@ -83,6 +91,7 @@ _HOMES = {
     "Unit": "tallystick.core.period",
     "When": "tallystick.flows.change",
     "parse_any_mandate": "tallystick.core.conditions",
+    "parse_checkout": "tallystick.core.quote_texts",
     "parse_coupon": "tallystick.core.coupon",
     "parse_end": "tallystick.core.cancellation",
     "parse_fallback": "tallystick.core.fallback",
@@ -91,6 +100,7 @@ _HOMES = {
     "parse_payer_change": "tallystick.core.payer_change",
     "parse_payment": "tallystick.core.payment_texts",
     "parse_plan_change": "tallystick.core.plan_change",
+    "parse_quote": "tallystick.core.quote_texts",
     "parse_signed_payment": "tallystick.core.payment_texts",
 }
 __all__ = [
@@ -107,6 +117,8 @@ __all__ = [
     "PaymentStatus",
     "PaymentTerms",
     "Plan",
+    "QuoteStatus",
+    "SignedCheckout",
     "SignedCoupon",
     "SignedEnd",
     "SignedFallback",
@@ -116,6 +128,7 @@ __all__ = [
     "SignedPayerChange",
     "SignedPayment",
     "SignedPlanChange",
+    "SignedQuote",
     "Status",
     "Subscription",
     "SubscriptionState",
@@ -124,6 +137,7 @@ __all__ = [
     "Unit",
     "When",
     "parse_any_mandate",
+    "parse_checkout",
     "parse_coupon",
     "parse_end",
     "parse_fallback",
@@ -132,6 +146,7 @@ __all__ = [
     "parse_payer_change",
     "parse_payment",
     "parse_plan_change",
+    "parse_quote",
     "parse_signed_payment",
 ]
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Checkout} from "../../contracts/Checkout.sol";
+import {ChainlinkQuoter} from "../../contracts/ChainlinkQuoter.sol";
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
 import {Escrow} from "../../contracts/Escrow.sol";
 import {SubscriptionsCharges} from "../../contracts/SubscriptionsCharges.sol";
@@ -9,9 +10,11 @@ import {SubscriptionsConsent} from "../../contracts/SubscriptionsConsent.sol";
 import {SubscriptionsPayee} from "../../contracts/SubscriptionsPayee.sol";
 import {SubscriptionsPayer} from "../../contracts/SubscriptionsPayer.sol";
 import {SubscriptionsViews} from "../../contracts/SubscriptionsViews.sol";
+import {UniswapSwapper} from "../../contracts/UniswapSwapper.sol";
 import {AlignedTest} from "../solidity/Aligned.t.sol";
 import {AlternativesTest} from "../solidity/Alternatives.t.sol";
 import {CheckoutPathsTest} from "../solidity/CheckoutPaths.t.sol";
+import {ChainlinkQuoterTest} from "../solidity/ChainlinkQuoter.t.sol";
 import {ConditionsTest} from "../solidity/Conditions.t.sol";
 import {CouponsTest} from "../solidity/Coupons.t.sol";
 import {CourtTest} from "../solidity/Court.t.sol";
@@ -22,6 +25,7 @@ import {ProtectedTest} from "../solidity/Protected.t.sol";
 import {QuotedTest} from "../solidity/Quoted.t.sol";
 import {RefusalsTest} from "../solidity/Refusals.t.sol";
 import {SchedulesTest} from "../solidity/Schedules.t.sol";
+import {SwapPathsTest} from "../solidity/UniswapSwapper.t.sol";
 import {WalletsTest} from "../solidity/Wallets.t.sol";
 
 /// @notice Forge counts what runs of the code that it compiles itself: here that code takes the place of the one that is
@@ -54,6 +58,12 @@ contract AlternativesCoverage is AlternativesTest {
 contract CheckoutPathsCoverage is CheckoutPathsTest {
     function _creationCode() internal pure override returns (bytes memory) {
         return type(Checkout).creationCode;
+    }
+}
+
+contract ChainlinkQuoterCoverage is ChainlinkQuoterTest {
+    function _creationCode() internal pure override returns (bytes memory) {
+        return type(ChainlinkQuoter).creationCode;
     }
 }
 
@@ -114,6 +124,12 @@ contract RefusalsCoverage is RefusalsTest {
 contract SchedulesCoverage is SchedulesTest {
     function _creationCode(string memory name) internal pure override returns (bytes memory) {
         return Compiled.creationCode(name);
+    }
+}
+
+contract SwapPathsCoverage is SwapPathsTest {
+    function _creationCode() internal pure override returns (bytes memory) {
+        return type(UniswapSwapper).creationCode;
     }
 }
 

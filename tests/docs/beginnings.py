@@ -91,13 +91,18 @@ BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
 """Every other document begins with nothing."""
 
 OPERATIONS = ROOT / "docs" / "operations"
+CONVERSION = OPERATIONS / "conversion"
 OPERATIONS_OF = {
     "Subscriptions": OPERATIONS,
     "Escrow": OPERATIONS / "escrow",
     "CourtArbiter": OPERATIONS / "escrow" / "court",
     "Checkout": OPERATIONS / "checkout",
+    "UniswapSwapper": CONVERSION,
 }
 """The folder with the pages of each contract's verbs. Its README is read before each of the others."""
+QUOTE = CONVERSION / "quote.md"
+"""Of a contract that only reads."""
+BEGINNINGS |= {f"docs/operations/conversion/{page.name}": clone for page in CONVERSION.glob("*.md")}
 
 
 def read_before(document: Path) -> list[Path]:

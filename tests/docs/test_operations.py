@@ -11,12 +11,13 @@ import pytest
 
 from tallystick.contracts import load_artefact
 from tallystick.core.subscription import DeclineReason
-from tests.docs.beginnings import OPERATIONS, OPERATIONS_OF
+from tests.docs.beginnings import OPERATIONS, OPERATIONS_OF, QUOTE
 from tests.docs.blocks import ROOT, blocks_of, prose_of, table_of
-from tests.docs.verbs import CHANGING, Verb, verbs
+from tests.docs.verbs import CHANGING, Verb, verbs, view
 
 PAGES_OF = {
-    contract: sorted(set(folder.glob("*.md")) - {folder / "README.md"}) for contract, folder in OPERATIONS_OF.items()
+    contract: sorted(set(folder.glob("*.md")) - {folder / "README.md", QUOTE})
+    for contract, folder in OPERATIONS_OF.items()
 }
 PAGES = [page for pages in PAGES_OF.values() for page in pages]
 SECTIONS = [
@@ -26,15 +27,21 @@ SECTIONS = [
 ERRORS, EVENTS = "| it checks that | or reverts with | what to do |", "| event | what it says |"
 OF_OPENZEPPELIN = {"InvalidShortString", "StringTooLong"}
 """In the ABI because of a name that is too long; this contract's is not."""
-AT_CREATION = {"MetaEvidence"}
+TOLD_AT_CREATION = {"MetaEvidence"}
 """Events of a constructor, which is no verb."""
 OWN_FRAMES: dict[str, set[str]] = {
     "Subscriptions": {"chargeRun", "chargeSpecialRow", "chargeFirst", "collect"},
     "Escrow": set(),
     "CourtArbiter": set(),
     "Checkout": set(),
+    "UniswapSwapper": set(),
 }
 """What only the contract itself calls, and the escrow of it."""
+AT_CREATION = {
+    "UniswapSwapper": {"NotAContract"},
+    "ChainlinkQuoter": {"NotAContract", "DecimalsTooHigh", "ConfigContradicts"},
+}
+"""Errors of the constructor, which stand in the text."""
 BY_ALLOWANCE = {"InsufficientGas"}
 """Where money moves by allowance: only through Permit2 is gas reserved for it."""
 FIRST_CHARGE = {
@@ -177,9 +184,12 @@ def test_the_events_are_the_contract_s_in_its_order(page: Path) -> None:
 @contracts
 def test_every_error_and_event_of_the_contract_is_on_a_page(contract: str) -> None:
     errors = {name for page in PAGES_OF[contract] for name, _ in named(page, ERRORS, 1)}
-    assert errors == told(contract, "error").keys() - OF_OPENZEPPELIN
+    at_creation = AT_CREATION.get(contract, set())
+    assert errors == told(contract, "error").keys() - OF_OPENZEPPELIN - at_creation
+    text = (OPERATIONS_OF[contract] / "README.md").read_text()
+    assert [name for name in at_creation if f"`{name}(" not in text] == []
     events = {name for page in PAGES_OF[contract] for name, _ in named(page, EVENTS, 0)}
-    assert events == told(contract, "event").keys() - {"EIP712DomainChanged", *AT_CREATION}
+    assert events == told(contract, "event").keys() - {"EIP712DomainChanged", *TOLD_AT_CREATION}
 
 
 @every_page
@@ -216,12 +226,29 @@ def test_the_table_of_all_is_what_the_pages_say(contract: str) -> None:
 @every_page
 def test_what_it_costs_is_what_make_bench_prints(page: Path) -> None:
     text = section(page, "What it costs")
-    measured = {row["op"] for row in json.loads((ROOT / "benchmarks" / "results" / "gas.json").read_text())}
+    results = [ROOT / "benchmarks" / "results" / name for name in ("gas.json", "gas-conversion.json")]
+    measured = {row["op"] for file in results for row in json.loads(file.read_text())}
     listed = re.search(r"in the rows? (`[^`]+`(?:(?:, | and )`[^`]+`)*)", text)
     rows = re.findall(r"`([^`]+)`", listed[1]) if listed else []
     assert set(rows) <= measured
     assert bool(rows) == (not text.startswith("`make bench` does not measure it."))
     assert not re.search(r"\d{3} gas|\d,\d{3}", text), "numbers are in gas.json"
+
+
+def test_the_page_of_the_quote_is_what_the_quoter_does() -> None:
+    """As a verb's page, of a contract that has none: each error of it, in its order, or at its creation."""
+    test_a_page_has_every_section(QUOTE)
+    test_what_it_costs_is_what_make_bench_prints(QUOTE)
+    errors = told("ChainlinkQuoter", "error")
+    rows = named(QUOTE, ERRORS, 1)
+    assert [name for name, _ in rows] == list(view("ChainlinkQuoter", "quote").errors)
+    assert dict(rows).items() <= errors.items()
+    assert {name for name, _ in rows} | AT_CREATION["ChainlinkQuoter"] == errors.keys()
+    text = prose_of(QUOTE)
+    assert all(f"`{name}({', '.join(errors[name])})`" in text for name in AT_CREATION["ChainlinkQuoter"])
+    called = {entry["name"]: entry for entry in abi_of("ChainlinkQuoter") if entry["type"] == "function"}
+    assert {entry["stateMutability"] for entry in called.values()} == {"view"}
+    assert signatures_on(QUOTE) == [signature(called["quote"])]
 
 
 @pytest.mark.parametrize("verb", ["pause", "charge"])

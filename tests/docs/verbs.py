@@ -31,14 +31,17 @@ PARTS = {
     "Escrow": {"Escrow": "IEscrow"},
     "CourtArbiter": {"CourtArbiter": "ICourtArbiter"},
     "Checkout": {"Checkout": "ICheckout"},
+    "UniswapSwapper": {"UniswapSwapper": "ISwapper"},
 }
 """Each part of a contract with the interface whose functions it implements, and those that the interface extends."""
 CHANGING = {"nonpayable", "payable"}
 """How the functions are declared that change state."""
+READING = ("ChainlinkQuoter",)
+"""Contracts that only read."""
 FRAMES = ("SubscriptionsCharges", "ISubscriptionsFrames")
 PASSED_ON = {"chargeFirst"}
 """Frames whose errors are not caught."""
-SOURCES = [f"contracts/{part}.sol" for parts in PARTS.values() for part in parts]
+SOURCES = [f"contracts/{part}.sol" for part in (*(part for parts in PARTS.values() for part in parts), *READING)]
 REMAPPING = "@openzeppelin/contracts/=node_modules/@openzeppelin/contracts/"
 
 Node = dict[str, Any]
@@ -65,6 +68,12 @@ def verbs(contract: str = "Subscriptions") -> dict[str, Verb]:
 
 
 @cache
+def view(contract: str, name: str) -> Verb:
+    """A function of a contract that only reads."""
+    return _tree().view(contract, name)
+
+
+@cache
 def _tree() -> _Tree:
     return _Tree()
 
@@ -87,6 +96,11 @@ class _Tree:
                 if function.get("stateMutability") in CHANGING and "functionSelector" in function
             }
             yield from self._implemented(part, promised)
+
+    def view(self, contract: str, name: str) -> Verb:
+        """The function of that name, as it is implemented."""
+        (function,) = (node for node in self._contracts[contract]["nodes"] if node.get("name") == name)
+        return self.verb(contract, function)
 
     def _implemented(self, part: str, selectors: set[str]) -> list[Node]:
         """By the part itself, or by what it is built of."""

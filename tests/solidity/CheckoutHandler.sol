@@ -62,6 +62,7 @@ contract CheckoutHandler is CheckoutScene {
 
     /// @dev One in eight is signed by the payer in the merchant's place, one by a stranger in the payer's.
     function pay(uint256 seed, uint256 way, uint256 numberSeed) external clocked {
+        seed = spread(seed);
         ICheckout.Quote memory quote = _make(seed, numberSeed);
         way %= 6;
         if (quote.token == address(usdc) && way == 2) way = 1; // the scene signs permits of the other token
@@ -124,6 +125,7 @@ contract CheckoutHandler is CheckoutScene {
 
     /// @dev All six addresses, or fewer, some of them twice; whatever stands there goes, or stays where it is blocked.
     function sweep(uint256 seed, uint256 count) external clocked {
+        seed = spread(seed);
         address receiver = _receivers[seed % _receivers.length];
         address asset = _tokens[seed >> 8 & 1];
         bytes32[] memory invoices = new bytes32[](bound(count, 0, 8));

@@ -106,6 +106,7 @@ abstract contract Consents is Billers {
     // -------------------------------------------------------------- conditions
 
     function setConditions(uint256 idSeed, uint256 seed, uint256 caller) external clocked {
+        seed = spread(seed);
         uint256 id = _anyId(idSeed);
         Subscription storage row = rows[id];
         askedConditions = _someConditions(row.planId, row.seats, seed);
@@ -117,6 +118,7 @@ abstract contract Consents is Billers {
     }
 
     function redeemCoupon(uint256 idSeed, uint256 couponSeed, uint256 caller) external clocked {
+        couponSeed = spread(couponSeed);
         uint256 id = _anyId(idSeed);
         Subscription storage row = rows[id];
         askedCoupon = _someCoupon(row.planId, row.payer, couponSeed);

@@ -74,14 +74,18 @@ contract EscrowHandler is EscrowScene {
         vm.recordLogs();
         // A payment of each kind, so that there is something to do.
         for (uint256 seed = 0; seed < 6; ++seed) {
-            authorize(uint256(keccak256(abi.encode("first", seed))) | 7 << 200, 0);
+            _authorize(uint256(keccak256(abi.encode("first", seed))) | 7 << 200, 0);
         }
     }
 
     // ---------------------------------------------------------------- consent
 
     /// @dev An eighth is signed with another's key, or by nobody.
-    function authorize(uint256 seed, uint256 way) public clocked {
+    function authorize(uint256 seed, uint256 way) external {
+        _authorize(spread(seed), way);
+    }
+
+    function _authorize(uint256 seed, uint256 way) private clocked {
         IEscrow.PaymentTerms memory terms = _make(seed);
         way = _wayOf(way, terms);
         bool forged = seed >> 200 & 7 == 0;
@@ -96,6 +100,7 @@ contract EscrowHandler is EscrowScene {
     }
 
     function charge(uint256 seed, uint256 way, uint256 feeSeed, uint256 who) external clocked {
+        seed = spread(seed);
         IEscrow.PaymentTerms memory terms = _make(seed);
         if (who % 4 < 3) (terms.disputeWindow, terms.milestonesRoot) = (0, 0);
         way = _wayOf(way, terms);

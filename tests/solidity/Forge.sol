@@ -31,6 +31,11 @@ interface Vm {
 abstract contract Forge {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
+    /// @dev A seed of which each bit is as good as the other: Forge likes small numbers, whose high bits choose nothing.
+    function spread(uint256 seed) internal pure returns (uint256) {
+        return uint256(keccak256(abi.encode(seed)));
+    }
+
     /// @dev `seed` where it lies in [low, high], else mapped into it.
     function bound(uint256 seed, uint256 low, uint256 high) internal pure returns (uint256) {
         if (low <= seed && seed <= high) return seed;

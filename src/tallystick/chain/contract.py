@@ -11,13 +11,16 @@ from tallystick.chain.decoder import Decoder
 from tallystick.chain.node import Node, hex_bytes
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import NO_KEY
+from tallystick.core.checkout_events import CheckoutEvent
 from tallystick.core.court import CourtEvent
 from tallystick.core.events import Charged, Declined, Event
 from tallystick.core.payment_events import PaymentEvent
 from tallystick.core.subscription import DeclineReason
 from tallystick.errors import KeyMissing, NodeInvalid
 
-E = TypeVar("E", bound=Event | PaymentEvent | CourtEvent)
+AnyEvent = Event | PaymentEvent | CourtEvent | CheckoutEvent
+
+E = TypeVar("E", bound=AnyEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Sent:
     """A transaction that had its effect, and the contract's events in it, in their order."""
 
     receipt: Receipt
-    events: tuple[Event | PaymentEvent | CourtEvent, ...]
+    events: tuple[AnyEvent, ...]
 
     def one(self, kind: type[E]) -> E:
         """The first event of a kind that the call always has. Raises NodeInvalid when the node left it out."""

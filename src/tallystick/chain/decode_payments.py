@@ -116,11 +116,13 @@ def _ruled(topics: bytes, data: bytes) -> PaymentEvent:
     return Ruled(topics, to_payee, to_payer, arbiter_fee, fee, flag_at(data, 4))
 
 
-def _payout_kept(topics: bytes, data: bytes) -> PaymentEvent:
+def payout_kept(topics: bytes, data: bytes) -> PayoutKept:
+    """Of any contract that keeps what an account cannot receive."""
     return PayoutKept(address_at(topics, 0), address_at(topics, 1), _word(topics, 2), uint_at(data, 0, MOST_UNITS))
 
 
-def _payout_claimed(topics: bytes, data: bytes) -> PaymentEvent:
+def payout_claimed(topics: bytes, data: bytes) -> PayoutClaimed:
+    """As `payout_kept`."""
     return PayoutClaimed(address_at(topics, 0), address_at(topics, 1), uint_at(data, 0, UINT256_MAX))
 
 
@@ -136,8 +138,8 @@ SHAPES: Final[dict[str, Shape[PaymentEvent]]] = {
     "DisputeOpened": Shape(2, 1, _dispute_opened),
     "EvidenceSubmitted": Shape(2, 1, _evidence_submitted),
     "Ruled": Shape(1, 5, _ruled),
-    "PayoutKept": Shape(3, 1, _payout_kept),
-    "PayoutClaimed": Shape(2, 1, _payout_claimed),
+    "PayoutKept": Shape(3, 1, payout_kept),
+    "PayoutClaimed": Shape(2, 1, payout_claimed),
 }
 """How many indexed topics and data words each event has, a struct's words one by one; a test compares this with the
 ABI."""

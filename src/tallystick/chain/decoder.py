@@ -23,11 +23,18 @@ WORD: Final = 32
 
 
 class Shape(NamedTuple, Generic[E]):
-    """How many indexed topics and data words an event has, and what makes it of them."""
+    """How many indexed topics and data words an event has, and what makes it of them. `listed`: of how many words each
+    thing is that it may list behind those; 0 where it lists nothing."""
 
     topics: int
     words: int
     build: Callable[[bytes, bytes], E]
+    listed: int = 0
+
+    def fits(self, data: bytes) -> bool:
+        """Whether data of this length can be the event's."""
+        more = len(data) - self.words * WORD
+        return more == 0 or (self.listed > 0 and more > 0 and more % (self.listed * WORD) == 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +70,7 @@ class Decoder(Generic[E]):
         shape = self.shapes.get(name)
         if shape is None:
             raise NodeInvalid(f"there is no event {name!r}: allowed are {', '.join(self.shapes)}")
-        if len(topics) != shape.topics * WORD or len(data) != shape.words * WORD:
+        if len(topics) != shape.topics * WORD or not shape.fits(data):
             raise NodeInvalid(
                 f"a {name} log has {len(topics)} bytes of topics and {len(data)} of data, the ABI says "
                 f"{shape.topics * WORD} and {shape.words * WORD}: ask another node"

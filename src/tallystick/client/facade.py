@@ -1,7 +1,8 @@
-"""`Tallystick`: plans, consent, changes, money and escrow payments, each contract verb by its name."""
+"""`Tallystick`: plans, consent, changes, money, escrow payments and quotes, each contract verb by its name."""
 
 from __future__ import annotations
 
+from tallystick.client.checkouts import CheckoutVerbs
 from tallystick.client.consent import ConsentVerbs
 from tallystick.client.courts import CourtVerbs
 from tallystick.client.money import MoneyVerbs
@@ -11,5 +12,14 @@ from tallystick.client.subscriptions import SubscriptionVerbs
 from tallystick.client.wallets import WalletVerbs
 
 
-class Tallystick(PlanVerbs, ConsentVerbs, WalletVerbs, SubscriptionVerbs, MoneyVerbs, PaymentVerbs, CourtVerbs):
+class Tallystick(
+    PlanVerbs,
+    ConsentVerbs,
+    WalletVerbs,
+    SubscriptionVerbs,
+    MoneyVerbs,
+    PaymentVerbs,
+    CourtVerbs,
+    CheckoutVerbs,
+):
     """Tallystick's contracts on one chain, used by one account. Threads may share it."""

@@ -56,15 +56,15 @@
           CreditTooHigh, DiscountRunning, FeeOutOfRange, FeeTooHigh, FirstChargeDeclined, FixedTerm, HistoryMismatch,
           InsufficientGas, InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing, MilestoneCaptured,
           MilestoneTooEarly, MilestonesOnly, MinimumTerm, NoArbiter, NotAContract, NotActive, NotAnAlternative,
-          NotAuthorized, NotDisputed, NotOpen, NotPaused, NothingToChange, NothingToClaim, OverMandate,
-          PaidInAnotherToken, PartyRefused, PayeeRefused, PayerIsPayee, PaymentExists, PeriodOutOfRange, PeriodTooShort,
-          PlanIsArchived, PlanIsProtected, PlanIsQuoted, PlanNotAgreed, PlanNotStored, PlanRefundsUnused,
-          ReentrancyGuardReentrantCall, RefundEnded, RefundTooHigh, RegisterExists, RegisterFull, RulingEnded,
-          RulingNotEnded, RulingTooHigh, SaltUsed, SameToken, SeatsOfOneOnly, SeatsOutOfRange, SignatureExpired,
-          StartOutOfRange, StringTooLong, TermsChanged, TermsContradict, TermsWorse, ToPayTooHigh, TokenRefused,
-          TrialRunning, UnknownCharge, UnknownDispute, UnknownMilestone, UnknownPayment, UnknownPlan, UnknownRegister,
-          UnknownRuling, UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, WindowOpen,
-          ZeroAddress, ZeroAmount
+          NotAuthorized, NotDisputed, NotOpen, NotPaused, NothingToChange, NothingToClaim, NumberUsed, OverMandate,
+          PaidInAnotherToken, PartyRefused, PayeeRefused, PayerIsPayee, PaymentExists, PayoutsOutOfRange,
+          PeriodOutOfRange, PeriodTooShort, PlanIsArchived, PlanIsProtected, PlanIsQuoted, PlanNotAgreed, PlanNotStored,
+          PlanRefundsUnused, QuoteExpired, ReentrancyGuardReentrantCall, RefundEnded, RefundTooHigh, RegisterExists,
+          RegisterFull, RulingEnded, RulingNotEnded, RulingTooHigh, SaltUsed, SameToken, SeatsOfOneOnly,
+          SeatsOutOfRange, SignatureExpired, StartOutOfRange, StringTooLong, SumMismatch, SweptBefore, TermsChanged,
+          TermsContradict, TermsWorse, ToPayTooHigh, TokenRefused, TrialRunning, UnknownCharge, UnknownDispute,
+          UnknownMilestone, UnknownPayment, UnknownPlan, UnknownRegister, UnknownRuling, UnknownSubscription,
+          UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, WindowOpen, ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -108,6 +108,13 @@ from tallystick.errors.books import (
     PdfUnavailable,
     ReorganizationTooDeep,
     UnknownDocument,
+)
+from tallystick.errors.checkout import (
+    NumberUsed,
+    PayoutsOutOfRange,
+    QuoteExpired,
+    SumMismatch,
+    SweptBefore,
 )
 from tallystick.errors.conditions import (
     ConditionsEnded,
@@ -341,12 +348,14 @@ __all__ = [
     "NotPaused",
     "NothingToChange",
     "NothingToClaim",
+    "NumberUsed",
     "OverMandate",
     "PaidInAnotherToken",
     "PartyRefused",
     "PayeeRefused",
     "PayerIsPayee",
     "PaymentExists",
+    "PayoutsOutOfRange",
     "PdfFailed",
     "PdfNotWritten",
     "PdfUnavailable",
@@ -359,6 +368,7 @@ __all__ = [
     "PlanNotAgreed",
     "PlanNotStored",
     "PlanRefundsUnused",
+    "QuoteExpired",
     "RangeTooLarge",
     "ReentrancyGuardReentrantCall",
     "RefundEnded",
@@ -378,6 +388,8 @@ __all__ = [
     "SignerError",
     "StartOutOfRange",
     "StringTooLong",
+    "SumMismatch",
+    "SweptBefore",
     "TallystickError",
     "TermsChanged",
     "TermsContradict",

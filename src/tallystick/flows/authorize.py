@@ -8,7 +8,7 @@ from tallystick.core.payment_texts import PaymentOffer, SignedPayment
 from tallystick.errors import BalanceTooLow, NotAuthorized, PermitUnsupported
 from tallystick.flows.connect import Connection
 from tallystick.flows.payment_terms import require_escrow
-from tallystick.flows.sign_payment import permit_of
+from tallystick.flows.sign_payment import permit_for
 
 
 def authorize(connection: Connection, payment: PaymentOffer | SignedPayment) -> Sent:
@@ -46,7 +46,8 @@ def _funded(connection: Connection, payment: PaymentOffer | SignedPayment) -> tu
     if allowance >= terms.amount_units:
         return offer, Funding.ALLOWANCE, b""
     try:
-        return offer, Funding.PERMIT, permit_of(connection, offer)
+        permit = permit_for(connection, terms.token, offer.contract, terms.amount_units, terms.authorize_before)
+        return offer, Funding.PERMIT, permit
     except PermitUnsupported:
         token.approve(sender, offer.contract, allowance + terms.amount_units)
         return offer, Funding.ALLOWANCE, b""

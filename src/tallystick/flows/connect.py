@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tallystick.chain.checkout import CheckoutContract
 from tallystick.chain.escrow import EscrowContract
 from tallystick.chain.history import HistoryReader
 from tallystick.chain.node import Node, connect
@@ -15,12 +16,14 @@ from tallystick.config import Config
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
 
 ESCROW = "Escrow"
+CHECKOUT = "Checkout"
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The contracts on a chain, verified, and the account that uses them (None: reading alone). `escrow` is the one of
-    escrow payments; `start_block` is the first that may hold events of `contract`, `escrow_start_block` of `escrow`."""
+    escrow payments, `checkout` that of quotes and deposit addresses; `start_block` is the first that may hold events of
+    `contract`, `escrow_start_block` of `escrow`."""
 
     node: Node
     contract: Subscriptions
@@ -28,6 +31,7 @@ class Connection:
     start_block: int
     escrow: EscrowContract
     escrow_start_block: int
+    checkout: CheckoutContract
 
     @property
     def sender(self) -> Sender:
@@ -60,4 +64,5 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
     deployed = manifest.contract(ESCROW)  # verified, Subscriptions calls it
     escrow = EscrowContract(node, deployed.address, sender)
     subscriptions = Subscriptions(node, found.address, sender)
-    return Connection(node, subscriptions, signer, found.start_block, escrow, deployed.start_block)
+    checkout = CheckoutContract(node, verify(node.request, manifest, CHECKOUT).address, sender)
+    return Connection(node, subscriptions, signer, found.start_block, escrow, deployed.start_block, checkout)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from enum import Enum
 
 from tallystick.chain.permit2 import Permit2Contract
+from tallystick.chain.token import TokenContract
 from tallystick.core import payment as payments
 from tallystick.core.funding import Funding, permit2_data, permit_data
+from tallystick.core.money import UINT256_MAX
 from tallystick.core.payment_texts import PaymentOffer, SignedPayment
 from tallystick.core.permit2 import PERMIT2
 from tallystick.errors import AllowanceTooLow, NotAuthorized, PermitUnsupported
@@ -41,12 +43,12 @@ def sign_payment(
     terms, signer = offer.terms, connection.sender.signer
     if signer.address != terms.payer:
         raise NotAuthorized(signer.address)
-    chosen = _chosen(connection, offer) if funding is PaymentFunding.AUTO else funding
-    chain_id, contract = offer.chain_id, offer.contract
+    chain_id, contract, token = offer.chain_id, offer.contract, connection.token(terms.token)
+    is_open = funding is PaymentFunding.AUTO
+    chosen = choose_funding(token, terms.payer, contract, terms.amount_units) if is_open else funding
     consent = payments.typed_data(terms, chain_id=chain_id, contract=contract)
     match chosen:
         case PaymentFunding.AUTHORIZATION:
-            token = connection.token(terms.token)
             if not token.has_authorizations():
                 raise PermitUnsupported(f"the token {terms.token} takes no ERC-3009 authorizations: choose another way")
             message = payments.authorization_typed_data(terms, token.domain(), contract=offer.contract)
@@ -57,27 +59,26 @@ def sign_payment(
             data = permit2_data(nonce, signer.sign_typed_data(message))
             return SignedPayment(offer, Funding.PERMIT2, data)
         case PaymentFunding.PERMIT:
-            permit = permit_of(connection, offer)
+            permit = permit_for(connection, terms.token, contract, terms.amount_units, terms.authorize_before)
             return SignedPayment(offer, Funding.PERMIT, permit + signer.sign_typed_data(consent))
     return SignedPayment(offer, Funding.ALLOWANCE, signer.sign_typed_data(consent))
 
 
-def permit_of(connection: Connection, offer: PaymentOffer) -> bytes:
-    """A permit for what is missing of the payment's amount, as the contract takes it before a signature of the terms.
+def permit_for(connection: Connection, token: str, spender: str, amount_units: int, deadline: int) -> bytes:
+    """The signer's permit for what is missing of an amount, as the contracts take it before a signature of the words.
 
     Raises PermitUnsupported.
     """
-    terms, token = offer.terms, connection.token(offer.terms.token)
-    found = token.allowance(terms.payer, offer.contract)
-    wanted = min(found + terms.amount_units, 2**256 - 1)
-    signed = token.sign_permit(connection.sender.signer, offer.contract, wanted, terms.authorize_before)
+    contract, signer = connection.token(token), connection.sender.signer
+    wanted = min(contract.allowance(signer.address, spender) + amount_units, UINT256_MAX)
+    signed = contract.sign_permit(signer, spender, wanted, deadline)
     return permit_data(signed.value_units, signed.deadline, signed.v, signed.r, signed.s)
 
 
-def _chosen(connection: Connection, offer: PaymentOffer) -> PaymentFunding:
-    terms, token = offer.terms, connection.token(offer.terms.token)
-    allowance = token.allowance(terms.payer, offer.contract)
-    if allowance >= terms.amount_units:
+def choose_funding(token: TokenContract, payer: str, spender: str, amount_units: int) -> PaymentFunding:
+    """The allowance where it is enough, else what the token takes. Raises AllowanceTooLow where nothing does."""
+    allowance = token.allowance(payer, spender)
+    if allowance >= amount_units:
         return PaymentFunding.ALLOWANCE
     if token.has_authorizations():
         return PaymentFunding.AUTHORIZATION
@@ -87,6 +88,6 @@ def _chosen(connection: Connection, offer: PaymentOffer) -> PaymentFunding:
         pass
     else:
         return PaymentFunding.PERMIT
-    if token.allowance(terms.payer, PERMIT2) >= terms.amount_units:
+    if token.allowance(payer, PERMIT2) >= amount_units:
         return PaymentFunding.PERMIT2
-    raise AllowanceTooLow(allowance, terms.amount_units)
+    raise AllowanceTooLow(allowance, amount_units)

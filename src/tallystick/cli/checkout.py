@@ -1,0 +1,351 @@
+"""`tallystick checkout`: payments that are made once, of a quote or to a deposit address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from tallystick.cli import configured, examples, unlocked
+from tallystick.cli.output import Record, Table, Time, shown
+from tallystick.cli.spans import SPAN
+from tallystick.config import Config
+from tallystick.core.money import Amount
+from tallystick.errors import InputError
+
+if TYPE_CHECKING:
+    from tallystick.flows.connect import Connection
+
+FUNDINGS = ["auto", "allowance", "permit", "permit2", "authorization"]
+COIN_DECIMALS = 18
+_out = click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
+_quote = click.argument("file", metavar="QUOTE")
+_invoices = click.argument("invoices", metavar="INVOICE...", nargs=-1, required=True)
+_receiver = click.option("--receiver", metavar="ADDRESS", help="Whose they are.  [default: the account that signs]")
+
+
+@click.group()
+def checkout() -> None:
+    """Payments that are made once: of a quote that the merchant signed, or to the address that an invoice has.
+
+    A merchant quotes, the payer pays it, or signs and lets anybody send it, and the payees receive their parts at once.
+    Who can only send a transfer, as from an exchange, sends to the invoice's deposit address, from where anyone sweeps
+    it to the receiver. Nobody owns the contract, and nothing stays in it.
+    """
+
+
+class _ShareType(click.ParamType):
+    """A payee and a whole weight."""
+
+    name = "share"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """From `0x7099...=70`."""
+        if isinstance(value, tuple):
+            return value
+        payee, _, share = str(value).partition("=")
+        if not share.isdigit() or not int(share):
+            self.fail(f"found {value!r}, allowed is an address and a whole number: 0x7099...79C8=70", param, ctx)
+        return payee, int(share)
+
+
+@checkout.command(
+    epilog=examples(
+        "tallystick checkout quote --number 1001 --amount 25.00 --token 0xA0b8... --out quote.json",
+        "tallystick checkout quote --number 1002 --amount 99 --token 0xA0b8... --invoice INV-2027-0042 --valid-for 1h",
+        "tallystick checkout quote --number 7 --amount 9 --token 0xA0b... --share 0x709...=97 --share 0x90F...=3",
+    )
+)
+@click.option("--number", required=True, type=click.IntRange(0, 2**256 - 1), help="Yours: it is paid once.")
+@click.option("--amount", required=True, metavar="AMOUNT", help="How much of the token: 25.00.")
+@click.option("--token", required=True, metavar="ADDRESS", help="In which token.")
+@click.option("--invoice", metavar="TEXT", help="What it is for, up to 32 bytes, on chain.  [default: the number]")
+@click.option("--valid-for", type=SPAN, default="1d", show_default=True, help="How long it can be paid.")
+@click.option(
+    "--share",
+    "shares",
+    type=_ShareType(),
+    multiple=True,
+    metavar="ADDRESS=SHARE",
+    help="A payee and its share; may be repeated, up to 16.  [default: the account that signs, all]",
+)
+@_out
+@configured
+def quote(
+    config: Config,
+    /,
+    out: TextIO,
+    number: int,
+    amount: str,
+    token: str,
+    invoice: str | None,
+    valid_for: int,
+    shares: tuple[tuple[str, int], ...],
+) -> None:
+    """Sign what you ask to be paid, once, for whoever pays it. Nothing is sent.
+
+    Of all quotes with one number, one can be paid: quote the same thing anew under the same number. Numbers in order
+    cost payers less gas.
+    """
+    from tallystick.core.address import parse_address
+    from tallystick.core.money import parse_units
+    from tallystick.flows.connect import open_contract
+    from tallystick.flows.make_quote import make_quote
+
+    connection = open_contract(unlocked(config), signing=True)
+    token = parse_address(token)
+    signed = make_quote(
+        connection,
+        number=number,
+        token=token,
+        amount_units=parse_units(amount, connection.token(token).describe().decimals),
+        invoice=invoice,
+        valid_s=valid_for,
+        shares=[(parse_address(payee), share) for payee, share in shares],
+    )
+    out.write(signed.render())
+    click.echo(f"quote 0x{signed.quote_id.hex()}; the payer next: tallystick checkout pay FILE, or sign", err=True)
+
+
+@checkout.command(
+    epilog=examples(
+        "TALLYSTICK_KEY=0x... tallystick checkout sign quote.json --out signed.json",
+        "tallystick checkout sign quote.json --funding permit2 --out signed.json",
+    )
+)
+@_quote
+@click.option(
+    "--funding",
+    type=click.Choice(FUNDINGS),
+    default="auto",
+    show_default=True,
+    help="How the money comes: the allowance where it is enough, else what the token takes.",
+)
+@_out
+@configured
+def sign(config: Config, /, file: str, funding: str, out: TextIO) -> None:
+    """Agree to pay a quote, for anyone to send. Nothing is sent, and no gas is needed."""
+    from tallystick.core.quote_texts import parse_quote
+    from tallystick.flows.connect import open_contract
+    from tallystick.flows.pay_quote import sign_checkout
+    from tallystick.flows.sign_payment import PaymentFunding
+
+    signed = parse_quote(_content(file))
+    payment = sign_checkout(open_contract(unlocked(config), signing=True), signed, PaymentFunding(funding))
+    out.write(payment.render())
+    way = payment.funding.name.lower()
+    click.echo(f"{payment.payer} agrees, by {way}; next, by anyone: tallystick checkout pay FILE", err=True)
+
+
+@checkout.command(
+    epilog=examples(
+        "TALLYSTICK_KEY=0x... tallystick checkout pay quote.json  the payer themselves",
+        "tallystick checkout pay signed.json                      what the payer signed, sent by anyone",
+    )
+)
+@_quote
+@configured
+@shown
+def pay(config: Config, file: str) -> Record:
+    """Pay a quote: with the money of the account that signs here, or by what a payer signed.
+
+    QUOTE is the merchant's, or what `tallystick checkout sign` wrote. The allowance of the account that signs here is
+    raised where it is too low.
+    """
+    from tallystick.core.checkout_events import QuotePaid
+    from tallystick.core.quote_texts import parse_checkout, parse_quote
+    from tallystick.core.reference import shown_reference
+    from tallystick.flows.connect import open_contract
+    from tallystick.flows.pay_quote import pay_quote
+
+    content = _content(file)
+    payment = parse_checkout(content) if b'"funding"' in content else parse_quote(content)
+    connection = open_contract(unlocked(config), signing=True)
+    sent = pay_quote(connection, payment)
+    paid = sent.one(QuotePaid)
+    token = connection.token(paid.quote.token).describe()
+    kept = [event for event in sent.events if type(event).__name__ == "PayoutKept"]
+    values = {
+        "quote": paid.quote_id,
+        "number": str(paid.quote.number),
+        "invoice": shown_reference(paid.quote.invoice),
+        "payer": paid.payer,
+        "amount": Amount(paid.quote.amount_units, token),
+        "payees": len(paid.quote.payouts),
+        "transaction": sent.receipt.transaction,
+    }
+    note = "A payee could not be paid; the contract keeps it: tallystick checkout claim ACCOUNT TOKEN" if kept else ""
+    return Record(values, note=note)
+
+
+@checkout.command(epilog=examples("tallystick checkout show quote.json", "tallystick checkout show quote.json --json"))
+@_quote
+@configured
+@shown
+def show(config: Config, file: str) -> Record:
+    """A quote as it stands: what it asks for, of whom, for whom, and whether it can be paid. Needs no key."""
+    from tallystick.core.quote_texts import parse_quote
+    from tallystick.core.reference import shown_reference
+    from tallystick.flows.connect import open_contract
+    from tallystick.flows.describe_quote import describe_quote
+
+    signed = parse_quote(_content(file))
+    state = describe_quote(open_contract(config), signed)
+    found = signed.quote
+    return Record(
+        {
+            "quote": signed.quote_id,
+            "status": state.status.value,
+            "merchant": found.merchant,
+            "number": str(found.number),
+            "invoice": shown_reference(found.invoice),
+            "amount": state.amount,
+            "valid_before": Time(found.valid_before),
+            "payouts": [{"payee": payee, "amount": Amount(units, state.token)} for payee, units in found.payouts],
+        }
+    )
+
+
+@checkout.command(epilog=examples("tallystick checkout withdraw 1001"))
+@click.argument("number", type=click.IntRange(0, 2**256 - 1))
+@configured
+@shown
+def withdraw(config: Config, number: int) -> Record:
+    """Have a number of yours paid no more, whatever was quoted with it."""
+    from tallystick.flows.connect import open_contract
+
+    connection = open_contract(unlocked(config), signing=True)
+    sent = connection.checkout.withdraw_quote(number)
+    merchant = connection.sender.address
+    return Record({"merchant": merchant, "number": str(number), "transaction": sent.receipt.transaction})
+
+
+@checkout.command(
+    epilog=examples(
+        "tallystick checkout address INV-2027-0042 --token 0xA0b8... --receiver 0x7099...79C8",
+        "tallystick checkout address INV-1 INV-2 INV-3 --token 0xA0b8... --json",
+    )
+)
+@_invoices
+@click.option("--token", required=True, metavar="ADDRESS", help="Of which what stands there is shown.")
+@_receiver
+@configured
+@shown
+def address(config: Config, invoices: tuple[str, ...], token: str, receiver: str | None) -> Table:
+    """Where to send what is for an invoice, as from an exchange, and what stands there.
+
+    The address is the receiver's for ever, whatever is sent there and when. Nothing is sent by this; with --receiver no
+    key is needed.
+    """
+    from tallystick.core.address import parse_address
+    from tallystick.flows.deposits import deposit_addresses
+
+    connection = _opened(config, receiver)
+    owner = parse_address(receiver) if receiver else connection.sender.address
+    found = deposit_addresses(connection, owner, parse_address(token), invoices)
+    return Table([{"invoice": row.invoice, "address": row.address, "balance": row.balance} for row in found])
+
+
+@checkout.command(
+    epilog=examples(
+        "tallystick checkout sweep INV-2027-0042 --token 0xA0b8...",
+        "tallystick checkout sweep INV-1 INV-2 INV-3 --token 0xA0b8... --receiver 0x7099...79C8",
+        "tallystick checkout sweep INV-1 --coin   what was sent of the chain's own currency",
+    )
+)
+@_invoices
+@click.option("--token", metavar="ADDRESS", help="Of which token, also another than was expected.")
+@click.option("--coin", is_flag=True, help="The chain's own currency, where nothing else is there.")
+@_receiver
+@configured
+@shown
+def sweep(config: Config, invoices: tuple[str, ...], token: str | None, coin: bool, receiver: str | None) -> Table:
+    """Bring all that stands on deposit addresses to their receiver. Anyone may, at any time, as often as something
+    comes; the account that signs here pays the gas."""
+    from tallystick.core.address import parse_address
+    from tallystick.core.money import Token
+    from tallystick.flows.connect import open_contract
+    from tallystick.flows.deposits import sweep as bring
+
+    if (token is None) != coin:
+        raise InputError("found neither or both of --token and --coin: say which of them is to be swept")
+    connection = open_contract(unlocked(config), signing=True)
+    wanted = parse_address(token) if token else None
+    rows = bring(connection, parse_address(receiver) if receiver else connection.sender.address, wanted, invoices)
+    coins = Token(connection.node.chain_id, "0x" + "0" * 40, "coin", COIN_DECIMALS)
+    assets = {None: coins} | ({wanted: connection.token(wanted).describe()} if wanted else {})
+    return Table(
+        [
+            {
+                "invoice": row.invoice,
+                "swept": Amount(row.amount_units, assets[row.token]),
+                "reason": None if row.reason is None else row.reason.name.lower(),
+                "transaction": row.transaction,
+            }
+            for row in rows
+        ]
+    )
+
+
+@checkout.command(
+    epilog=examples("tallystick checkout refund INV-2027-0042 --amount 5.00 --token 0xA0b8... --to 0x3C44...93BC")
+)
+@click.argument("invoice")
+@click.option("--amount", required=True, metavar="AMOUNT", help="How much of the token: 5.00.")
+@click.option("--token", required=True, metavar="ADDRESS", help="In which token.")
+@click.option("--to", required=True, metavar="ADDRESS", help="Who gets it back.")
+@configured
+@shown
+def refund(config: Config, invoice: str, amount: str, token: str, to: str) -> Record:
+    """Give back some of what was received for an invoice, from your own balance.
+
+    The chain does not know how much was received for it: look before you refund.
+    """
+    from tallystick.core.address import parse_address
+    from tallystick.core.money import parse_units
+    from tallystick.flows.connect import open_contract
+    from tallystick.flows.refund_invoice import refund_invoice
+
+    connection = open_contract(unlocked(config), signing=True)
+    token, to = parse_address(token), parse_address(to)
+    described = connection.token(token).describe()
+    units = parse_units(amount, described.decimals)
+    sent = refund_invoice(connection, invoice, token, to, units)
+    values = {"invoice": invoice, "to": to, "refunded": Amount(units, described)}
+    return Record(values | {"transaction": sent.receipt.transaction})
+
+
+@checkout.command(epilog=examples("tallystick checkout claim 0x7099...79C8 0xA0b8..."))
+@click.argument("account")
+@click.argument("token")
+@configured
+@shown
+def claim(config: Config, account: str, token: str) -> Record:
+    """Pay what the contract keeps for an account that could not receive its part, to that account. Anyone may."""
+    from tallystick.core.address import parse_address
+    from tallystick.core.payment_events import PayoutClaimed
+    from tallystick.flows.connect import open_contract
+
+    connection = open_contract(unlocked(config), signing=True)
+    sent = connection.checkout.claim(parse_address(account), parse_address(token))
+    claimed = sent.one(PayoutClaimed)
+    amount = Amount(claimed.amount_units, connection.token(claimed.token).describe())
+    return Record({"account": claimed.account, "claimed": amount, "transaction": sent.receipt.transaction})
+
+
+def _opened(config: Config, receiver: str | None) -> Connection:
+    """With a key only where it says whose the addresses are."""
+    from tallystick.flows.connect import open_contract
+
+    return open_contract(config) if receiver else open_contract(unlocked(config), signing=True)
+
+
+def _content(file: str) -> bytes:
+    """Of a file, or of standard input. Raises InputError."""
+    if file == "-":
+        return click.get_binary_stream("stdin").read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise InputError(f"found {file!r} for a quote ({error.strerror}), allowed is a file with one, or -") from error

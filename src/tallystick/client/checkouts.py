@@ -1,0 +1,112 @@
+"""`Tallystick`'s verbs for payments that are made once: quotes, and deposit addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tallystick.chain.contract import Sent
+from tallystick.chain.payment_totals import CountedTotal
+from tallystick.client.base import Client, Money
+from tallystick.core.address import parse_address
+from tallystick.core.quote_texts import SignedCheckout, SignedQuote
+from tallystick.flows.deposits import DepositAddress, SweptRow, deposit_addresses, sweep
+from tallystick.flows.describe_quote import QuoteState, describe_quote
+from tallystick.flows.make_quote import VALID_S, make_quote
+from tallystick.flows.pay_quote import pay_quote, sign_checkout
+from tallystick.flows.refund_invoice import refund_invoice
+from tallystick.flows.sign_payment import PaymentFunding
+
+
+class CheckoutVerbs(Client):
+    """Quotes that are paid once, and deposit addresses."""
+
+    def checkout_quote(
+        self,
+        *,
+        number: int,
+        amount: Money,
+        token: str,
+        invoice: str | None = None,
+        valid_s: int = VALID_S,
+        shares: Sequence[tuple[str, int]] = (),
+    ) -> SignedQuote:
+        """What the signer, the merchant, asks to be paid once; nothing is sent. `SignedQuote.render()` is its text.
+
+        `number` is the merchant's: of all quotes with it one can be paid. Numbers in order cost payers less gas.
+        `invoice` is what it is for, up to 32 bytes of text that stand on chain; the number unless given. It can be
+        paid for `valid_s` seconds from now. `shares` are up to 16 payees with whole weights, among whom the amount is
+        divided by largest remainder; the signer receives all of it unless given.
+
+        Raises InputError, AddressInvalid, AmountInvalid, AssetMismatch, NotAContract or KeyMissing.
+        """
+        return make_quote(
+            self._connection,
+            number=number,
+            token=parse_address(token),
+            amount_units=self.units(amount, token),
+            invoice=invoice,
+            valid_s=valid_s,
+            shares=[(parse_address(payee), share) for payee, share in shares],
+        )
+
+    def sign_checkout(
+        self, quote: SignedQuote, *, funding: PaymentFunding | str = PaymentFunding.AUTO
+    ) -> SignedCheckout:
+        """The signer, the payer, agrees to pay the quote; nothing is sent, and anyone may send it then.
+
+        `funding` as for `sign_payment`. Raises PermitUnsupported, AllowanceTooLow, KeyMissing, or InputError.
+        """
+        return sign_checkout(self._connection, quote, PaymentFunding(funding))
+
+    def pay_quote(self, payment: SignedQuote | SignedCheckout) -> Sent:
+        """Pays a quote: with the signer's money, whose allowance is raised where it is too low; or by what a payer
+        signed, which anyone may send.
+
+        Raises QuoteExpired, NumberUsed, InvalidSignature, AllowanceTooLow, BalanceTooLow, TokenRefused,
+        AmountMismatch, NotAContract, TokenReverted, CallReverted, or InputError for a quote for elsewhere.
+        """
+        return pay_quote(self._connection, payment)
+
+    def quote_state(self, quote: SignedQuote) -> QuoteState:
+        """Whether a quote can still be paid. Raises InputError for one for elsewhere."""
+        return describe_quote(self._connection, quote)
+
+    def withdraw_quote(self, number: int) -> Sent:
+        """The signer, a merchant, will not have a number paid. Raises NumberUsed where it was, or is withdrawn."""
+        return self._connection.checkout.withdraw_quote(number)
+
+    def quote_total(self, merchant: str, token: str) -> CountedTotal:
+        """How many quotes of a merchant in a token were ever paid, and the sum of their amounts in base units."""
+        return self._connection.checkout.quote_total(parse_address(merchant), parse_address(token))
+
+    def deposit_address(self, invoice: str, *, token: str, receiver: str | None = None) -> DepositAddress:
+        """Where to send what is for an invoice, as from an exchange, and what stands there of a token. The address is
+        the receiver's (the signer unless given) for ever; nothing needs to be on chain before.
+
+        Raises InputError for an invoice that cannot be one, AddressInvalid or NotAContract.
+        """
+        found = deposit_addresses(self._connection, self._receiver(receiver), parse_address(token), [invoice])
+        return found[0]
+
+    def sweep(self, invoices: Sequence[str], *, token: str | None, receiver: str | None = None) -> list[SweptRow]:
+        """Moves all that stands on deposit addresses to their receiver (the signer unless given). Any token, and any
+        time; None: the chain's own currency. What fails is a row with its reason.
+
+        Raises InputError for none or a repeated one, TokenRefused where the token tells no balances.
+        """
+        wanted = None if token is None else parse_address(token)
+        return sweep(self._connection, self._receiver(receiver), wanted, invoices)
+
+    def refund_invoice(self, invoice: str, amount: Money, *, token: str, to: str) -> Sent:
+        """Gives back some of what was received for an invoice, from the signer's own balance. How much was received is
+        not known on chain. Raises BalanceTooLow, ZeroAmount, PartyRefused, AmountMismatch or TokenRefused."""
+        units, token = self.units(amount, token), parse_address(token)
+        return refund_invoice(self._connection, invoice, token, parse_address(to), units)
+
+    def claim_checkout(self, account: str, token: str) -> Sent:
+        """Pays what the checkout keeps for an account that could not receive it. Raises NothingToClaim or
+        TokenRefused."""
+        return self._connection.checkout.claim(parse_address(account), parse_address(token))
+
+    def _receiver(self, given: str | None) -> str:
+        return parse_address(given) if given else self.address
