@@ -10,6 +10,7 @@ from typing import Any
 import ape
 import pytest
 
+from tests.contracts.channels import AMOUNT, Channels
 from tests.contracts.checkouts import Sales
 from tests.contracts.payments import Payments
 from tests.contracts.permit2 import ABI, PERMIT2, place_permit2
@@ -182,3 +183,28 @@ def sales(
         usdc.approve(checkout, UNLIMITED, sender=account)
     code = project.Deposit.contract_type.deployment_bytecode.bytecode
     return Sales(stage, checkout, payments, bytes.fromhex(code.removeprefix("0x")))
+
+
+# --- Channels ---
+
+
+@pytest.fixture(scope="session")
+def channels(
+    stage: Stage, project: Any, payers: list[Account], accounts: Any, token: Contract, usdc: Contract
+) -> Channels:
+    """The contract and its parties: payers who allow it all that they have, a receiver with an authorizer of its own, a
+    spending key."""
+    contract = project.Channels.deploy(sender=stage.anyone)
+    for payer in payers:
+        token.approve(contract, UNLIMITED, sender=payer)
+        usdc.approve(contract, UNLIMITED, sender=payer)
+    named = {"receiver": accounts[10], "authorizer": accounts[11], "key": accounts[12]}
+    return Channels(stage, contract, payers, named)
+
+
+@pytest.fixture(scope="session")
+def deposit_collector(stage: Stage, project: Any, token: Contract) -> Contract:
+    """One that brings money of its own."""
+    collector = project.MockDepositCollector.deploy(sender=stage.anyone)
+    token.mint(collector, 100 * AMOUNT, sender=stage.anyone)
+    return collector
