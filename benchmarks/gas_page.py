@@ -1,4 +1,4 @@
-"""Writes the tables of docs/gas.md from the results of `benchmarks.gas` and `benchmarks.charge_parts`.
+"""Writes the tables of docs/gas.md from the results of `benchmarks.gas`, `charge_parts` and `deposit_parts`.
 
 toolchain/run python -m benchmarks.gas_page
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from benchmarks import charge_parts
+from benchmarks import charge_parts, deposit_parts
 from benchmarks.gas import RESULTS
 from benchmarks.standards import PAGE, Measurement, cells
 
 GAS = "| operation | token | rows | gas | at most | limit | x limit | best peer | x peer | peer |"
 PARTS = "| part | alone | of a hundred |"
+DEPOSIT_PARTS = "| part | alone | of twenty |"
 
 
 def rows_of_gas() -> list[str]:
@@ -21,9 +23,9 @@ def rows_of_gas() -> list[str]:
     return [_row(cells(Measurement(**line))) for line in json.loads(RESULTS.read_text())]
 
 
-def rows_of_parts() -> list[str]:
-    """A row for each part of a charge, and their sum."""
-    alone, batched = json.loads(charge_parts.RESULTS.read_text()).values()
+def rows_of_parts(results: Path) -> list[str]:
+    """A row for each part of a charge or sweep, and their sum."""
+    alone, batched = json.loads(results.read_text()).values()
     return [_row([part, f"{alone[part]:,}", f"{batched[part]:,}"]) for part in alone]
 
 
@@ -41,7 +43,9 @@ def _row(parts: Iterable[str]) -> str:
 
 def fresh(page: str) -> str:
     """The page as the results want it."""
-    return with_table(with_table(page, GAS, rows_of_gas()), PARTS, rows_of_parts())
+    page = with_table(page, GAS, rows_of_gas())
+    page = with_table(page, PARTS, rows_of_parts(charge_parts.RESULTS))
+    return with_table(page, DEPOSIT_PARTS, rows_of_parts(deposit_parts.RESULTS))
 
 
 if __name__ == "__main__":

@@ -35,8 +35,10 @@ BOUNDS = {
     ("charge in one, Permit2", OZ_INFINITE, 1): 122_014,
     ("charge in one, Permit2", USDC, 1): 139_542,
     ("charge in one, ERC-3009", USDC, 1): 143_818,
+    ("sweep", OZ_INFINITE, 1): 80_000,
+    ("sweep", OZ_INFINITE, 20): 48_000,
 }
-"""The most that an operation may cost. Of payments: a tenth below commerce-payments."""
+"""The most that an operation may cost. Of payments in escrow: a tenth below commerce-payments."""
 
 TOLERANCE = 0.01
 """Of a rise, which is what a compiler's other order of functions makes."""
@@ -75,6 +77,8 @@ PEERS: dict[tuple[str, int], dict[str, tuple[int, int]]] = {
     ("refund of a payment", 1): {"commerce-payments": (72_700, 92_200)},
     ("charge in one, Permit2", 1): {"commerce-payments": (135_572, 155_047)},
     ("charge in one, ERC-3009", 1): {"commerce-payments": (159_798, 159_798)},
+    ("pay a quote, Permit2", 1): {"commerce-payments charge": (135_572, 155_047)},
+    ("pay a quote, ERC-3009", 1): {"commerce-payments charge": (159_798, 159_798)},
 }
 
 

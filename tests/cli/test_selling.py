@@ -14,7 +14,7 @@ from eth_account import Account
 from tallystick.cli.init import NO_DEFAULTS, TEMPLATE
 from tallystick.config import KEYS, Config, load_config
 from tallystick.contracts import load_artefact
-from tallystick.flows.deploy import write_manifest
+from tallystick.flows.deploy import DEPLOYED_CONTRACTS, write_manifest
 from tallystick.testing import Anvil, start_anvil
 from tests.business import Business
 from tests.cli.conftest import Run
@@ -98,7 +98,8 @@ def test_deploy_once_then_verify_without_a_key(run: Run, anvil: Anvil) -> None:
     assert missing.stderr.startswith("error: there is no key to sign with: set TALLYSTICK_KEY")
     assert (anvil.block_number, list(Path().iterdir())) == (0, [])
     first = json.loads(run("deploy", "--rpc", anvil.url, "--json", env={"TALLYSTICK_KEY": anvil.key(0)}).stdout)
-    assert (first["chain_id"], first["created"], len(first["transactions"])) == (31337, True, 7)
+    assert (first["chain_id"], first["created"]) == (31337, True)
+    assert len(first["transactions"]) == len(DEPLOYED_CONTRACTS)
     parts = ("Views", "Consent", "Charges", "Payer", "Payee")
     assert {part["contract"]: part["address"] for part in first["parts"]} == {
         f"Subscriptions{part}": load_artefact(f"Subscriptions{part}").address for part in parts

@@ -96,6 +96,7 @@ OPERATIONS_OF = {
     "Subscriptions": OPERATIONS,
     "Escrow": OPERATIONS / "escrow",
     "CourtArbiter": OPERATIONS / "escrow" / "court",
+    "Checkout": OPERATIONS / "checkout",
     "UniswapSwapper": CONVERSION,
 }
 """The folder with the pages of each contract's verbs. Its README is read before each of the others."""

@@ -30,6 +30,7 @@ PARTS = {
     },
     "Escrow": {"Escrow": "IEscrow"},
     "CourtArbiter": {"CourtArbiter": "ICourtArbiter"},
+    "Checkout": {"Checkout": "ICheckout"},
     "UniswapSwapper": {"UniswapSwapper": "ISwapper"},
 }
 """Each part of a contract with the interface whose functions it implements, and those that the interface extends."""
@@ -48,10 +49,11 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True)
 class Verb:
-    """A function that changes state. `errors` in the order in which they are checked first, `events` without order;
-    `before` has pairs of events of which the first is always emitted before the second, where both are: in no part of
-    the code is it the other way round."""
+    """A function of `contract` that changes state. `errors` in the order in which they are checked first, `events`
+    without order; `before` has pairs of events of which the first is always emitted before the second, where both are:
+    in no part of the code is it the other way round."""
 
+    contract: str
     name: str
     errors: tuple[str, ...]
     events: frozenset[str]
@@ -62,7 +64,7 @@ class Verb:
 def verbs(contract: str = "Subscriptions") -> dict[str, Verb]:
     """Every function of a contract's interface that changes state, by its name."""
     tree = _tree()
-    return {function["name"]: tree.verb(function) for function in tree.functions(contract)}
+    return {function["name"]: tree.verb(contract, function) for function in tree.functions(contract)}
 
 
 @cache
@@ -98,21 +100,23 @@ class _Tree:
     def view(self, contract: str, name: str) -> Verb:
         """The function of that name, as it is implemented."""
         (function,) = (node for node in self._contracts[contract]["nodes"] if node.get("name") == name)
-        return self.verb(function)
+        return self.verb(contract, function)
 
     def _implemented(self, part: str, selectors: set[str]) -> list[Node]:
-        functions = self._contracts[part]["nodes"]
+        """By the part itself, or by what it is built of."""
+        bases = [self._nodes[base] for base in self._contracts[part]["linearizedBaseContracts"]]
+        functions = [node for base in bases for node in base["nodes"] if node.get("implemented")]
         found = [function for function in functions if function.get("functionSelector") in selectors]
         assert len(found) == len(selectors), part
         return found
 
-    def verb(self, function: Node) -> Verb:
+    def verb(self, contract: str, function: Node) -> Verb:
         happens = list(self._happens(function, frozenset()))
         errors = [self._named(node) for node in happens if node["nodeType"] == "RevertStatement"]
         events = self._events(function)
         pairs = set(self._before(happens))
         before = frozenset((one, other) for one, other in pairs if (other, one) not in pairs)
-        return Verb(function["name"], tuple(dict.fromkeys(errors)), events, before)
+        return Verb(contract, function["name"], tuple(dict.fromkeys(errors)), events, before)
 
     def _before(self, happens: list[Node]) -> Iterator[tuple[str, str]]:
         """From every list of statements: what the earlier emits comes before what the later does."""
