@@ -1,11 +1,7 @@
-"""What each verb of a payment channel costs: whole receipts, per row, beside what it may cost.
-
-toolchain/run python -m benchmarks.gas_channels
-"""
+"""What each verb of a payment channel costs: part of `benchmarks.gas`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,24 +9,13 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.scene import DAY_S, FUNDS_UNITS, PRICE_UNITS, Scene, account, calldata, creation_code, measured
-from benchmarks.scene import start as start_chain
-from benchmarks.standards import OZ_INFINITE, USDC, Measurement
+from benchmarks.standards import USDC, Measurement
 from tallystick.core.permit2 import PERMIT2
-from tallystick.testing import Anvil
 from tests.contracts.channels import AUTHORIZATION, PERMIT2_WITNESS, Channels, Config, Voucher
 from tests.contracts.payments import signed
 from tests.contracts.permit2 import place_permit2
-
-BOUNDS = {
-    ("open a channel, ERC-3009", USDC, 1): 110_000,
-    ("open a channel by x402's collector, ERC-3009", USDC, 1): 150_000,
-    ("claim vouchers", OZ_INFINITE, 100): 15_000,
-}
-"""The most that an operation may cost."""
 
 CONFIG = "(address,address,address,address,address,uint40,bytes32)"
 CLAIMS = f"(({CONFIG},uint128),bytes,uint128)[]"
@@ -111,10 +96,7 @@ def channels(scene: Scene, kind: str) -> list[Measurement]:
     for number in range(max(ROWS)):
         gas["open a channel, allowance", 1] = made.fund(made.config(number))
     gas["top up a channel, allowance", 1] = made.fund(made.config(0))
-    for salt in (
-        "by Permit2",
-        "by Permit2 again",
-    ):  # the first pays for a word of Permit2's bitmap, the second does not
+    for salt in ("by Permit2", "by Permit2 again"):  # the first pays for a word of Permit2's bitmap
         config, nonce = made.config(0, salt), 0 if salt == "by Permit2" else 1
         data = made.signs.permit2_transfer(config, DEPOSIT_UNITS, nonce=nonce, key=_Key(made.payers[0]))
         gas["open a channel, Permit2", 1] = made.fund(config, PERMIT2_WITNESS, data)
@@ -150,38 +132,3 @@ def channels(scene: Scene, kind: str) -> list[Measurement]:
         gas["withdraw", 1] = made.send(payer, f"finalizeWithdraw({CONFIG})", config)
     gas["refund of a channel", 1] = made.send(made.authorizer, f"refund({CONFIG},{half[0]})", made.config(1), half[1])
     return [measured(op, kind, n, used) for (op, n), used in gas.items()]
-
-
-def measure(anvil: Anvil) -> list[Measurement]:
-    """Everything, on a chain that `benchmarks.scene` started."""
-    scene = Scene(anvil)
-    return [line for kind in (OZ_INFINITE, USDC) for line in channels(scene, kind)]
-
-
-def excesses(measurements: Sequence[Measurement]) -> list[str]:
-    """What costs more than it may, or has a bound and was not measured."""
-    found = {(line.op, line.token, line.n): line.gas_per_row for line in measurements}
-    return [
-        f"{op}, {token}, {n} rows: {found.get((op, token, n))} gas, at most {bound}"
-        for (op, token, n), bound in BOUNDS.items()
-        if found.get((op, token, n), bound + 1) > bound
-    ]
-
-
-def main() -> int:
-    with start_chain() as anvil:
-        measurements = measure(anvil)
-    table = Table("operation", "token", "rows", title="gas of channels, whole receipts, per row")
-    for heading in ("gas", "at most"):
-        table.add_column(heading, justify="right")
-    for line in measurements:
-        bound = BOUNDS.get((line.op, line.token, line.n))
-        table.add_row(line.op, line.token, str(line.n), f"{line.gas_per_row:,}", f"{bound:,}" if bound else "")
-    Console(width=120).print(table)
-    too_dear = excesses(measurements)
-    print(*too_dear, sep="\n", file=sys.stderr)
-    return 1 if too_dear else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -37,6 +37,8 @@ BOUNDS = {
     ("charge in one, ERC-3009", USDC, 1): 143_818,
     ("sweep", OZ_INFINITE, 1): 80_000,
     ("sweep", OZ_INFINITE, 20): 48_000,
+    ("open a channel, ERC-3009", USDC, 1): 110_000,
+    ("claim vouchers", OZ_INFINITE, 100): 15_000,
 }
 """The most that an operation may cost. Of payments in escrow: a tenth below commerce-payments."""
 
