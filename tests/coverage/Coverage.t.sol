@@ -30,6 +30,7 @@ import {QuotedTest} from "../solidity/Quoted.t.sol";
 import {RefusalsTest} from "../solidity/Refusals.t.sol";
 import {SchedulesTest} from "../solidity/Schedules.t.sol";
 import {SwapPathsTest} from "../solidity/UniswapSwapper.t.sol";
+import {SwapCollectorTest} from "../solidity/SwapCollector.t.sol";
 import {WalletsTest} from "../solidity/Wallets.t.sol";
 
 /// @notice Forge counts what runs of the code that it compiles itself: here that code takes the place of the one that is
@@ -143,6 +144,12 @@ contract SchedulesCoverage is SchedulesTest {
 contract SwapPathsCoverage is SwapPathsTest {
     function _creationCode() internal pure override returns (bytes memory) {
         return type(UniswapSwapper).creationCode;
+    }
+}
+
+contract SwapCollectorCoverage is SwapCollectorTest {
+    function _creationCode() internal pure override returns (bytes memory) {
+        return type(Checkout).creationCode;
     }
 }
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
-from eth_abi import abi as codec
 from eth_abi.exceptions import DecodingError, EncodingError
 from eth_utils.abi import function_signature_to_4byte_selector, get_abi_input_types, get_abi_output_types
 
+from tallystick.chain.abi import CODEC
 from tallystick.contracts import load_artefact
 from tallystick.errors import InputError, NodeInvalid
 
@@ -38,7 +38,7 @@ def call_data(name: str, *values: object, contract: str = "Subscriptions") -> by
     """A function's selector and arguments; structs are tuples. Raises InputError for values that it cannot hold."""
     function = _functions(contract)[name]
     try:
-        return function.selector + codec.encode(function.inputs, values)
+        return function.selector + CODEC.encode(function.inputs, values)
     except EncodingError as error:
         raise InputError(f"found a value that {name}({', '.join(function.inputs)}) cannot hold: {error}") from error
 
@@ -47,7 +47,7 @@ def decoded(name: str, answer: bytes, *, contract: str = "Subscriptions") -> Any
     """The value that a function returns, a tuple where it returns several. Raises NodeInvalid for bytes that cannot be
     its answer."""
     try:
-        values = codec.decode(_functions(contract)[name].outputs, answer)
+        values = CODEC.decode(_functions(contract)[name].outputs, answer)
     except DecodingError as error:
         raise NodeInvalid(
             f"{name} was answered by {len(answer)} bytes that it cannot answer ({error}): check the contract's address "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from eth_abi import abi as codec
 from eth_abi.exceptions import DecodingError
 
+from tallystick.chain.abi import CODEC
 from tallystick.chain.decoder import WORD, Decoder, Shape, address_at, uint_at
 from tallystick.core.court import WHOLE_BPS, Appealed, CourtEvent, EvidenceShown, Judged, MetaEvidence
 from tallystick.core.money import UINT256_MAX
@@ -50,7 +50,7 @@ class _CourtDecoder(Decoder[CourtEvent]):
         try:
             if len(topics) != shape.topics * WORD:
                 raise ValueError(f"{len(topics)} bytes of topics, the ABI says {shape.topics * WORD}")
-            (text,) = codec.decode(["bytes"], data)
+            (text,) = CODEC.decode(["bytes"], data)
             return shape.build(topics, text)
         except (DecodingError, ValueError) as error:
             raise NodeInvalid(f"a {name} log cannot be read ({error}): ask another node") from error

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from eth_abi import abi as codec
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
 
 from tallystick import errors
+from tallystick.chain.abi import CODEC
 from tallystick.chain.limits import Limit, limit_of
 from tallystick.config import shown_url
 from tallystick.contracts import load_artefact
@@ -202,7 +202,7 @@ def revert(data: bytes, message: str = "") -> RevertError:
 
 
 def _values(types: list[str], data: bytes) -> list[Any]:
-    decoded = codec.decode(types, data, strict=False)
+    decoded = CODEC.decode(types, data, strict=False)
     return [
         to_checksum_address(value) if kind == "address" else value for kind, value in zip(types, decoded, strict=True)
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from eth_abi import abi as codec
 from eth_abi.exceptions import EncodingError
 from eth_utils.abi import function_signature_to_4byte_selector
 
+from tallystick.chain.abi import CODEC
 from tallystick.chain.node import Node
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import Signer
@@ -51,7 +51,7 @@ class Permit2Contract:
         """What `spender` may move. Raises InputError where the chain has no Permit2."""
         self.require()
         data = _data("allowance", ["address"] * 3, owner, token, spender)
-        return Allowance(*codec.decode(["uint160", "uint48", "uint48"], self.node.call(PERMIT2, data)))
+        return Allowance(*CODEC.decode(["uint160", "uint48", "uint48"], self.node.call(PERMIT2, data)))
 
     def free_nonce(self, owner: str) -> int:
         """The first that the owner has not used with a SignatureTransfer: a bit of words of 256, so that in order they
@@ -65,7 +65,7 @@ class Permit2Contract:
 
     def _used(self, owner: str, place: int) -> int:
         answer = self.node.call(PERMIT2, _data("nonceBitmap", ["address", "uint256"], owner, place))
-        return int(codec.decode(["uint256"], answer)[0])
+        return int(CODEC.decode(["uint256"], answer)[0])
 
     def approve(self, sender: Sender, token: str, spender: str, units: int, expiration: int = NO_EXPIRY) -> Receipt:
         """Lets `spender` move `units` of the sender's tokens until `expiration`. Permit2 itself needs the token's
@@ -94,6 +94,6 @@ class Permit2Contract:
 def _data(name: str, types: list[str], *values: object) -> bytes:
     signature = f"{name}({','.join(types)})"
     try:
-        return function_signature_to_4byte_selector(signature) + codec.encode(types, values)
+        return function_signature_to_4byte_selector(signature) + CODEC.encode(types, values)
     except EncodingError as error:
         raise InputError(f"found a value that Permit2's {signature} cannot hold: {error}") from error

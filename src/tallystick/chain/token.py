@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_abi import abi as codec
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import function_signature_to_4byte_selector
 
+from tallystick.chain.abi import CODEC
 from tallystick.chain.metadata import read_token
 from tallystick.chain.node import Node
 from tallystick.chain.rpc import Rpc
@@ -157,11 +157,11 @@ class TokenContract:
         """What a function answers; None where the token does not have it."""
         try:
             answer = self.node.call(self.address, _data(signature, *values))
-            return tuple(codec.decode(outputs, answer))
+            return tuple(CODEC.decode(outputs, answer))
         except (RevertError, DecodingError):
             return None
 
 
 def _data(signature: str, *values: object) -> bytes:
     types = signature.partition("(")[2].removesuffix(")")
-    return function_signature_to_4byte_selector(signature) + codec.encode(types.split(",") if types else [], values)
+    return function_signature_to_4byte_selector(signature) + CODEC.encode(types.split(",") if types else [], values)
