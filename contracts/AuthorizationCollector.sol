@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IDepositCollector} from "./interfaces/IDepositCollector.sol";
 import {DepositFunding} from "./libraries/DepositFunding.sol";
+import {PaymentFunding} from "./libraries/PaymentFunding.sol";
 
 /// @title AuthorizationCollector
 /// @notice Brings deposits by ERC-3009, as x402's clients sign them: `receiveWithAuthorization` to this contract, whose
@@ -36,7 +37,7 @@ contract AuthorizationCollector is IDepositCollector {
         Authorization calldata data = _read(collectorData);
         bytes32 nonce = DepositFunding.nonceOf(channelId, data.salt);
         (uint256 validAfter, uint256 validBefore) = (data.validAfter, data.validBefore);
-        DepositFunding.byAuthorization(token, payer, amount, validAfter, validBefore, nonce, data.signature);
+        PaymentFunding.receiveAuthorized(token, payer, amount, validAfter, validBefore, nonce, data.signature);
         SafeERC20.safeTransfer(IERC20(token), msg.sender, amount);
     }
 

@@ -84,7 +84,7 @@ contract Channels is IChannels, EIP712, Multicall, ReentrancyGuardTransient {
         if (funding == Funding.Authorization) {
             (uint256 validBefore, uint256 salt) = (uint40(bytes5(data)), uint256(bytes32(data[5:])));
             bytes32 nonce = DepositFunding.nonceOf(id, salt);
-            DepositFunding.byAuthorization(token, payer, amount, 0, validBefore, nonce, data[37:]);
+            PaymentFunding.receiveAuthorized(token, payer, amount, 0, validBefore, nonce, data[37:]);
         } else if (funding == Funding.Permit2) {
             DepositFunding.byPermit2(token, payer, address(this), amount, id, data);
         } else {

@@ -11,7 +11,7 @@ import {TokenCall} from "./libraries/TokenCall.sol";
 /// (CREATE2), so that nobody else ever has a say there.
 /// @dev A contract that destroys itself in the transaction that created it is removed, also since EIP-6780, and can be
 /// created again at the same address: that is how a late or second payment is swept. To keep code there would cost
-/// a first sweep 8,000 gas more and a look at whether it is there. Not protected: chains that do not remove it; there an
+/// a first sweep 200 gas for each byte of it, and a look at whether it is there. Not protected: chains that do not remove it; there an
 /// address is swept once.
 contract Deposit {
     constructor() {

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
-import {IERC3009, ISignatureTransfer} from "./PaymentFunding.sol";
+import {ISignatureTransfer} from "./PaymentFunding.sol";
 import {Permit2Call} from "./Permit2Call.sol";
 
 /// @title DepositFunding
@@ -12,36 +12,6 @@ library DepositFunding {
     string private constant WITNESS_TYPE =
         "DepositWitness witness)DepositWitness(bytes32 channelId)TokenPermissions(address token,uint256 amount)";
     bytes32 private constant WITNESS_TYPEHASH = keccak256("DepositWitness(bytes32 channelId)");
-    uint256 private constant KEY_SIGNATURE_SIZE = 65;
-
-    /// @notice By an ERC-3009 authorization to this contract, whose nonce names the channel.
-    function byAuthorization(
-        address token,
-        address payer,
-        uint256 amount,
-        uint256 validAfter,
-        uint256 validBefore,
-        bytes32 nonce,
-        bytes calldata signature
-    ) internal {
-        if (signature.length == KEY_SIGNATURE_SIZE) {
-            (uint8 v, bytes32 r, bytes32 s) = _split(signature);
-            IERC3009(token)
-                .receiveWithAuthorization(payer, address(this), amount, validAfter, validBefore, nonce, v, r, s);
-        } else {
-            IERC3009(token)
-                .receiveWithAuthorization(payer, address(this), amount, validAfter, validBefore, nonce, signature);
-        }
-    }
-
-    /// @dev The caller holds the bound: 65 bytes.
-    function _split(bytes calldata signature) private pure returns (uint8 v, bytes32 r, bytes32 s) {
-        assembly ("memory-safe") {
-            r := calldataload(signature.offset)
-            s := calldataload(add(signature.offset, 0x20))
-            v := byte(0, calldataload(add(signature.offset, 0x40)))
-        }
-    }
 
     /// @notice The nonce of an authorization for a channel.
     function nonceOf(bytes32 channelId, uint256 salt) internal pure returns (bytes32) {

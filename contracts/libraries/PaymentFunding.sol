@@ -123,23 +123,37 @@ library PaymentFunding {
         bytes calldata signature
     ) internal {
         uint256 balanceBefore = balanceOf(token, address(this));
-        if (signature.length == KEY_SIGNATURE_SIZE) {
-            IERC3009(token)
-                .receiveWithAuthorization(
-                    payer,
-                    address(this),
-                    amount,
-                    0,
-                    validBefore,
-                    id,
-                    uint8(signature[64]),
-                    bytes32(signature),
-                    bytes32(signature[32:])
-                );
-        } else {
-            IERC3009(token).receiveWithAuthorization(payer, address(this), amount, 0, validBefore, id, signature);
-        }
+        receiveAuthorized(token, payer, amount, 0, validBefore, id, signature);
         requireReceived(balanceBefore, balanceOf(token, address(this)), amount);
+    }
+
+    /// @notice An ERC-3009 authorization to this contract; whoever calls measures what came.
+    function receiveAuthorized(
+        address token,
+        address payer,
+        uint256 amount,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) internal {
+        if (signature.length == KEY_SIGNATURE_SIZE) {
+            (uint8 v, bytes32 r, bytes32 s) = _split(signature);
+            IERC3009(token)
+                .receiveWithAuthorization(payer, address(this), amount, validAfter, validBefore, nonce, v, r, s);
+        } else {
+            IERC3009(token)
+                .receiveWithAuthorization(payer, address(this), amount, validAfter, validBefore, nonce, signature);
+        }
+    }
+
+    /// @dev The caller holds the bound: 65 bytes.
+    function _split(bytes calldata signature) private pure returns (uint8 v, bytes32 r, bytes32 s) {
+        assembly ("memory-safe") {
+            r := calldataload(signature.offset)
+            s := calldataload(add(signature.offset, 0x20))
+            v := byte(0, calldataload(add(signature.offset, 0x40)))
+        }
     }
 
     function _explain(address token, address payer, uint256 amount) private view {

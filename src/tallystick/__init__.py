@@ -50,12 +50,12 @@ if TYPE_CHECKING:
     from tallystick.core.subscription import DeclineReason as DeclineReason
     from tallystick.core.subscription import Status as Status
     from tallystick.core.subscription import Subscription as Subscription
+    from tallystick.flows.bring import PaymentFunding as PaymentFunding
     from tallystick.flows.change import When as When
     from tallystick.flows.describe import SubscriptionState as SubscriptionState
     from tallystick.flows.describe_payment import PaymentState as PaymentState
     from tallystick.flows.describe_quote import QuoteStatus as QuoteStatus
     from tallystick.flows.fund import Funding as Funding
-    from tallystick.flows.sign_payment import PaymentFunding as PaymentFunding
 
 _HOMES = {
     "Amount": "tallystick.core.money",
@@ -65,7 +65,7 @@ _HOMES = {
     "DeclineReason": "tallystick.core.subscription",
     "Funding": "tallystick.flows.fund",
     "Milestone": "tallystick.core.payment",
-    "PaymentFunding": "tallystick.flows.sign_payment",
+    "PaymentFunding": "tallystick.flows.bring",
     "PaymentOffer": "tallystick.core.payment_texts",
     "PaymentState": "tallystick.flows.describe_payment",
     "PaymentStatus": "tallystick.core.payment",

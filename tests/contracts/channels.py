@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 from tests.contracts.payments import DOMAIN_FIELDS, RECEIVE_FIELDS, digest, domain_of, fields, signed
 from tests.contracts.permit2 import PERMIT2
 from tests.contracts.signing import PERMIT_FIELDS
-from tests.contracts.stage import NOBODY, UNLIMITED, Account, Contract, Receipt, Stage
+from tests.contracts.stage import NOBODY, UNLIMITED, Account, Contract, Receipt, Stage, balances_move
 
 AMOUNT = 100_000_000
 """A hundred of a token with 6 decimals."""
@@ -358,22 +358,14 @@ class Channels:
     @contextlib.contextmanager
     def moves(self, token: Contract | None = None, **units: int) -> Iterator[None]:
         """The body changes these balances, of parties by their names here, by so much, and no other party's."""
-        token = token or self.stage.token
-        parties = ("payer", "receiver", "authorizer", "key", "anyone", "contract")
-        before = {name: token.balanceOf(getattr(self, name)) for name in parties}
-        yield
-        found = {name: token.balanceOf(getattr(self, name)) - before[name] for name in parties}
-        assert {name: moved for name, moved in found.items() if moved} == units
+        names = ("payer", "receiver", "authorizer", "key", "anyone", "contract")
+        parties = {name: getattr(self, name) for name in names}
+        with balances_move(token or self.stage.token, parties, units):
+            yield
 
     @contextlib.contextmanager
     def nothing_changes(self, *tokens: Contract) -> Iterator[None]:
         """No transaction of the body stores anything in the contract or the tokens."""
-        contracts = [self.contract.address.lower(), *(token.address.lower() for token in tokens or (self.stage.token,))]
-        first = self.stage.chain.blocks.height + 1
-        yield
-        for number in range(first, self.stage.chain.blocks.height + 1):
-            for sent in self.stage.rpc("eth_getBlockByNumber", hex(number), False)["transactions"]:
-                trace = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
-                difference = self.stage.rpc("debug_traceTransaction", sent, trace)
-                for side, contract in itertools.product(("pre", "post"), contracts):
-                    assert "storage" not in difference[side].get(contract, {})
+        addresses = [self.contract.address, *(token.address for token in tokens or (self.stage.token,))]
+        with self.stage.nothing_stored(addresses):
+            yield

@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 
 from tests.contracts.payments import AMOUNT, DOMAIN_FIELDS, RECEIVE_FIELDS, Payments, digest, domain_of, fields, signed
 from tests.contracts.permit2 import PERMIT2
-from tests.contracts.stage import DAY, START, Account, Contract, Receipt, Stage
+from tests.contracts.stage import DAY, START, Account, Contract, Receipt, Stage, balances_move
 
 VALID_BEFORE = START + DAY
 PAYOUT_FIELDS = "address payee,uint256 amount"
@@ -60,7 +60,8 @@ class Sales:
         """One unlike any before, for the payee alone, or in parts for payee, second and third."""
         number = next(self._numbers)
         shares = parts or (AMOUNT,)
-        payouts = [(party.address, part) for party, part in zip((self.payee, self.second, self.third), shares)]  # noqa: B905
+        parties = (self.payee, self.second, self.third)[: len(shares)]
+        payouts = [(party.address, part) for party, part in zip(parties, shares, strict=True)]
         usual = {
             "merchant": self.merchant,
             "number": number,
@@ -193,12 +194,12 @@ class Sales:
     @contextlib.contextmanager
     def moves(self, token: Contract | None = None, **units: int) -> Iterator[None]:
         """The body changes these balances, of parties by their names here, by so much, and no other party's."""
-        token = token or self.stage.token
-        parties = ("payer", "payee", "second", "third", "merchant", "anyone", "checkout")
-        before = {name: token.balanceOf(getattr(self, name)) for name in parties}
-        yield
-        found = {name: token.balanceOf(getattr(self, name)) - before[name] for name in parties}
-        assert {name: moved for name, moved in found.items() if moved} == units
+        parties = {
+            name: getattr(self, name)
+            for name in ("payer", "payee", "second", "third", "merchant", "anyone", "checkout")
+        }
+        with balances_move(token or self.stage.token, parties, units):
+            yield
 
     @contextlib.contextmanager
     def nothing_changes(self, *tokens: Contract) -> Iterator[None]:

@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 
 from tests.contracts.permit2 import PERMIT2
 from tests.contracts.signing import PERMIT_FIELDS
-from tests.contracts.stage import DAY, NOBODY, START, UNLIMITED, Account, Contract, Receipt, Stage
+from tests.contracts.stage import DAY, NOBODY, START, UNLIMITED, Account, Contract, Receipt, Stage, balances_move
 
 AMOUNT = 100_000_000
 """A hundred of a token with 6 decimals."""
@@ -319,12 +319,12 @@ class Payments:
     @contextlib.contextmanager
     def moves(self, token: Contract | None = None, **units: int) -> Iterator[None]:
         """The body changes these balances, of parties by their names here, by so much, and no other party's."""
-        token = token or self.stage.token
-        parties = ("payer", "payee", "operator", "arbiter", "receiver", "anyone", "escrow")
-        before = {name: token.balanceOf(getattr(self, name)) for name in parties}
-        yield
-        found = {name: token.balanceOf(getattr(self, name)) - before[name] for name in parties}
-        assert {name: moved for name, moved in found.items() if moved} == units
+        parties = {
+            name: getattr(self, name)
+            for name in ("payer", "payee", "operator", "arbiter", "receiver", "anyone", "escrow")
+        }
+        with balances_move(token or self.stage.token, parties, units):
+            yield
 
     @contextlib.contextmanager
     def nothing_changes(self, *tokens: Contract) -> Iterator[None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import calendar
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -80,6 +80,15 @@ def reverts_bare() -> Iterator[None]:
         yield
     assert not isinstance(caught.value, CustomError), f"expected no reason, found {caught.value!r}"
     assert caught.value.revert_message == "Transaction failed."
+
+
+@contextlib.contextmanager
+def balances_move(token: Contract, parties: Mapping[str, Account], units: Mapping[str, int]) -> Iterator[None]:
+    """The body changes the parties' balances of a token by so much, by their names, and no other party's."""
+    before = {name: token.balanceOf(party) for name, party in parties.items()}
+    yield
+    found = {name: token.balanceOf(party) - before[name] for name, party in parties.items()}
+    assert {name: moved for name, moved in found.items() if moved} == units
 
 
 def deploy(project: Any, deployer: Account, escrow: Contract | None = None) -> Contract:

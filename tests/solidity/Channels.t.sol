@@ -2,15 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {ChannelsHandler} from "./ChannelsHandler.sol";
-import {Forge} from "./Forge.sol";
+import {Campaign} from "./Campaign.sol";
 
 /// @notice Whatever the parties of channels do, in whatever order: money stays where it belongs. See docs/invariants.md.
-contract ChannelsTest is Forge {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract ChannelsTest is Campaign {
     uint256 private constant CAMPAIGN = 4_000;
 
     ChannelsHandler private _handler;
@@ -19,19 +14,12 @@ contract ChannelsTest is Forge {
         _handler = new ChannelsHandler();
     }
 
-    /// @dev Forge asks for these two by name.
-    function targetContracts() public view returns (address[] memory contracts) {
-        contracts = new address[](1);
-        contracts[0] = address(_handler);
-    }
-
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(_handler), _actions());
+    function _target() internal view override returns (address) {
+        return address(_handler);
     }
 
     /// @dev What brings and claims money more often than the rest.
-    function _actions() private view returns (bytes4[] memory actions) {
+    function _actions() internal view override returns (bytes4[] memory actions) {
         bytes4[18] memory often = [
             _handler.fund.selector,
             _handler.fund.selector,
@@ -110,11 +98,7 @@ contract ChannelsTest is Forge {
         }
         bytes4 action = actions[seeds[4] % actions.length];
         if (action == _handler.blockAccount.selector) seeds[1] &= 1; // a bool
-        (bool ok, bytes memory failure) = address(_handler).call(abi.encodePacked(action, seeds));
-        if (ok) return;
-        assembly ("memory-safe") {
-            revert(add(failure, 0x20), mload(failure))
-        }
+        _actAs(abi.encodePacked(action, seeds));
     }
 
     function invariant_money_stays_where_it_belongs() public {

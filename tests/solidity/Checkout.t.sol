@@ -2,16 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {CheckoutHandler} from "./CheckoutHandler.sol";
-import {Forge} from "./Forge.sol";
+import {Campaign} from "./Campaign.sol";
 
 /// @notice Whatever merchants, payers and strangers do, in whatever order: money stays where it belongs. See
 /// docs/invariants.md.
-contract CheckoutTest is Forge {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract CheckoutTest is Campaign {
     uint256 private constant CAMPAIGN = 1_500;
 
     CheckoutHandler private _handler;
@@ -20,18 +15,11 @@ contract CheckoutTest is Forge {
         _handler = new CheckoutHandler();
     }
 
-    /// @dev Forge asks for these two by name.
-    function targetContracts() public view returns (address[] memory contracts) {
-        contracts = new address[](1);
-        contracts[0] = address(_handler);
+    function _target() internal view override returns (address) {
+        return address(_handler);
     }
 
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(_handler), _actions());
-    }
-
-    function _actions() private view returns (bytes4[] memory actions) {
+    function _actions() internal view override returns (bytes4[] memory actions) {
         bytes4[16] memory often = [
             _handler.pay.selector,
             _handler.pay.selector,
@@ -83,12 +71,7 @@ contract CheckoutTest is Forge {
                 seeds[i] = uint256(keccak256(abi.encode(step, i)));
             }
             bytes4 action = actions[uint256(keccak256(abi.encode(step))) % actions.length];
-            (bool ok, bytes memory failure) = address(_handler).call(abi.encodePacked(action, seeds));
-            if (!ok) {
-                assembly ("memory-safe") {
-                    revert(add(failure, 0x20), mload(failure))
-                }
-            }
+            _actAs(abi.encodePacked(action, seeds));
             if (step % 100 == 99) _handler.assertInvariants();
         }
         for (uint256 i = 0; i < all.length; ++i) {

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Forge} from "./Forge.sol";
+import {Campaign} from "./Campaign.sol";
 import {EscrowHandler} from "./EscrowHandler.sol";
 
 /// @notice Whatever the parties of payments do, in whatever order: money stays where it belongs. See docs/invariants.md.
-contract EscrowTest is Forge {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract EscrowTest is Campaign {
     uint256 private constant CAMPAIGN = 4_000;
 
     EscrowHandler private _handler;
@@ -19,19 +14,12 @@ contract EscrowTest is Forge {
         _handler = new EscrowHandler();
     }
 
-    /// @dev Forge asks for these two by name.
-    function targetContracts() public view returns (address[] memory contracts) {
-        contracts = new address[](1);
-        contracts[0] = address(_handler);
-    }
-
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(_handler), _actions());
+    function _target() internal view override returns (address) {
+        return address(_handler);
     }
 
     /// @dev What opens payments, disputes and the passing of time more often than the rest.
-    function _actions() private view returns (bytes4[] memory actions) {
+    function _actions() internal view override returns (bytes4[] memory actions) {
         bytes4[30] memory often = [
             _handler.authorize.selector,
             _handler.authorize.selector,
@@ -121,12 +109,7 @@ contract EscrowTest is Forge {
         for (uint256 i = 0; i < seeds.length; ++i) {
             seeds[i] = uint256(keccak256(abi.encode(step, i)));
         }
-        bytes memory call = abi.encodePacked(actions[seeds[4] % actions.length], seeds);
-        (bool ok, bytes memory failure) = address(_handler).call(call);
-        if (ok) return;
-        assembly ("memory-safe") {
-            revert(add(failure, 0x20), mload(failure))
-        }
+        _actAs(abi.encodePacked(actions[seeds[4] % actions.length], seeds));
     }
 
     function invariant_money_stays_where_it_belongs() public {

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {Forge} from "./Forge.sol";
+import {Campaign} from "./Campaign.sol";
 import {Handler} from "./Handler.sol";
 
 /// @notice Whatever people and tokens do, in whatever order: the books stay right. See docs/invariants.md.
-contract SubscriptionsTest is Forge {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract SubscriptionsTest is Campaign {
     uint256 private constant HUNDRED_SEATS = 15 + 16 * 100; // as the handler's seeds say it
     uint256 private constant CAMPAIGN = 7_000;
 
@@ -20,19 +15,12 @@ contract SubscriptionsTest is Forge {
         _handler = new Handler();
     }
 
-    /// @dev Forge asks for these two by name.
-    function targetContracts() public view returns (address[] memory contracts) {
-        contracts = new address[](1);
-        contracts[0] = address(_handler);
-    }
-
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(_handler), _actions());
+    function _target() internal view override returns (address) {
+        return address(_handler);
     }
 
     /// @dev Charging, changing and the passing of time more often than the rest.
-    function _actions() private view returns (bytes4[] memory actions) {
+    function _actions() internal view override returns (bytes4[] memory actions) {
         bytes4[71] memory often = [
             _handler.charge.selector,
             _handler.charge.selector,
@@ -199,12 +187,7 @@ contract SubscriptionsTest is Forge {
         for (uint256 i = 0; i < seeds.length; ++i) {
             seeds[i] = uint256(keccak256(abi.encode(step, i)));
         }
-        bytes memory call = abi.encodePacked(actions[seeds[7] % actions.length], seeds);
-        (bool ok, bytes memory failure) = address(_handler).call(call);
-        if (ok) return;
-        assembly ("memory-safe") {
-            revert(add(failure, 0x20), mload(failure))
-        }
+        _actAs(abi.encodePacked(actions[seeds[7] % actions.length], seeds));
     }
 
     function test_E25_the_handler_pauses_across_a_renewal() public {

@@ -4,17 +4,12 @@ pragma solidity ^0.8.28;
 import {ISwapper} from "../../contracts/interfaces/ISwapper.sol";
 import {HostileToken} from "../../contracts/mocks/HostileToken.sol";
 import {MockToken} from "../../contracts/mocks/MockToken.sol";
-import {Forge} from "./Forge.sol";
+import {Campaign} from "./Campaign.sol";
 import {SwapHandler} from "./SwapHandler.sol";
 import {SwapScene} from "./SwapScene.sol";
 
 /// @notice Whoever swaps what, in whatever order: the bounds hold, and nothing is left. See docs/invariants.md.
-contract UniswapSwapperTest is Forge {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract UniswapSwapperTest is Campaign {
     SwapHandler private _handler;
 
     function setUp() public {
@@ -22,18 +17,14 @@ contract UniswapSwapperTest is Forge {
         _handler.begin();
     }
 
-    /// @dev Forge asks for these two by name.
-    function targetContracts() public view returns (address[] memory contracts) {
-        contracts = new address[](1);
-        contracts[0] = address(_handler);
+    function _target() internal view override returns (address) {
+        return address(_handler);
     }
 
-    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory actions = new bytes4[](4);
+    function _actions() internal view override returns (bytes4[] memory actions) {
+        actions = new bytes4[](4);
         (actions[0], actions[1]) = (_handler.buy.selector, _handler.sell.selector);
         (actions[2], actions[3]) = (_handler.trade.selector, _handler.donate.selector);
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(_handler), actions);
     }
 
     /// @dev It is judged in each step.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from tallystick.cli import configured, examples, unlocked
+from tallystick.cli.files import content_of, funding_option, out_option
 from tallystick.cli.output import Record, Table, Time, shown
 from tallystick.cli.spans import SPAN
 from tallystick.config import Config
@@ -17,9 +17,7 @@ from tallystick.errors import InputError
 if TYPE_CHECKING:
     from tallystick.flows.connect import Connection
 
-FUNDINGS = ["auto", "allowance", "permit", "permit2", "authorization"]
 COIN_DECIMALS = 18
-_out = click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
 _quote = click.argument("file", metavar="QUOTE")
 _invoices = click.argument("invoices", metavar="INVOICE...", nargs=-1, required=True)
 _receiver = click.option("--receiver", metavar="ADDRESS", help="Whose they are.  [default: the account that signs]")
@@ -70,7 +68,7 @@ class _ShareType(click.ParamType):
     metavar="ADDRESS=SHARE",
     help="A payee and its share; may be repeated, up to 16.  [default: the account that signs, all]",
 )
-@_out
+@out_option
 @configured
 def quote(
     config: Config,
@@ -115,21 +113,15 @@ def quote(
     )
 )
 @_quote
-@click.option(
-    "--funding",
-    type=click.Choice(FUNDINGS),
-    default="auto",
-    show_default=True,
-    help="How the money comes: the allowance where it is enough, else what the token takes.",
-)
-@_out
+@funding_option
+@out_option
 @configured
 def sign(config: Config, /, file: str, funding: str, out: TextIO) -> None:
     """Agree to pay a quote, for anyone to send. Nothing is sent, and no gas is needed."""
     from tallystick.core.quote_texts import parse_quote
+    from tallystick.flows.bring import PaymentFunding
     from tallystick.flows.connect import open_contract
     from tallystick.flows.pay_quote import sign_checkout
-    from tallystick.flows.sign_payment import PaymentFunding
 
     signed = parse_quote(_content(file))
     payment = sign_checkout(open_contract(unlocked(config), signing=True), signed, PaymentFunding(funding))
@@ -342,10 +334,4 @@ def _opened(config: Config, receiver: str | None) -> Connection:
 
 
 def _content(file: str) -> bytes:
-    """Of a file, or of standard input. Raises InputError."""
-    if file == "-":
-        return click.get_binary_stream("stdin").read()
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise InputError(f"found {file!r} for a quote ({error.strerror}), allowed is a file with one, or -") from error
+    return content_of(file, "a quote", "is a file with one, or -")

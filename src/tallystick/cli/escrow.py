@@ -21,14 +21,13 @@ from tallystick.cli.escrow_verbs import (
     revoke,
     void,
 )
+from tallystick.cli.files import funding_option, out_option
 from tallystick.cli.output import Record, Span, Table, Time, shown
 from tallystick.cli.spans import DATE, PERCENT, SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount
 
 STATUSES = ["open", "disputed", "closed"]
-FUNDINGS = ["auto", "allowance", "permit", "permit2", "authorization"]
-_out = click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
 
 
 @click.group()
@@ -99,7 +98,7 @@ class _MilestoneType(click.ParamType):
     help="A part that can be captured, from a date on; may be repeated. Together they are the amount.",
 )
 @click.option("--salt", type=click.IntRange(0, 2**256 - 1), help="Your own number for it.  [default: random]")
-@_out
+@out_option
 @configured
 def terms(config: Config, /, out: TextIO, payer: str, amount: str, token: str, payee: str | None, **more: Any) -> None:
     """Make the terms of a payment, for the payer to agree to.
@@ -153,22 +152,17 @@ def terms(config: Config, /, out: TextIO, payer: str, amount: str, token: str, p
     )
 )
 @payment_argument
-@click.option(
-    "--funding",
-    type=click.Choice(FUNDINGS),
-    default="auto",
-    show_default=True,
-    help="How the money comes: the allowance where it is enough, else what the token takes.",
-)
-@_out
+@funding_option
+@out_option
 @configured
 def sign(config: Config, named: Named, funding: str, out: TextIO) -> None:
     """Agree to a payment's terms, for anyone to send. Nothing is sent, and no gas is needed.
 
     Whoever has it can have this payment made, once, on these terms, and nothing else.
     """
+    from tallystick.flows.bring import PaymentFunding
     from tallystick.flows.connect import open_contract
-    from tallystick.flows.sign_payment import PaymentFunding, sign_payment
+    from tallystick.flows.sign_payment import sign_payment
 
     offer = named.offer(config)
     signed = sign_payment(open_contract(unlocked(config), signing=True), offer, PaymentFunding(funding))

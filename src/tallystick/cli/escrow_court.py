@@ -11,6 +11,7 @@ import click
 from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.escrow_files import Named, done, option_row, payment_argument, when
 from tallystick.cli.escrow_verbs import opened
+from tallystick.cli.files import out_option
 from tallystick.cli.output import Record, Span, Time, shown
 from tallystick.cli.spans import PERCENT, SPAN
 from tallystick.config import Config
@@ -20,7 +21,6 @@ from tallystick.errors import InputError
 if TYPE_CHECKING:
     from tallystick.flows.describe_case import CaseState
 
-_out = click.option("--out", type=click.File("w", encoding="utf-8"), default="-", metavar="FILE", help="Write it here.")
 _document = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -344,7 +344,7 @@ def pay_judge(config: Config, arbiter: str, token: str) -> Record:
 )
 @click.option("--policy", type=_document, metavar="FILE", help="The document by which the court judges: its hash.")
 @click.option("--policy-uri", metavar="URI", help="And where the court can read it.")
-@_out
+@out_option
 def question(title: str, description: str, text: str, policy: Path | None, policy_uri: str | None, out: TextIO) -> None:
     """Write the JSON that tells a court what it is asked and what each ruling does (ERC-1497). Nothing is sent.
 
@@ -378,7 +378,7 @@ def question(title: str, description: str, text: str, policy: Path | None, polic
 @click.option("--uri", required=True, metavar="URI", help="Where the court can read the file.")
 @click.option("--name", metavar="TEXT", help="What it is.  [default: the file's name]")
 @click.option("--description", default="", metavar="TEXT", help="What it shows.")
-@_out
+@out_option
 def exhibit(path: Path, uri: str, name: str | None, description: str, out: TextIO) -> None:
     """Write the JSON with which a FILE is shown to a court (ERC-1497). Nothing is sent.
 

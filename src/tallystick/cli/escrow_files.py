@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from tallystick.cli.files import content_of
 from tallystick.cli.output import Record, Time
 from tallystick.cli.spans import PERCENT
 from tallystick.core.money import Amount
@@ -60,15 +60,7 @@ class Named:
         return len(self.text) == ID_LENGTH and self.text.startswith("0x") and not set(digits) - set("0123456789abcdef")
 
     def _content(self) -> bytes:
-        if self.text == "-":
-            return click.get_binary_stream("stdin").read()
-        try:
-            return Path(self.text).read_bytes()
-        except OSError as error:
-            raise InputError(
-                f"found {self.text!r} for a payment ({error.strerror}), allowed are a file with its terms, or its id: "
-                "0x and 64 digits"
-            ) from error
+        return content_of(self.text, "a payment", "are a file with its terms, or its id: 0x and 64 digits")
 
 
 class _PaymentType(click.ParamType):

@@ -9,12 +9,12 @@ from tallystick.chain.payment_totals import CountedTotal
 from tallystick.client.base import Client, Money
 from tallystick.core.address import parse_address
 from tallystick.core.quote_texts import SignedCheckout, SignedQuote
+from tallystick.flows.bring import PaymentFunding
 from tallystick.flows.deposits import DepositAddress, SweptRow, deposit_addresses, sweep
 from tallystick.flows.describe_quote import QuoteState, describe_quote
 from tallystick.flows.make_quote import VALID_S, make_quote
 from tallystick.flows.pay_quote import pay_quote, sign_checkout
 from tallystick.flows.refund_invoice import refund_invoice
-from tallystick.flows.sign_payment import PaymentFunding
 
 
 class CheckoutVerbs(Client):

@@ -13,6 +13,7 @@ from tallystick.core.money import Amount
 from tallystick.core.payment import Milestone
 from tallystick.core.payment_texts import PaymentOffer, SignedPayment
 from tallystick.flows.authorize import authorize, charge_payment
+from tallystick.flows.bring import PaymentFunding
 from tallystick.flows.describe_payment import PaymentState, describe_payment
 from tallystick.flows.evidence import dispute, submit_evidence
 from tallystick.flows.payment_terms import (
@@ -25,7 +26,7 @@ from tallystick.flows.payment_terms import (
     require_escrow,
 )
 from tallystick.flows.release import capture, capture_milestone, refund_payment
-from tallystick.flows.sign_payment import PaymentFunding, sign_payment
+from tallystick.flows.sign_payment import sign_payment
 
 Payment = PaymentOffer | SignedPayment
 """Terms, or what the payer signed for them."""

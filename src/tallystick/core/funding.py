@@ -6,7 +6,8 @@ consent and money where the token, or Permit2, has the words in what it asks to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -32,6 +33,30 @@ class Funding(IntEnum):
     PERMIT2 = 2
     AUTHORIZATION = 3
     COLLECTOR = 4
+
+
+def parse_funding(text: str) -> Funding:
+    """A way in which a payer's own money comes, by its name in small letters. Raises ValueError."""
+    found = Funding.__members__.get(text.upper())
+    if found is None or found is Funding.COLLECTOR:
+        raise ValueError(f"{text!r} is no way in which a payer's money comes")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a payer agrees to pay to a contract, and what is signed for it in each way, as typed data: `consent` to the
+    words where an allowance pays, `by_permit2` for a nonce, `by_authorization` for a token's domain. `valid_before` is
+    the Unix second at which the words end."""
+
+    token: str
+    payer: str
+    contract: str
+    amount_units: int
+    valid_before: int
+    consent: Mapping[str, Any]
+    by_permit2: Callable[[int], dict[str, Any]]
+    by_authorization: Callable[[TokenDomain], dict[str, Any]]
 
 
 def permit2_typed_data(

@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 
 from tallystick.core import funding
 from tallystick.core.address import ZERO_ADDRESS
+from tallystick.core.funding import Agreement
 from tallystick.core.permit import TokenDomain
 from tallystick.core.signed import DOMAIN_VERSION, message_of, types_of
 
@@ -130,6 +131,16 @@ def authorization_typed_data(terms: PaymentTerms, token: TokenDomain, *, contrac
     payment_id = terms.payment_id(chain_id=token.chain_id, contract=contract)
     asked = token, terms.payer, terms.amount_units, terms.authorize_before
     return funding.authorization_typed_data(*asked, nonce=payment_id, contract=contract)
+
+
+def agreement(terms: PaymentTerms, *, chain_id: int, contract: str) -> Agreement:
+    """What the payer agrees to pay, and signs for it."""
+    return Agreement(
+        *(terms.token, terms.payer, contract, terms.amount_units, terms.authorize_before),
+        consent=typed_data(terms, chain_id=chain_id, contract=contract),
+        by_permit2=lambda nonce: permit2_typed_data(terms, nonce=nonce, chain_id=chain_id, contract=contract),
+        by_authorization=lambda token: authorization_typed_data(terms, token, contract=contract),
+    )
 
 
 @dataclass(frozen=True, slots=True)

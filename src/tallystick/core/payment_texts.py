@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tallystick.core.address import ZERO_ADDRESS, parse_address
-from tallystick.core.funding import Funding
+from tallystick.core.funding import Funding, parse_funding
 from tallystick.core.payment import (
     MOST_MILESTONES,
     MOST_UNITS,
@@ -147,10 +147,7 @@ def parse_signed_payment(text: bytes | str) -> SignedPayment:
     """What `SignedPayment.render` wrote. Raises InputError where it is not that, or a value is impossible."""
     with reading_signed("a signed escrow payment", "have the payer write it anew with `tallystick escrow sign`"):
         found = msgspec.json.decode(text, type=_SignedText)
-        funding = Funding.__members__.get(found.funding.upper())
-        if funding is None or funding is Funding.COLLECTOR:
-            raise ValueError(f"{found.funding!r} is no way in which a payer's money comes")
-        return SignedPayment(_offer(found.offer), funding, parse_bytes(found.data))
+        return SignedPayment(_offer(found.offer), parse_funding(found.funding), parse_bytes(found.data))
 
 
 def _offer(found: _OfferText) -> PaymentOffer:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from eth_utils.crypto import keccak
 
 from tallystick.core import funding
+from tallystick.core.funding import Agreement
 from tallystick.core.money import split_units
 from tallystick.core.permit import TokenDomain
 from tallystick.core.signed import DOMAIN_FIELDS, DOMAIN_VERSION, domain, types_of
@@ -127,6 +128,16 @@ def authorization_typed_data(quote: Quote, payer: str, token: TokenDomain, *, co
     quote_id = quote.quote_id(chain_id=token.chain_id, contract=contract)
     asked = token, payer, quote.amount_units, quote.valid_before
     return funding.authorization_typed_data(*asked, nonce=quote_id, contract=contract)
+
+
+def agreement(quote: Quote, payer: str, *, chain_id: int, contract: str) -> Agreement:
+    """What a payer agrees to pay, and signs for it."""
+    return Agreement(
+        *(quote.token, payer, contract, quote.amount_units, quote.valid_before),
+        consent=acceptance_typed_data(quote, payer, chain_id=chain_id, contract=contract),
+        by_permit2=lambda nonce: permit2_typed_data(quote, nonce=nonce, chain_id=chain_id, contract=contract),
+        by_authorization=lambda token: authorization_typed_data(quote, payer, token, contract=contract),
+    )
 
 
 def _message(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tallystick.core.address import parse_address
-from tallystick.core.funding import Funding
+from tallystick.core.funding import Funding, parse_funding
 from tallystick.core.quote import MOST_PAYOUT_UNITS, MOST_PAYOUTS, Payout, Quote
 from tallystick.core.reference import parse_reference, shown_reference
 from tallystick.core.signed import parse_bytes, parse_uint256, parse_word, reading_signed, rendered, shown_bytes
@@ -106,10 +106,8 @@ def parse_checkout(text: bytes | str) -> SignedCheckout:
     """What `SignedCheckout.render` wrote. Raises InputError where it is not that, or a value is impossible."""
     with reading_signed("a signed payment of a quote", "have the payer write it anew with `tallystick checkout sign`"):
         found = msgspec.json.decode(text, type=_CheckoutText)
-        funding = Funding.__members__.get(found.funding.upper())
-        if funding is None or funding is Funding.COLLECTOR:
-            raise ValueError(f"{found.funding!r} is no way in which a payer's money comes")
-        return SignedCheckout(_quote(found.quote), parse_address(found.payer), funding, parse_bytes(found.data))
+        funding, data = parse_funding(found.funding), parse_bytes(found.data)
+        return SignedCheckout(_quote(found.quote), parse_address(found.payer), funding, data)
 
 
 def _quote(found: _QuoteText) -> SignedQuote:

@@ -20,7 +20,6 @@ from tallystick.core.books import Books
 from tallystick.core.events import Recorded
 from tallystick.core.pegs import peg_history
 from tallystick.errors import NodeRefused
-from tallystick.flows.collector import collector_at_rest
 from tallystick.flows.compare import (
     Report,
     Walk,
@@ -32,6 +31,7 @@ from tallystick.flows.compare import (
     compare_tokens,
     require_source,
 )
+from tallystick.flows.garbage import collector_at_rest
 from tallystick.flows.ingest import Progress, Target, log_reader
 from tallystick.flows.recount import claimable_accounts
 from tallystick.flows.tally import Tally

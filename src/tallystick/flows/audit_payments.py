@@ -25,7 +25,6 @@ from tallystick.core.payment_ledger import KINDS
 from tallystick.core.payment_state import Payment
 from tallystick.core.pegs import peg_history
 from tallystick.errors import NodeRefused
-from tallystick.flows.collector import collector_at_rest
 from tallystick.flows.compare import (
     Report,
     Walk,
@@ -37,6 +36,7 @@ from tallystick.flows.compare import (
     compare_tokens,
     require_source,
 )
+from tallystick.flows.garbage import collector_at_rest
 from tallystick.flows.ingest import Progress, Target, log_reader
 from tallystick.flows.recount_payments import REVOKED, facts_of, paid_accounts
 from tallystick.storage.claimables import read_claimables

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tallystick.chain.contract import Sent
 from tallystick.core.funding import Funding
+from tallystick.core.payment import agreement
 from tallystick.core.payment_texts import PaymentOffer, SignedPayment
-from tallystick.errors import BalanceTooLow, NotAuthorized, PermitUnsupported
+from tallystick.errors import NotAuthorized
+from tallystick.flows.bring import own_money
 from tallystick.flows.connect import Connection
 from tallystick.flows.payment_terms import require_escrow
-from tallystick.flows.sign_payment import permit_for
 
 
 def authorize(connection: Connection, payment: PaymentOffer | SignedPayment) -> Sent:
@@ -35,19 +36,8 @@ def _funded(connection: Connection, payment: PaymentOffer | SignedPayment) -> tu
     require_escrow(connection, offer)
     if isinstance(payment, SignedPayment):
         return offer, payment.funding, payment.data
-    terms, sender = offer.terms, connection.sender
-    if sender.address != terms.payer:
-        raise NotAuthorized(sender.address)
-    token = connection.token(terms.token)
-    balance = token.balance(terms.payer)
-    if balance < terms.amount_units:
-        raise BalanceTooLow(balance, terms.amount_units)
-    allowance = token.allowance(terms.payer, offer.contract)
-    if allowance >= terms.amount_units:
-        return offer, Funding.ALLOWANCE, b""
-    try:
-        permit = permit_for(connection, terms.token, offer.contract, terms.amount_units, terms.authorize_before)
-        return offer, Funding.PERMIT, permit
-    except PermitUnsupported:
-        token.approve(sender, offer.contract, allowance + terms.amount_units)
-        return offer, Funding.ALLOWANCE, b""
+    sender = connection.sender.address
+    if sender != offer.terms.payer:
+        raise NotAuthorized(sender)
+    agreed = agreement(offer.terms, chain_id=offer.chain_id, contract=offer.contract)
+    return offer, *own_money(connection, agreed)

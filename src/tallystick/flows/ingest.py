@@ -22,7 +22,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.core.money import Token
 from tallystick.core.pegs import peg_history
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
-from tallystick.flows.collector import collector_at_rest
+from tallystick.flows.garbage import collector_at_rest
 from tallystick.flows.kind import SourceKind
 from tallystick.flows.pending import stored_pending
 from tallystick.flows.subscription_books import SUBSCRIPTIONS

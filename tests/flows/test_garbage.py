@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tallystick.flows.collector import collector_at_rest
+from tallystick.flows.garbage import collector_at_rest
 
 
 @pytest.fixture(autouse=True)

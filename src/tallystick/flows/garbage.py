@@ -12,7 +12,7 @@ def collector_at_rest() -> Iterator[None]:
     """Within, what is in a cycle and no longer used stays in memory; everything else goes as ever, by its count.
 
     Events, entries and documents hang in no cycles. Left to itself the collector walks all of those that are alive each
-    time some hundred more are made, which takes two thirds as long as everything else that is done with them.
+    time some hundred more are made.
     """
     was_enabled = gc.isenabled()
     gc.disable()
