@@ -84,9 +84,10 @@ class Business:
         node = node or connect(self.anvil.url)
         deployed = self.manifest.contract("Escrow")
         subscriptions, escrow = Subscriptions(node, self.subscriptions), EscrowContract(node, deployed.address)
-        checkout = CheckoutContract(node, self.manifest.contract("Checkout").address)
-        start = self.contract.start_block
-        return Connection(node, subscriptions, None, start, escrow, deployed.start_block, checkout)
+        sold, start = self.manifest.contract("Checkout"), self.contract.start_block
+        checkout = CheckoutContract(node, sold.address)
+        starts = deployed.start_block, sold.start_block
+        return Connection(node, subscriptions, None, start, escrow, starts[0], checkout, starts[1])
 
     def account(self, name: str | int) -> str:
         """An account with ether, one for each name."""

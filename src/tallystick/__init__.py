@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tallystick.core.conditions import parse_any_mandate as parse_any_mandate
     from tallystick.core.coupon import SignedCoupon as SignedCoupon
     from tallystick.core.coupon import parse_coupon as parse_coupon
+    from tallystick.core.expected import DepositStatus as DepositStatus
     from tallystick.core.fallback import SignedFallback as SignedFallback
     from tallystick.core.fallback import parse_fallback as parse_fallback
     from tallystick.core.mandate import SignedMandate as SignedMandate
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from tallystick.core.quote_texts import SignedQuote as SignedQuote
     from tallystick.core.quote_texts import parse_checkout as parse_checkout
     from tallystick.core.quote_texts import parse_quote as parse_quote
+    from tallystick.core.refund_address import SignedRefundAddress as SignedRefundAddress
+    from tallystick.core.refund_address import parse_refund_address as parse_refund_address
     from tallystick.core.subscription import DeclineReason as DeclineReason
     from tallystick.core.subscription import Status as Status
     from tallystick.core.subscription import Subscription as Subscription
@@ -63,6 +66,7 @@ _HOMES = {
     "Conditions": "tallystick.core.conditions",
     "Config": "tallystick.config",
     "DeclineReason": "tallystick.core.subscription",
+    "DepositStatus": "tallystick.core.expected",
     "Funding": "tallystick.flows.fund",
     "Milestone": "tallystick.core.payment",
     "PaymentFunding": "tallystick.flows.bring",
@@ -83,6 +87,7 @@ _HOMES = {
     "SignedPayment": "tallystick.core.payment_texts",
     "SignedPlanChange": "tallystick.core.plan_change",
     "SignedQuote": "tallystick.core.quote_texts",
+    "SignedRefundAddress": "tallystick.core.refund_address",
     "Status": "tallystick.core.subscription",
     "Subscription": "tallystick.core.subscription",
     "SubscriptionState": "tallystick.flows.describe",
@@ -101,6 +106,7 @@ _HOMES = {
     "parse_payment": "tallystick.core.payment_texts",
     "parse_plan_change": "tallystick.core.plan_change",
     "parse_quote": "tallystick.core.quote_texts",
+    "parse_refund_address": "tallystick.core.refund_address",
     "parse_signed_payment": "tallystick.core.payment_texts",
 }
 __all__ = [
@@ -109,6 +115,7 @@ __all__ = [
     "Conditions",
     "Config",
     "DeclineReason",
+    "DepositStatus",
     "Funding",
     "Milestone",
     "PaymentFunding",
@@ -129,6 +136,7 @@ __all__ = [
     "SignedPayment",
     "SignedPlanChange",
     "SignedQuote",
+    "SignedRefundAddress",
     "Status",
     "Subscription",
     "SubscriptionState",
@@ -147,6 +155,7 @@ __all__ = [
     "parse_payment",
     "parse_plan_change",
     "parse_quote",
+    "parse_refund_address",
     "parse_signed_payment",
 ]
 

@@ -114,6 +114,7 @@ class MerchantConfig(_Section):
     email: str | None = None
     invoice_prefix: str = "INV-"
     payment_prefix: str = "PAY-"
+    sale_prefix: str = "SALE-"
     payees: tuple[Address, ...] = ()
     tokens: tuple[Address, ...] = ()
     plans: tuple[Annotated[int, Field(gt=0)], ...] = ()

@@ -6,6 +6,7 @@ from typing import Final
 
 from tallystick.chain.decode_payments import payout_claimed, payout_kept
 from tallystick.chain.decoder import WORD, Decoder, Shape, address_at, optional_address_at, uint_at
+from tallystick.chain.transfers import TRANSFER
 from tallystick.core.checkout_events import (
     CheckoutEvent,
     InvoiceRefunded,
@@ -14,6 +15,7 @@ from tallystick.core.checkout_events import (
     QuoteWithdrawn,
     ReceivedOtherwise,
     Swept,
+    TokenReceived,
     Unswept,
 )
 from tallystick.core.money import UINT256_MAX
@@ -72,6 +74,12 @@ def _refunded(topics: bytes, data: bytes) -> CheckoutEvent:
     return InvoiceRefunded(by, _word(topics, 1), to, token, uint_at(data, 1, UINT256_MAX))
 
 
+def _received(topics: bytes, data: bytes) -> CheckoutEvent:
+    """As `chain.transfers` lays it out: sender and address, then token and amount."""
+    units = uint_at(data, 1, UINT256_MAX)
+    return TokenReceived(address_at(data, 0), optional_address_at(topics, 0), address_at(topics, 1), units)
+
+
 def _word(data: bytes, word: int) -> bytes:
     return data[word * WORD : word * WORD + WORD]
 
@@ -85,6 +93,7 @@ SHAPES: Final[dict[str, Shape[CheckoutEvent]]] = {
     "InvoiceRefunded": Shape(3, 2, _refunded),
     "PayoutKept": Shape(3, 1, payout_kept),
     "PayoutClaimed": Shape(2, 1, payout_claimed),
+    TRANSFER: Shape(2, 2, _received),
 }
 """As `chain.decode_payments.SHAPES`."""
 

@@ -9,11 +9,13 @@ follows the range before it (behind one address may be nodes on different branch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
+from tallystick.chain import transfers
 from tallystick.chain.decode import LAST_TIME, SUBSCRIPTIONS
 from tallystick.chain.decoder import Decoder
 from tallystick.chain.rpc import Rpc
@@ -90,7 +92,7 @@ class LogReader:
     """Reads the logs of one contract from one node. Raises NodeInvalid for whatever cannot be right.
 
     `decoder` knows its events. `topics`: only those logs whose topics are these, place by place, as `eth_getLogs` takes
-    them.
+    them. `watched`: also transfers of any token to these addresses, in lower case, each from a block on.
     """
 
     def __init__(
@@ -101,11 +103,13 @@ class LogReader:
         decoder: Decoder[Any] = SUBSCRIPTIONS,
         target_logs: int = TARGET_LOGS,
         topics: Sequence[Topic] = (),
+        watched: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._rpc = rpc
         self._decoder = decoder
         self._contract = contract.lower()
         self._topics = list(topics)
+        self._watched = watched
         self._target = target_logs
         self._range = max(1, target_logs // FIRST_LOGS_PER_BLOCK)
         self._ceiling = LARGEST_RANGE
@@ -210,6 +214,8 @@ class LogReader:
             query["topics"] = self._topics
         try:
             raws: list[_RawLog] = self._rpc.call(list[_RawLog], "eth_getLogs", query)
+            if self._watched:
+                raws = self._with_transfers(raws, start, end)
         except NodeError as error:
             # A server that gives up does so over the length of the answer, unless it is down: the next call tells.
             gave_up = isinstance(error, NodeUnreachable) or (isinstance(error, NodeRefused) and error.retryable)
@@ -218,6 +224,26 @@ class LogReader:
             raise
         return raws
 
+    def _with_transfers(self, raws: list[_RawLog], start: int, end: int) -> list[_RawLog]:
+        """Our logs and the transfers that are watched, in the order of the chain."""
+        asked = [(query,) for query in transfers.queries(self._watched, start, end)]
+        if not asked:
+            return raws
+        answers: list[list[_RawLog]] = self._rpc.batch(list[_RawLog], "eth_getLogs", asked)
+        found = [raw for answer in answers for raw in answer]
+        for raw in found:
+            if not transfers.is_answer(raw.topics, self._watched):
+                raise NodeInvalid(
+                    f"{self._rpc.name}, asked for transfers to deposit addresses in blocks {start} to {end}, answered "
+                    f"with another log of {raw.address}: ask another node"
+                )
+        try:
+            return sorted(raws + found, key=lambda raw: (int(raw.block_number, 16), int(raw.log_index, 16)))
+        except ValueError as error:
+            raise NodeInvalid(
+                f"{self._rpc.name} answered blocks {start} to {end} with a number that is none ({error})"
+            ) from error
+
     def _check(self, raws: list[_RawLog], start: int, end: int, headers: dict[int, Header]) -> list[LogEntry]:
         names, decode = self._decoder.names(), self._decoder.decode
         logs = []
@@ -225,12 +251,14 @@ class LogReader:
         for raw in raws:
             number, index = int(raw.block_number, 16), int(raw.log_index, 16)
             header = headers[number]
-            name = names.get(raw.topics[0]) if raw.topics else None
+            is_ours = raw.address.lower() == self._contract
+            name = names.get(raw.topics[0]) if raw.topics and is_ours else None
+            if not is_ours and self._watched and transfers.is_answer(raw.topics, self._watched):
+                name = transfers.TRANSFER
             block_hash = bytes.fromhex(raw.block_hash[2:])
             transaction_hash = bytes.fromhex(raw.transaction_hash[2:])
             if (
                 name is None
-                or raw.address.lower() != self._contract
                 or raw.removed
                 or (number, index) <= previous
                 or not 0 <= index <= _MOST_INDEX
@@ -243,8 +271,13 @@ class LogReader:
                     "there: ask another node"
                 )
             previous = (number, index)
-            topics = bytes.fromhex("".join([topic[2:] for topic in raw.topics[1:]]))
-            data = bytes.fromhex(raw.data[2:])
+            if is_ours:
+                topics = bytes.fromhex("".join([topic[2:] for topic in raw.topics[1:]]))
+                data = bytes.fromhex(raw.data[2:])
+            elif transfers.is_counted(raw.topics, raw.data, number, self._watched):
+                topics, data = transfers.words_of(raw.address, raw.topics, raw.data)
+            else:
+                continue
             origin = Origin(number, block_hash, header.time, transaction_hash, index)
             logs.append(LogEntry(origin, name, topics, data, decode(name, topics, data)))
         return logs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tallystick.chain.rpc import Rpc
+from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.money import Token
 from tallystick.errors import NodeInvalid, NodeRefused
 
@@ -13,6 +14,8 @@ DECIMALS: Final = "0x313ce567"
 LONGEST_SYMBOL: Final = 24
 MOST_DECIMALS: Final = 77
 """10^77 is the largest power of ten that a token's 256 bits can count."""
+COIN: Final = "COIN"
+COIN_DECIMALS: Final = 18
 GAS: Final = 5_000_000
 """For one answer: a token may burn what it is given, and the node's time with it."""
 ATTEMPTS: Final = 3
@@ -24,12 +27,15 @@ _IDENTITY: Final = "0x0000000000000000000000000000000000000004"
 
 
 def read_token(rpc: Rpc, chain_id: int, address: str, *, block: int | None = None) -> Token:
-    """A token's symbol and decimals, as of `block` where the node still has that block's state, else as of now.
+    """A token's symbol and decimals, as of `block` where the node still has that block's state, else as of now; of the
+    zero address, by which books call the chain's own currency, `COIN` with 18 decimals: no chain says its name.
 
     A symbol that is missing, or is not 1 to 24 printable ASCII characters without blanks and no formula, becomes the
     start of the address; decimals that are missing or absurd become 0, so that amounts show their base units. Raises
     NodeError where it is the node that cannot answer: nobody may be told that USDC has no decimals.
     """
+    if address == ZERO_ADDRESS:
+        return Token(chain_id, address, COIN, COIN_DECIMALS)
     at = "latest" if block is None or not _answers(rpc, hex(block)) else hex(block)
     symbol = _text(_call(rpc, address, SYMBOL, at))
     answer = _call(rpc, address, DECIMALS, at)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from tallystick.chain.rpc import Rpc
-from tallystick.chain.totals import address_word, words_of
+from tallystick.chain.totals import address_word, asked, words_of
 from tallystick.errors import NodeInvalid, NodeRefused
 
 _PAYMENT_TOTAL = function_signature_to_4byte_selector("paymentTotal(address,address)")
@@ -59,7 +59,7 @@ def read_counted_payments(
     calls = [_PAYMENT_TOTAL + address_word(payee) + address_word(token) for payee, token in pairs]
     calls += [_CLAIMABLE + address_word(account) + address_word(token) for account, token in accounts]
     calls += [_PAYMENT + payment_id for payment_id in ids]
-    answers = _asked(rpc, [(contract, data) for data in calls], block)
+    answers = asked(rpc, [(contract, data) for data in calls], block)
     second, third = len(pairs), len(pairs) + len(accounts)
     totals = [CountedTotal(*words_of(rpc, answer, len(CountedTotal._fields))) for answer in answers[:second]]
     kept = [words_of(rpc, answer, 1)[0] for answer in answers[second:third]]
@@ -76,16 +76,7 @@ def read_holding(rpc: Rpc, contract: str, token: str, block: int) -> int | None:
     not say."""
     data = _BALANCE + address_word(contract)
     try:
-        (answer,) = _asked(rpc, [(token, data)], block)
+        (answer,) = asked(rpc, [(token, data)], block)
         return words_of(rpc, answer, 1)[0]
     except (NodeRefused, NodeInvalid):
         return None
-
-
-def _asked(rpc: Rpc, calls: Sequence[tuple[str, bytes]], block: int) -> list[str]:
-    if not calls:
-        return []
-    found: list[str] = rpc.batch(
-        str, "eth_call", [({"to": to, "data": "0x" + data.hex()}, hex(block)) for to, data in calls]
-    )
-    return found

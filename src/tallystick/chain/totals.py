@@ -51,13 +51,21 @@ def read_counted(
     calls = [_PLAN_COUNT, _REGISTER_COUNT]
     calls += [_CONTROL_TOTALS + address_word(payee) + address_word(token) for payee, token in pairs]
     calls += [_CLAIMABLE + address_word(account) + address_word(token) for account, token in accounts]
-    answers: list[str] = rpc.batch(
-        str, "eth_call", [({"to": contract, "data": "0x" + data.hex()}, hex(block)) for data in calls]
-    )
+    answers = asked(rpc, [(contract, data) for data in calls], block)
     plans, registers = (words_of(rpc, answer, 1)[0] for answer in answers[:2])
     totals = [Totals(*words_of(rpc, answer, len(Totals._fields))) for answer in answers[2 : 2 + len(pairs)]]
     kept = [words_of(rpc, answer, 1)[0] for answer in answers[2 + len(pairs) :]]
     return Counted(plans, registers, dict(zip(pairs, totals, strict=True)), dict(zip(accounts, kept, strict=True)))
+
+
+def asked(rpc: Rpc, calls: Sequence[tuple[str, bytes]], block: int) -> list[str]:
+    """What contracts answer calls (address, data) on the state after a block, as hex."""
+    if not calls:
+        return []
+    found: list[str] = rpc.batch(
+        str, "eth_call", [({"to": to, "data": "0x" + data.hex()}, hex(block)) for to, data in calls]
+    )
+    return found
 
 
 def address_word(address: str) -> bytes:

@@ -12,11 +12,12 @@ from tallystick.cli.progress import Meter
 from tallystick.config import Config
 
 if TYPE_CHECKING:
+    from tallystick.flows.audit_checkout import CheckoutReport
     from tallystick.flows.audit_payments import PaymentsReport
     from tallystick.flows.compare import Report
 
-SHOWN = ("contract", "block", "events", "invoices", "payments_on_chain", "payments_in_ledger", "difference_count")
-"""What the text says of escrow payments; `--json` says more."""
+UNSAID = {"block_hash", "holdings"}
+"""What the text does not say of contracts other than `Subscriptions`; `--json` does."""
 
 
 @click.group()
@@ -33,6 +34,7 @@ def verify(config: Config, as_json: bool) -> None:
     Ends with 0 only if everything agrees, with 1 and the name of each row that differs otherwise. Changes nothing.
     """
     from tallystick.flows.audit import audit as run_audit
+    from tallystick.flows.audit_checkout import audit_checkout
     from tallystick.flows.audit_payments import audit_payments
     from tallystick.flows.mirror import open_mirror
 
@@ -40,49 +42,67 @@ def verify(config: Config, as_json: bool) -> None:
     with Meter("blocks") as meter:
         report = run_audit(mirror.engine, mirror.rpc, mirror.target, on_progress=meter.show)
         escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
-    ok = report.ok and escrow.ok
+        checkout = audit_checkout(mirror.engine, mirror.rpc, mirror.checkout, on_progress=meter.show)
+    ok = report.ok and escrow.ok and checkout.ok
     values = {
         "ok": ok,
         "chain_id": report.chain_id,
-        "contract": report.contract,
-        "block": report.block_number,
-        "block_hash": report.block_hash,
-        "events": report.events,
-        "invoices": report.invoices,
+        **_common(report),
         "charges_on_chain": report.charges_on_chain,
         "charges_in_ledger": report.charges_in_ledger,
         "refunds_on_chain": report.refunds_on_chain,
         "refunds_in_ledger": report.refunds_in_ledger,
         "difference_count": report.difference_count,
     }
-    payments = _payments(escrow)
+    others = {"escrow": _payments(escrow), "checkout": _sales(checkout)}
     if as_json:
-        click.echo(to_json(Record(values | _details(report) | {"escrow": payments | _details(escrow)})))
+        details = {name: others[name] | _details(one) for name, one in (("escrow", escrow), ("checkout", checkout))}
+        click.echo(to_json(Record(values | _details(report) | details)))
     else:
         click.echo(to_text(Record(values)))
-        click.echo("\n" + to_text(Record({f"escrow_{name}": payments[name] for name in SHOWN})))
+        for name, shown in others.items():
+            said = {f"{name}_{key}": value for key, value in shown.items() if key not in UNSAID}
+            click.echo("\n" + to_text(Record(said)))
         if ok:
             click.echo("\nThe halves match: chain, journal, invoices and control totals agree to the last unit.")
         _tell(report, "")
         _tell(escrow, "escrow, ")
+        _tell(checkout, "checkout, ")
         _tell_holdings(escrow)
     if not ok:
         raise click.exceptions.Exit(1)
 
 
-def _payments(report: PaymentsReport) -> dict[str, object]:
+def _common(report: Report) -> dict[str, object]:
     return {
         "contract": report.contract,
         "block": report.block_number,
         "block_hash": report.block_hash,
         "events": report.events,
         "invoices": report.invoices,
+    }
+
+
+def _payments(report: PaymentsReport) -> dict[str, object]:
+    return {
+        **_common(report),
         "payments_on_chain": report.payments_on_chain,
         "payments_in_ledger": report.payments_in_ledger,
         "holdings": [
             {"token": token, "owed_units": str(owed), "balance_units": None if balance is None else str(balance)}
             for token, owed, balance in report.holdings
         ],
+        "difference_count": report.difference_count,
+    }
+
+
+def _sales(report: CheckoutReport) -> dict[str, object]:
+    return {
+        **_common(report),
+        "quotes_on_chain": report.quotes_on_chain,
+        "quotes_in_ledger": report.quotes_in_ledger,
+        "expected": report.expected,
+        "standing_compared": report.standing,
         "difference_count": report.difference_count,
     }
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import click
 
 from tallystick.cli import configured, examples, unlocked
+from tallystick.cli.checkout_deposits import address, deposit, deposits, expect, refund, refund_address, sweep
 from tallystick.cli.files import content_of, funding_option, out_option
-from tallystick.cli.output import Record, Table, Time, shown
+from tallystick.cli.output import Record, Time, shown
 from tallystick.cli.spans import SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount
-from tallystick.errors import InputError
 
-if TYPE_CHECKING:
-    from tallystick.flows.connect import Connection
-
-COIN_DECIMALS = 18
 _quote = click.argument("file", metavar="QUOTE")
-_invoices = click.argument("invoices", metavar="INVOICE...", nargs=-1, required=True)
-_receiver = click.option("--receiver", metavar="ADDRESS", help="Whose they are.  [default: the account that signs]")
 
 
 @click.group()
@@ -31,6 +25,10 @@ def checkout() -> None:
     Who can only send a transfer, as from an exchange, sends to the invoice's deposit address, from where anyone sweeps
     it to the receiver. Nobody owns the contract, and nothing stays in it.
     """
+
+
+for command in (address, expect, deposits, deposit, sweep, refund_address, refund):
+    checkout.add_command(command)
 
 
 class _ShareType(click.ParamType):
@@ -213,101 +211,6 @@ def withdraw(config: Config, number: int) -> Record:
     return Record({"merchant": merchant, "number": str(number), "transaction": sent.receipt.transaction})
 
 
-@checkout.command(
-    epilog=examples(
-        "tallystick checkout address INV-2027-0042 --token 0xA0b8... --receiver 0x7099...79C8",
-        "tallystick checkout address INV-1 INV-2 INV-3 --token 0xA0b8... --json",
-    )
-)
-@_invoices
-@click.option("--token", required=True, metavar="ADDRESS", help="Of which what stands there is shown.")
-@_receiver
-@configured
-@shown
-def address(config: Config, invoices: tuple[str, ...], token: str, receiver: str | None) -> Table:
-    """Where to send what is for an invoice, as from an exchange, and what stands there.
-
-    The address is the receiver's for ever, whatever is sent there and when. Nothing is sent by this; with --receiver no
-    key is needed.
-    """
-    from tallystick.core.address import parse_address
-    from tallystick.flows.deposits import deposit_addresses
-
-    connection = _opened(config, receiver)
-    owner = parse_address(receiver) if receiver else connection.sender.address
-    found = deposit_addresses(connection, owner, parse_address(token), invoices)
-    return Table([{"invoice": row.invoice, "address": row.address, "balance": row.balance} for row in found])
-
-
-@checkout.command(
-    epilog=examples(
-        "tallystick checkout sweep INV-2027-0042 --token 0xA0b8...",
-        "tallystick checkout sweep INV-1 INV-2 INV-3 --token 0xA0b8... --receiver 0x7099...79C8",
-        "tallystick checkout sweep INV-1 --coin   what was sent of the chain's own currency",
-    )
-)
-@_invoices
-@click.option("--token", metavar="ADDRESS", help="Of which token, also another than was expected.")
-@click.option("--coin", is_flag=True, help="The chain's own currency, where nothing else is there.")
-@_receiver
-@configured
-@shown
-def sweep(config: Config, invoices: tuple[str, ...], token: str | None, coin: bool, receiver: str | None) -> Table:
-    """Bring all that stands on deposit addresses to their receiver. Anyone may, at any time, as often as something
-    comes; the account that signs here pays the gas."""
-    from tallystick.core.address import parse_address
-    from tallystick.core.money import Token
-    from tallystick.flows.connect import open_contract
-    from tallystick.flows.deposits import sweep as bring
-
-    if (token is None) != coin:
-        raise InputError("found neither or both of --token and --coin: say which of them is to be swept")
-    connection = open_contract(unlocked(config), signing=True)
-    wanted = parse_address(token) if token else None
-    rows = bring(connection, parse_address(receiver) if receiver else connection.sender.address, wanted, invoices)
-    coins = Token(connection.node.chain_id, "0x" + "0" * 40, "coin", COIN_DECIMALS)
-    assets = {None: coins} | ({wanted: connection.token(wanted).describe()} if wanted else {})
-    return Table(
-        [
-            {
-                "invoice": row.invoice,
-                "swept": Amount(row.amount_units, assets[row.token]),
-                "reason": None if row.reason is None else row.reason.name.lower(),
-                "transaction": row.transaction,
-            }
-            for row in rows
-        ]
-    )
-
-
-@checkout.command(
-    epilog=examples("tallystick checkout refund INV-2027-0042 --amount 5.00 --token 0xA0b8... --to 0x3C44...93BC")
-)
-@click.argument("invoice")
-@click.option("--amount", required=True, metavar="AMOUNT", help="How much of the token: 5.00.")
-@click.option("--token", required=True, metavar="ADDRESS", help="In which token.")
-@click.option("--to", required=True, metavar="ADDRESS", help="Who gets it back.")
-@configured
-@shown
-def refund(config: Config, invoice: str, amount: str, token: str, to: str) -> Record:
-    """Give back some of what was received for an invoice, from your own balance.
-
-    The chain does not know how much was received for it: look before you refund.
-    """
-    from tallystick.core.address import parse_address
-    from tallystick.core.money import parse_units
-    from tallystick.flows.connect import open_contract
-    from tallystick.flows.refund_invoice import refund_invoice
-
-    connection = open_contract(unlocked(config), signing=True)
-    token, to = parse_address(token), parse_address(to)
-    described = connection.token(token).describe()
-    units = parse_units(amount, described.decimals)
-    sent = refund_invoice(connection, invoice, token, to, units)
-    values = {"invoice": invoice, "to": to, "refunded": Amount(units, described)}
-    return Record(values | {"transaction": sent.receipt.transaction})
-
-
 @checkout.command(epilog=examples("tallystick checkout claim 0x7099...79C8 0xA0b8..."))
 @click.argument("account")
 @click.argument("token")
@@ -324,13 +227,6 @@ def claim(config: Config, account: str, token: str) -> Record:
     claimed = sent.one(PayoutClaimed)
     amount = Amount(claimed.amount_units, connection.token(claimed.token).describe())
     return Record({"account": claimed.account, "claimed": amount, "transaction": sent.receipt.transaction})
-
-
-def _opened(config: Config, receiver: str | None) -> Connection:
-    """With a key only where it says whose the addresses are."""
-    from tallystick.flows.connect import open_contract
-
-    return open_contract(config) if receiver else open_contract(unlocked(config), signing=True)
 
 
 def _content(file: str) -> bytes:

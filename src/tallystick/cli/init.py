@@ -58,6 +58,7 @@ TEMPLATE = """\
 #email = "billing@example.com"
 #invoice_prefix = "INV-"
 #payment_prefix = "PAY-"
+#sale_prefix = "SALE-"
 # Which plans are your own, and so charged, and recognised by the SDK. An account creates plans for itself alone: yours
 # are those that pay one of these accounts (the one that signs, where none is named),
 #payees = []

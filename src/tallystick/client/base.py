@@ -9,7 +9,7 @@ from eth_account.signers.local import LocalAccount
 
 from tallystick.chain.signer import KeySigner, Signer
 from tallystick.chain.subscriptions import Subscriptions
-from tallystick.config import Config, MerchantConfig, load_config
+from tallystick.config import Config, load_config
 from tallystick.core.address import parse_address
 from tallystick.core.conditions import Conditions
 from tallystick.core.money import Amount, Token, parse_units
@@ -24,9 +24,10 @@ Money = str | int | Amount
 class Client:
     """Tallystick's contracts on one chain, used by one account."""
 
-    def __init__(self, connection: Connection, merchant: MerchantConfig | None = None) -> None:
+    def __init__(self, connection: Connection, config: Config | None = None) -> None:
         self._connection = connection
-        self._merchant = merchant or MerchantConfig()
+        self._config = config or Config()
+        self._merchant = self._config.merchant
         self._tokens: dict[str, Token] = {}
 
     @classmethod
@@ -51,7 +52,7 @@ class Client:
         if isinstance(signer, LocalAccount):
             signer = KeySigner(signer)
         has_key = config.signer.keystore is not None or config.signer.key is not None
-        return cls(open_contract(config, signer=signer, signing=has_key), config.merchant)
+        return cls(open_contract(config, signer=signer, signing=has_key), config)
 
     @property
     def chain_id(self) -> int:

@@ -8,13 +8,19 @@ from tallystick.chain.contract import Sent
 from tallystick.chain.payment_totals import CountedTotal
 from tallystick.client.base import Client, Money
 from tallystick.core.address import parse_address
+from tallystick.core.expected import DepositStatus, Expected
 from tallystick.core.quote_texts import SignedCheckout, SignedQuote
+from tallystick.core.refund_address import SignedRefundAddress
 from tallystick.flows.bring import PaymentFunding
 from tallystick.flows.deposits import DepositAddress, SweptRow, deposit_addresses, sweep
 from tallystick.flows.describe_quote import QuoteState, describe_quote
+from tallystick.flows.expect import expect
+from tallystick.flows.find_deposits import FoundDeposit, find_deposit, find_deposits
 from tallystick.flows.make_quote import VALID_S, make_quote
+from tallystick.flows.mirror import open_books
 from tallystick.flows.pay_quote import pay_quote, sign_checkout
-from tallystick.flows.refund_invoice import refund_invoice
+from tallystick.flows.refund_invoice import proven_address, refund_invoice, sign_refund_address
+from tallystick.storage.database import open_database
 
 
 class CheckoutVerbs(Client):
@@ -88,6 +94,46 @@ class CheckoutVerbs(Client):
         found = deposit_addresses(self._connection, self._receiver(receiver), parse_address(token), [invoice])
         return found[0]
 
+    def expect_deposit(
+        self,
+        invoice: str,
+        amount: Money,
+        *,
+        token: str,
+        valid_s: int | None = None,
+        tolerance: Money = 0,
+        receiver: str | None = None,
+    ) -> Expected:
+        """Declares in the configured database what is expected for an invoice at its deposit address, which is the
+        answer's `address`: show it to the payer then. The mirror sees what comes there from now on.
+
+        It counts for `valid_s` seconds (None: whenever it comes); so much as `tolerance` may be lacking. The receiver is
+        the signer unless given. Raises InputError for what cannot be expected and where something else already is,
+        AddressInvalid, AmountInvalid, NotAContract or DatabaseError.
+        """
+        return expect(
+            open_database(self._config.database),
+            self._connection,
+            invoice,
+            receiver=self._receiver(receiver),
+            token=parse_address(token),
+            amount_units=self.units(amount, token),
+            valid_s=valid_s,
+            tolerance_units=self.units(tolerance, token),
+        )
+
+    def deposits(self, *, receiver: str | None = None, status: DepositStatus | None = None) -> list[FoundDeposit]:
+        """What is expected at deposit addresses and what came there, as the configured database knows it: brought up to
+        date by `tallystick index`. Raises DatabaseError or AddressInvalid."""
+        wanted = parse_address(receiver) if receiver else None
+        return find_deposits(open_books(self._config), receiver=wanted, status=status)
+
+    def deposit(self, invoice: str, *, receiver: str | None = None) -> FoundDeposit:
+        """The same of one invoice. Raises InputError where the books know nothing of it, or of several receivers."""
+        wanted = parse_address(receiver) if receiver else None
+        found, _ = find_deposit(open_books(self._config), invoice, receiver=wanted)
+        return found
+
     def sweep(self, invoices: Sequence[str], *, token: str | None, receiver: str | None = None) -> list[SweptRow]:
         """Moves all that stands on deposit addresses to their receiver (the signer unless given). Any token, and any
         time; None: the chain's own currency. What fails is a row with its reason.
@@ -97,10 +143,20 @@ class CheckoutVerbs(Client):
         wanted = None if token is None else parse_address(token)
         return sweep(self._connection, self._receiver(receiver), wanted, invoices)
 
-    def refund_invoice(self, invoice: str, amount: Money, *, token: str, to: str) -> Sent:
-        """Gives back some of what was received for an invoice, from the signer's own balance. How much was received is
-        not known on chain. Raises BalanceTooLow, ZeroAmount, PartyRefused, AmountMismatch or TokenRefused."""
+    def sign_refund_address(self, invoice: str, *, receiver: str) -> SignedRefundAddress:
+        """The signer, a payer, names itself as where money for an invoice is to go back, as proof for the receiver;
+        nothing is sent. Raises InputError, AddressInvalid or KeyMissing."""
+        return sign_refund_address(self._connection, invoice, parse_address(receiver))
+
+    def refund_invoice(self, invoice: str, amount: Money, *, token: str, to: str | SignedRefundAddress) -> Sent:
+        """Gives back some of what was received for an invoice, from the signer's own balance, to an account or to the
+        one that signed (`sign_refund_address`). How much was received the chain does not know; the books do (`deposit`).
+
+        Raises InvalidSignature, BalanceTooLow, ZeroAmount, PartyRefused, AmountMismatch, TokenRefused or InputError.
+        """
         units, token = self.units(amount, token), parse_address(token)
+        if isinstance(to, SignedRefundAddress):
+            to = proven_address(self._connection, to, invoice, self.address)
         return refund_invoice(self._connection, invoice, token, parse_address(to), units)
 
     def claim_checkout(self, account: str, token: str) -> Sent:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from tallystick.core.events import Origin
 from tallystick.core.payment_events import PayoutClaimed, PayoutKept
 from tallystick.core.quote import Quote
 
@@ -75,6 +76,31 @@ class InvoiceRefunded(NamedTuple):
     amount_units: int
 
 
+class TokenReceived(NamedTuple):
+    """A token says that `sender` moved so much to a deposit address that somebody watches: a `Transfer` of ERC-20. Any
+    contract may say so."""
+
+    token: str
+    sender: str | None
+    address: str
+    amount_units: int
+
+
 CheckoutEvent = (
-    QuotePaid | QuoteWithdrawn | Swept | NotSwept | ReceivedOtherwise | InvoiceRefunded | PayoutKept | PayoutClaimed
+    QuotePaid
+    | QuoteWithdrawn
+    | Swept
+    | NotSwept
+    | ReceivedOtherwise
+    | InvoiceRefunded
+    | PayoutKept
+    | PayoutClaimed
+    | TokenReceived
 )
+
+
+class RecordedCheckout(NamedTuple):
+    """An event together with where it stands on chain."""
+
+    origin: Origin
+    event: CheckoutEvent

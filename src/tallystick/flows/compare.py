@@ -12,6 +12,8 @@ from tallystick.chain.logs import Chunk, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Change
+from tallystick.core.checkout_books import CheckoutChange
+from tallystick.core.checkout_invoice import SaleInvoice
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
 from tallystick.core.money import Token
@@ -113,7 +115,7 @@ class Walk:
         source: Source,
         target: Target,
         *,
-        apply: Callable[[LogEntry], Change | PaymentChange],
+        apply: Callable[[LogEntry], Change | PaymentChange | CheckoutChange],
         read_documents: Callable[..., Iterable[Any]],
         last_numbers: Callable[[Connection, int], Iterable[tuple[Kind, str]]],
         count_entry: Callable[[Entry], None],
@@ -285,7 +287,7 @@ def entry_name(entry: Entry) -> str:
     return f"journal entry {entry.number}"
 
 
-def invoice_name(invoice: Invoice | PaymentInvoice) -> str:
+def invoice_name(invoice: Invoice | PaymentInvoice | SaleInvoice) -> str:
     """How a report calls a document."""
     return f"{invoice.kind.value.replace('_', ' ')} {invoice.number} of {invoice.payee}"
 

@@ -23,7 +23,7 @@ CHECKOUT = "Checkout"
 class Connection:
     """The contracts on a chain, verified, and the account that uses them (None: reading alone). `escrow` is the one of
     escrow payments, `checkout` that of quotes and deposit addresses; `start_block` is the first that may hold events of
-    `contract`, `escrow_start_block` of `escrow`."""
+    `contract`, `escrow_start_block` of `escrow`, `checkout_start_block` of `checkout`."""
 
     node: Node
     contract: Subscriptions
@@ -32,6 +32,7 @@ class Connection:
     escrow: EscrowContract
     escrow_start_block: int
     checkout: CheckoutContract
+    checkout_start_block: int
 
     @property
     def sender(self) -> Sender:
@@ -64,5 +65,7 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
     deployed = manifest.contract(ESCROW)  # verified, Subscriptions calls it
     escrow = EscrowContract(node, deployed.address, sender)
     subscriptions = Subscriptions(node, found.address, sender)
-    checkout = CheckoutContract(node, verify(node.request, manifest, CHECKOUT).address, sender)
-    return Connection(node, subscriptions, signer, found.start_block, escrow, deployed.start_block, checkout)
+    sold = verify(node.request, manifest, CHECKOUT)
+    checkout = CheckoutContract(node, sold.address, sender)
+    starts = found.start_block, deployed.start_block, sold.start_block
+    return Connection(node, subscriptions, signer, starts[0], escrow, starts[1], checkout, starts[2])

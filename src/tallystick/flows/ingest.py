@@ -10,8 +10,9 @@ before, with what was read of them then. What is written is written only on top 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -99,10 +100,14 @@ def ingest(
     May be stopped at any point and called again. Raises ReorganizationTooDeep where blocks that were final are others
     now, NodeError for a node that cannot be used or cannot be right.
     """
-    node = log_reader(rpc, target)
     with transaction(engine) as connection:
         source = add_source(connection, target.chain_id, target.contract, target.start_block, target.kind.name)
         tokens = read_tokens(connection, target.chain_id)
+        hold_source(connection, source)
+        if target.kind.see(connection, source):
+            drop_pending_after(connection, source.source_id, source.final_number)
+        watched = target.kind.watched(connection, source)
+    node = log_reader(rpc, target, watched)
     head, final = _heads(node, target.finality)
     _require_our_branch(node, source)
     source, count = _ingest_final(engine, rpc, node, source, final.number, tokens, target, on_progress)
@@ -110,9 +115,10 @@ def ingest(
     return Ingested(source.final_number, head.number, count, pending, rolled_back)
 
 
-def log_reader(rpc: Rpc, target: Target) -> LogReader:
-    """What reads the target's logs."""
-    return LogReader(rpc, target.contract, decoder=target.kind.decoder, target_logs=target.events_per_request)
+def log_reader(rpc: Rpc, target: Target, watched: Mapping[str, int] = MappingProxyType({})) -> LogReader:
+    """What reads the target's logs, and transfers to the addresses that are watched."""
+    decoder, target_logs = target.kind.decoder, target.events_per_request
+    return LogReader(rpc, target.contract, decoder=decoder, target_logs=target_logs, watched=watched)
 
 
 def _heads(node: LogReader, finality: str | int) -> tuple[Header, Header]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -39,6 +39,16 @@ class SourceKind(Protocol[Books, Rows]):
         """The token of such an event."""
         ...
 
+    def see(self, connection: Connection, source: Source) -> bool:
+        """Takes notice, before anything is read, of what was declared since the last time: whether there was anything,
+        so that pending blocks are to be read again. Whoever calls holds the source."""
+        ...
+
+    def watched(self, connection: Connection, source: Source) -> Mapping[str, int]:
+        """Addresses, in lower case, the transfers to which are read beside the contract's logs, each from a block
+        on."""
+        ...
+
     def load(self, connection: Connection, source: Source, pegs: PegHistory) -> Books:
         """The books as they stand at the source's final block; what single events need is brought in by `derive`."""
         ...
@@ -65,3 +75,15 @@ class SourceKind(Protocol[Books, Rows]):
     def trim(self, books: Books) -> None:
         """Forgets what is not needed in memory any more, where it is much."""
         ...
+
+
+class WatchesNothing:
+    """For a kind that reads its contract's logs alone."""
+
+    def see(self, connection: Connection, source: Source) -> bool:  # noqa: ARG002 (others need them)
+        """Nothing is declared."""
+        return False
+
+    def watched(self, connection: Connection, source: Source) -> Mapping[str, int]:  # noqa: ARG002 (others need them)
+        """None."""
+        return {}

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from tallystick.chain.rpc import Rpc
 from tallystick.config import Config
 from tallystick.errors import DatabaseError, NodeInvalid
+from tallystick.flows.checkout_books import CHECKOUT
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
 from tallystick.flows.ingest import Target
 from tallystick.flows.kind import SourceKind
@@ -22,27 +23,30 @@ from tallystick.storage.sources import Source, find_sources
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions` and `Escrow`."""
+    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, `Escrow` and
+    `Checkout`."""
 
     engine: Engine
     rpc: Rpc
     target: Target
     escrow: Target
+    checkout: Target
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that is mirrored."""
-        return self.target, self.escrow
+        return self.target, self.escrow, self.checkout
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBooks:
-    """A database with the books of `Subscriptions` in it, and those of the chain's `Escrow` where they are there. Each
-    contract has a journal and documents of its own."""
+    """A database with the books of `Subscriptions` in it, and those of the chain's `Escrow` and `Checkout` where they
+    are there. Each contract has a journal and documents of its own."""
 
     engine: Engine
     source: Source
     escrow: Source | None = None
+    checkout: Source | None = None
 
     @property
     def payments(self) -> Source:
@@ -52,6 +56,15 @@ class StoredBooks:
                 f"{self.engine.url} holds no books of escrow payments yet: fill them with `tallystick index --once`"
             )
         return self.escrow
+
+    @property
+    def sales(self) -> Source:
+        """The books of quotes and deposit addresses. Raises DatabaseError where there are none."""
+        if self.checkout is None:
+            raise DatabaseError(
+                f"{self.engine.url} holds no books of quotes and deposits yet: fill them with `tallystick index --once`"
+            )
+        return self.checkout
 
 
 def open_mirror(config: Config) -> Mirror:
@@ -66,7 +79,7 @@ def open_mirror(config: Config) -> Mirror:
         return rpc.call(Any, method, *params)
 
     manifest = read_manifest(config.deployment or manifest_path(DEFAULT_FOLDER, chain_id))
-    kinds: tuple[SourceKind[Any, Any], ...] = (SUBSCRIPTIONS, ESCROW)
+    kinds: tuple[SourceKind[Any, Any], ...] = (SUBSCRIPTIONS, ESCROW, CHECKOUT)
     targets = []
     for kind in kinds:
         contract = verify(request, manifest, kind.name)
@@ -102,17 +115,24 @@ def open_books(config: Config) -> StoredBooks:
     engine = open_existing(config.database)
     manifest = None if config.deployment is None else read_manifest(config.deployment)
     with reading(engine) as connection:
-        found, escrows = find_sources(connection, SUBSCRIPTIONS.name), find_sources(connection, ESCROW.name)
+        found = {kind: find_sources(connection, kind) for kind in (SUBSCRIPTIONS.name, ESCROW.name, CHECKOUT.name)}
     if manifest is not None:
         wanted = {(manifest.chain_id, contract.address) for contract in manifest.contracts.values()}
-        found = [source for source in found if (source.chain_id, source.contract) in wanted]
-        escrows = [source for source in escrows if (source.chain_id, source.contract) in wanted]
-    if not found:
+        found = {
+            kind: [source for source in sources if (source.chain_id, source.contract) in wanted]
+            for kind, sources in found.items()
+        }
+    if not (subscriptions := found.pop(SUBSCRIPTIONS.name)):
         raise DatabaseError(
             f"{engine.url} holds no books of this contract yet: fill them with `tallystick index --once`"
         )
-    escrows = [source for source in escrows if source.chain_id == found[0].chain_id]
-    if len(found) > 1 or len(escrows) > 1:
-        names = ", ".join(f"{source.contract} on chain {source.chain_id}" for source in (*found, *escrows))
+    chain_id = subscriptions[0].chain_id
+    others = [[source for source in sources if source.chain_id == chain_id] for sources in found.values()]
+    if any(len(sources) > 1 for sources in (subscriptions, *others)):
+        names = ", ".join(
+            f"{source.contract} on chain {source.chain_id}"
+            for sources in (subscriptions, *others)
+            for source in sources
+        )
         raise DatabaseError(f"{engine.url} holds the books of {names}: say which with --deployment FILE")
-    return StoredBooks(engine, found[0], escrows[0] if escrows else None)
+    return StoredBooks(engine, subscriptions[0], *(sources[0] if sources else None for sources in others))

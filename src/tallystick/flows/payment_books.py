@@ -20,6 +20,7 @@ from tallystick.core.payment_events import Authorized, PaymentCharged, PaymentEv
 from tallystick.core.payment_invoice import PaymentInvoice
 from tallystick.core.payment_state import Payment
 from tallystick.core.pegs import PegHistory
+from tallystick.flows.kind import WatchesNothing
 from tallystick.flows.pending_payments import derive_payments_present
 from tallystick.flows.recount_payments import recount_payments
 from tallystick.storage import sources
@@ -46,7 +47,7 @@ class PaymentRows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class EscrowBooks:
+class EscrowBooks(WatchesNothing):
     """A `SourceKind`."""
 
     name: str = sources.ESCROW

@@ -22,11 +22,11 @@ from tallystick.errors import UnknownDocument
 from tallystick.flows.mirror import StoredBooks
 from tallystick.flows.pending import read_present
 from tallystick.flows.present_payments import PaymentPresenter
+from tallystick.flows.present_sales import SalePresenter
 from tallystick.flows.selection import ALL, NUMBERED, Selection
 from tallystick.render.document import InvoiceDocument, Issuer, Party, Status, invoice_document
 from tallystick.storage.database import reading
 from tallystick.storage.invoices import last_invoice_numbers, read_invoices
-from tallystick.storage.payment_invoices import last_payment_numbers
 from tallystick.storage.pegs import read_pegs
 from tallystick.storage.tokens import read_tokens
 
@@ -36,8 +36,8 @@ _CHARGE = re.compile(r"(\d{1,19})/(\d{1,9})")
 
 
 class Presenter:
-    """Makes documents out of the books in a database, of subscriptions and of escrow payments, issued by the configured
-    merchant."""
+    """Makes documents out of the books in a database, of subscriptions, of escrow payments and of what is sold once,
+    issued by the configured merchant."""
 
     def __init__(self, books: StoredBooks, config: Config) -> None:
         merchant = config.merchant
@@ -45,18 +45,23 @@ class Presenter:
             Party(merchant.name, merchant.address, merchant.tax_id, merchant.email),
             merchant.invoice_prefix,
             merchant.payment_prefix,
+            merchant.sale_prefix,
         )
         self._engine = books.engine
         self._source = books.source
-        self._payments = None if books.escrow is None else PaymentPresenter(books.escrow, self.issuer)
+        self._others: list[PaymentPresenter | SalePresenter] = []
+        if books.escrow is not None:
+            self._others.append(PaymentPresenter(books.escrow, self.issuer))
+        if books.checkout is not None:
+            self._others.append(SalePresenter(books.checkout, self.issuer))
 
     def documents(self, selection: Selection = ALL) -> Iterator[InvoiceDocument]:
         """The documents of a selection: credit notes, then invoices, by payee and number; the pending ones last, in
-        their order on chain; those of escrow payments after the others. Reads as it goes."""
+        their order on chain; those of escrow payments and sales after the others. Reads as it goes."""
         with reading(self._engine) as connection:
             yield from self._selected(connection, selection)
-            if self._payments:
-                yield from self._payments.selected(connection, selection)
+            for presenter in self._others:
+                yield from presenter.selected(connection, selection)
 
     def payees(self) -> list[str]:
         """Who has numbered documents; each payee has numbers of its own."""
@@ -72,14 +77,13 @@ class Presenter:
         """The last `limit` documents of a selection, the newest first. Reads no further than to the last of them."""
         with reading(self._engine) as connection:
             found = self._selected(connection, selection, newest_first=True)
-            if self._payments:
-                others = self._payments.selected(connection, selection, newest_first=True)
-                found = merge(found, others, key=_place, reverse=True)
+            others = [presenter.selected(connection, selection, newest_first=True) for presenter in self._others]
+            found = merge(found, *others, key=_place, reverse=True)
             return list(islice(found, limit))
 
     def find(self, reference: str, *, payee: str | None = None) -> InvoiceDocument:
-        """The document with a number, `INV-000042`, the invoice of a charge, `118/7` (subscription, charge number), or
-        the one of an escrow payment, by its id.
+        """The document with a number, `INV-000042`, the invoice of a charge, `118/7` (subscription, charge number), the
+        one of an escrow payment, by its id, or of a sale, by what the merchant calls it on chain.
 
         Raises UnknownDocument where there is none, or one of several payees and none is given.
         """
@@ -90,15 +94,15 @@ class Presenter:
                 found = self._of_charge(connection, int(charge[1]), int(charge[2]))
             else:
                 found = self._numbered(connection, wanted, payee)
-            if self._payments:
-                found += self._payments.find(connection, wanted)
+            for presenter in self._others:
+                found += presenter.find(connection, wanted)
         found = [document for document in found if payee in {None, document.merchant.account}]
         if not found:
             raise UnknownDocument(
                 f"there is no invoice or credit note {wanted!r}: allowed are a number such as "
                 f"{self.issuer.number_text(Kind.INVOICE, 1)} or {self.issuer.number_text(Kind.CREDIT_NOTE, 1)}, or "
-                "subscription/charge such as 1/1, or the id of an escrow payment. `tallystick invoices list` shows "
-                "those there are"
+                "subscription/charge such as 1/1, the id of an escrow payment, or what a sale is called on chain. "
+                "`tallystick invoices list` shows those there are"
             )
         if len(found) > 1:
             payees = ", ".join(str(document.merchant.account) for document in found)
@@ -112,9 +116,9 @@ class Presenter:
         """The last number of each series, by whatever tells series apart and the payee."""
         numbers = last_invoice_numbers(connection, self._source.source_id)
         found: dict[tuple[str, str], int] = {(kind.value, payee): number for (kind, payee), number in numbers.items()}
-        if self._payments:
-            numbers = last_payment_numbers(connection, self._payments.source.source_id)
-            found |= {(f"payment {kind}", payee): number for (kind, payee), number in numbers.items()}
+        for presenter in self._others:
+            numbers = presenter.last_numbers(connection)
+            found |= {(f"{presenter.series} {kind}", payee): number for (kind, payee), number in numbers.items()}
         return found
 
     # --- reading ----------------------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
-"""Giving back what was received for an invoice, to an account that the payer names."""
+"""Giving back what was received for an invoice, to an account that the payer names, and proves to have."""
 
 from __future__ import annotations
 
 from tallystick.chain.contract import Sent
-from tallystick.core.reference import parse_reference
-from tallystick.errors import BalanceTooLow
+from tallystick.chain.signature import is_signed_by
+from tallystick.core.reference import parse_reference, shown_reference
+from tallystick.core.refund_address import RefundAddress, SignedRefundAddress
+from tallystick.errors import BalanceTooLow, InputError, InvalidSignature
 from tallystick.flows.connect import Connection
 
 
@@ -22,3 +24,32 @@ def refund_invoice(connection: Connection, invoice: str, token: str, to: str, un
     if allowance < units:
         contract.approve(sender, connection.checkout.address, allowance + units)
     return connection.checkout.refund(reference, token, to, units)
+
+
+def sign_refund_address(connection: Connection, invoice: str, receiver: str) -> SignedRefundAddress:
+    """The signer, a payer, names itself as the account to which money for an invoice is to go back. Nothing is sent.
+
+    Raises InputError for an invoice that cannot be one, or KeyMissing.
+    """
+    signer = connection.sender.signer
+    chain_id, contract = connection.node.chain_id, connection.checkout.address
+    address = RefundAddress(chain_id, contract, receiver, parse_reference(invoice), signer.address)
+    return SignedRefundAddress(address, signer.sign_typed_data(address.typed_data))
+
+
+def proven_address(connection: Connection, signed: SignedRefundAddress, invoice: str, receiver: str) -> str:
+    """The account that signed that money for this invoice of the receiver is to go back to it.
+
+    Raises InputError for what is for another invoice, receiver, contract or chain, and InvalidSignature.
+    """
+    found = signed.address
+    here = connection.node.chain_id, connection.checkout.address, receiver, parse_reference(invoice)
+    if (found.chain_id, found.contract, found.receiver, found.invoice) != here:
+        raise InputError(
+            f"the address is for invoice {shown_reference(found.invoice)!r} of {found.receiver} at {found.contract} on "
+            f"chain {found.chain_id}, this is {invoice!r} of {receiver} at {here[1]} on chain {here[0]}: have the "
+            "payer sign one for it"
+        )
+    if not is_signed_by(connection.node, found.to, found.typed_data, signed.signature):
+        raise InvalidSignature(found.to)
+    return found.to

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from tallystick.chain.logs import Header, LogReader
+from tallystick.core.expected import DepositStatus
 from tallystick.core.payment import PaymentStatus
 from tallystick.core.subscription import Status
 from tallystick.errors import NodeError
+from tallystick.flows.find_deposits import all_deposits
 from tallystick.flows.mirror import Mirror
 from tallystick.flows.pending import read_present
 from tallystick.flows.pending_payments import all_payments
@@ -27,7 +29,7 @@ class State:
     """Heads are block numbers, `time` is the head's; what the mirror has not read yet is 0 or None. `node_final` is
     final as the configuration says (`finality`). `due` are subscriptions of the merchant's own plans, `due_to_others`
     those of other plans on the same contract. `payments` are those of the escrow, by
-    their status."""
+    their status; `deposits` what is expected at deposit addresses."""
 
     chain_id: int
     contract: str
@@ -48,6 +50,8 @@ class State:
     declines_before_sending: int
     escrow: str
     payments: dict[str, int]
+    checkout: str
+    deposits: dict[str, int]
 
 
 def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
@@ -68,6 +72,7 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
             all_ids = list(read_subscriptions(connection, source.source_id))
             books = read_present(connection, source, {}, all_ids).books
         payments = _payments(connection, mirror)
+        deposits = _deposits(connection, mirror)
     subscriptions = [] if books is None else list(books.subscriptions.values())
     terms = {} if books is None else {plan_id: plan.terms for plan_id, plan in books.plans.items()}
     due = [found for found in subscriptions if found.is_due(terms[found.plan_id], head.time)]
@@ -95,6 +100,8 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
         declines_before_sending=attempts,
         escrow=mirror.escrow.contract,
         payments=payments,
+        checkout=mirror.checkout.contract,
+        deposits=deposits,
     )
 
 
@@ -105,6 +112,16 @@ def _payments(connection: Connection, mirror: Mirror) -> dict[str, int]:
     found = [] if source is None else list(all_payments(connection, source).values())
     statuses = (PaymentStatus.OPEN, PaymentStatus.DISPUTED, PaymentStatus.CLOSED)
     return {status.name.lower(): sum(payment.status is status for payment in found) for status in statuses}
+
+
+def _deposits(connection: Connection, mirror: Mirror) -> dict[str, int]:
+    """How many expected deposits stand how, pending blocks included."""
+    target = mirror.checkout
+    source = find_source(connection, target.chain_id, target.contract)
+    found = [] if source is None else all_deposits(connection, source)
+    return {
+        status.value.replace(" ", "_"): sum(deposit.status is status for deposit in found) for status in DepositStatus
+    }
 
 
 def _known(node: LogReader, block: str | int) -> Header:

@@ -19,6 +19,7 @@ from tallystick.core.ledger import Entry
 from tallystick.core.pegs import PegHistory
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Register, Subscription
+from tallystick.flows.kind import WatchesNothing
 from tallystick.flows.pending import derive_present
 from tallystick.flows.recount import accounts_of, recount
 from tallystick.storage import sources
@@ -45,7 +46,7 @@ class SubscriptionRows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SubscriptionBooks:
+class SubscriptionBooks(WatchesNothing):
     """A `SourceKind`."""
 
     name: str = sources.SUBSCRIPTIONS

@@ -6,15 +6,17 @@ when it contradicts itself, so that no wrong sum is ever printed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from tallystick.core.checkout_invoice import SaleInvoice
 from tallystick.core.events import Origin
 from tallystick.core.invoice import FiatValue as BooksValue
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.money import Amount, Token, currency
 from tallystick.core.payment_invoice import PaymentInvoice
+from tallystick.core.reference import shown_reference
 from tallystick.errors import DocumentInvalid
 
 
@@ -107,6 +109,16 @@ class EscrowPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class Sale:
+    """What a document of something that is sold once is for: what the merchant calls the invoice on chain, how it was
+    paid (`quote`, `deposit`) or given back (`refund`), and the id of the quote, hex with 0x, where one was paid."""
+
+    reference: str
+    paid_by: str
+    quote_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceDocument:
     """An invoice or a credit note.
 
@@ -115,8 +127,9 @@ class InvoiceDocument:
     notes in `refunded` and their numbers in `credit_notes`. An invoice for usage has that in `usage`, one whose price
     was quoted has that in `quoted`. `beneficiary` is the account that the subscription serves, where it is not the
     customer's; `payment_id` names the payment in escrow where the charge is protected, hex with 0x. An invoice for an
-    escrow payment itself has that in `escrow`, and no subscription and charge; a credit note of one is for the payment,
-    whose invoices it counts for, the oldest first. Raises DocumentInvalid where it contradicts itself.
+    escrow payment itself has that in `escrow`, one for something that is sold once has that in `sale`, and neither has
+    subscription and charge; a credit note of them is for the payment or the sale, whose invoices it counts for, the
+    oldest first. Raises DocumentInvalid where it contradicts itself.
     """
 
     kind: Kind
@@ -139,6 +152,7 @@ class InvoiceDocument:
     beneficiary: str | None = None
     payment_id: str | None = None
     escrow: EscrowPayment | None = None
+    sale: Sale | None = None
 
     def __post_init__(self) -> None:
         """Checks that the document adds up."""
@@ -169,12 +183,13 @@ class InvoiceDocument:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """The merchant as its documents show it, and how they are numbered: `prefix` and six digits or more, or for escrow
-    payments `payment_prefix`."""
+    """The merchant as its documents show it, and how they are numbered: `prefix` and six digits or more, for escrow
+    payments `payment_prefix`, for what is sold once `sale_prefix`."""
 
     party: Party
     prefix: str = "INV-"
     payment_prefix: str = "PAY-"
+    sale_prefix: str = "SALE-"
 
     def number_text(self, kind: Kind, number: int) -> str:
         """`INV-000042` for an invoice. Credit notes are a series of their own, `CN-000003`: CN in place of the prefix's
@@ -187,6 +202,10 @@ class Issuer:
     def payment_number_text(self, kind: Kind, number: int) -> str:
         """`PAY-000042` for an invoice of an escrow payment, `PAY-CN-000003` for a credit note."""
         return f"{self.payment_prefix}{'' if kind is Kind.INVOICE else 'CN-'}{number:06d}"
+
+    def sale_number_text(self, kind: Kind, number: int) -> str:
+        """`SALE-000042` for an invoice of something that is sold once, `SALE-CN-000003` for a credit note."""
+        return f"{self.sale_prefix}{'' if kind is Kind.INVOICE else 'CN-'}{number:06d}"
 
 
 def invoice_document(
@@ -261,16 +280,46 @@ def payment_document(
     `refunded_units` is what of an invoice counts as given back by its payment's final `credit_notes`. Raises
     DocumentInvalid where the parts do not belong together or the sums are wrong.
     """
+    number_text, named = issuer.payment_number_text, EscrowPayment(f"0x{invoice.payment_id.hex()}", str(invoice.salt))
+    document = _once(invoice, issuer.party, token, contract, number_text, refunded_units, credit_notes)
+    return replace(document, escrow=named)
+
+
+def sale_document(
+    invoice: SaleInvoice,
+    *,
+    issuer: Issuer,
+    token: Token,
+    contract: str,
+    refunded_units: int = 0,
+    credit_notes: Sequence[SaleInvoice] = (),
+) -> InvoiceDocument:
+    """The document of an invoice or a credit note of something that is sold once, as `payment_document`."""
+    quote_id = None if invoice.quote_id is None else f"0x{invoice.quote_id.hex()}"
+    named = Sale(shown_reference(invoice.reference), invoice.by.value, quote_id)
+    document = _once(invoice, issuer.party, token, contract, issuer.sale_number_text, refunded_units, credit_notes)
+    return replace(document, sale=named)
+
+
+def _once(
+    invoice: PaymentInvoice | SaleInvoice,
+    merchant: Party,
+    token: Token,
+    contract: str,
+    number_text: Callable[[Kind, int], str],
+    refunded_units: int,
+    credit_notes: Sequence[PaymentInvoice | SaleInvoice],
+) -> InvoiceDocument:
+    """A document of what is no subscription."""
     if token.address != invoice.token:
         raise DocumentInvalid(
             f"found the token {token.address}, the invoice was paid in {invoice.token}: give that one"
         )
-    merchant, number, parties = issuer.party, invoice.number, (invoice.payer, invoice.payee)
+    number, parties = invoice.number, (invoice.payer, invoice.payee)
     is_refund = invoice.kind is Kind.CREDIT_NOTE
-    text = issuer.payment_number_text
     return InvoiceDocument(
         kind=invoice.kind,
-        number=None if number is None else text(invoice.kind, number),
+        number=None if number is None else number_text(invoice.kind, number),
         status=_status(invoice.kind, number, invoice.total_units, refunded_units),
         issued_at=invoice.origin.block_time,
         merchant=Party(merchant.name, merchant.address, merchant.tax_id, merchant.email, invoice.payee),
@@ -292,8 +341,9 @@ def payment_document(
         subscription_id=None,
         charge_number=None,
         refunded=Amount(refunded_units, token) if refunded_units else None,
-        credit_notes=tuple(text(note.kind, note.number) for note in credit_notes if refunded_units and note.number),
-        escrow=EscrowPayment(f"0x{invoice.payment_id.hex()}", str(invoice.salt)),
+        credit_notes=tuple(
+            number_text(note.kind, note.number) for note in credit_notes if refunded_units and note.number
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from tallystick.render.document import (
     Party,
     Payment,
     QuotedPrice,
+    Sale,
     Usage,
 )
 from tallystick.render.wording import iso_text
@@ -107,6 +108,14 @@ class EscrowJson(TypedDict):
     reference: str
 
 
+class SaleJson(TypedDict):
+    """What is sold once."""
+
+    reference: str
+    paid_by: str
+    quote_id: str | None
+
+
 class InvoiceJson(TypedDict):
     """The whole document."""
 
@@ -131,6 +140,7 @@ class InvoiceJson(TypedDict):
     beneficiary: str | None
     payment_id: str | None
     escrow: EscrowJson | None
+    sale: SaleJson | None
 
 
 def invoice_json(document: InvoiceDocument) -> InvoiceJson:
@@ -157,6 +167,7 @@ def invoice_json(document: InvoiceDocument) -> InvoiceJson:
         "beneficiary": document.beneficiary,
         "payment_id": document.payment_id,
         "escrow": None if document.escrow is None else _escrow(document.escrow),
+        "sale": None if document.sale is None else _sale(document.sale),
     }
 
 
@@ -210,6 +221,10 @@ def _quoted(quoted: QuotedPrice | None) -> QuotedJson | None:
 
 def _escrow(escrow: EscrowPayment) -> EscrowJson:
     return {"payment_id": escrow.payment_id, "reference": escrow.reference}
+
+
+def _sale(sale: Sale) -> SaleJson:
+    return {"reference": sale.reference, "paid_by": sale.paid_by, "quote_id": sale.quote_id}
 
 
 def _payment(payment: Payment) -> PaymentJson:

@@ -210,12 +210,14 @@ def _facts(document: InvoiceDocument) -> list[Row]:
     is_credit = document.kind is Kind.CREDIT_NOTE
     is_pending = document.status is Status.PENDING
     rows = [] if is_pending else [_row("Date of issue", date_text(document.issued_at))]
-    if is_credit and document.escrow is None:
+    if is_credit and document.escrow is None and document.sale is None:
         rows.append(_row("Corrects invoice", document.refers_to or "not numbered yet"))
     rows.append(_row("Refunded at" if is_credit else "Paid at", time_text(document.payment.block_time)))
     if document.escrow is not None:
         reference = _short_reference(document.escrow)
         return [*rows, _row("Reference", reference)] if reference else rows
+    if document.sale is not None:
+        return [*rows, _row("Reference", document.sale.reference)]
     rows += [_row("Subscription", document.subscription_id), _row("Charge", document.charge_number)]
     return [*rows, _row("For", document.beneficiary)] if document.beneficiary else rows
 
@@ -313,6 +315,8 @@ def _proof(document: InvoiceDocument) -> list[Row]:
         rows.append(_row("Payment", document.escrow.payment_id, mono=True))
         if not _short_reference(document.escrow):
             rows.append(_row("Salt", hex(int(document.escrow.reference)), mono=True))
+    if document.sale is not None and document.sale.quote_id is not None:
+        rows.append(_row("Quote", document.sale.quote_id, mono=True))
     if usage is not None:
         rows.append(_row("Usage hash", usage.usage_hash, mono=True))
     if quoted is not None:

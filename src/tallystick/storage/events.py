@@ -83,6 +83,25 @@ def read_events(
         yield StoredEvent(Origin(*row[:5]), row[5], row[6], row[7])
 
 
+def read_events_about(
+    connection: Connection, source_id: int, account: str, invoice: bytes, address: str | None
+) -> Iterator[StoredEvent]:
+    """What happened to a deposit address, in the order of the chain: transfers to the `address`, and events of a
+    receiver and an invoice, whose first two topics these are."""
+    topics = events.c.topics
+    about = func.substr(topics, 1, 64) == _word(account) + invoice
+    if address is not None:
+        about |= (events.c.name == "Transfer") & (func.substr(topics, 33, 32) == _word(address))
+    query = select(events).where(events.c.source_id == source_id, about)
+    for row in connection.execute(query.order_by(events.c.block_number, events.c.log_index)):
+        origin = Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index)
+        yield StoredEvent(origin, row.name, row.topics, row.data)
+
+
+def _word(address: str) -> bytes:
+    return bytes.fromhex(address[2:]).rjust(32, b"\0")
+
+
 def count_events(connection: Connection, source_id: int) -> dict[str, int]:
     """How many events there are of each name, pending ones included."""
     rows = connection.execute(

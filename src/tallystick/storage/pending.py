@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from tallystick.storage.database import insert_rows
 from tallystick.storage.schema import events, headers
+from tallystick.storage.sources import Source
 
 
 class PendingHeader(NamedTuple):
@@ -38,6 +39,12 @@ def pending_header(connection: Connection, source_id: int, number: int) -> Pendi
         )
     ).one_or_none()
     return None if row is None else PendingHeader(*row)
+
+
+def newest_time(connection: Connection, source: Source) -> int:
+    """The time of the newest block that is mirrored."""
+    newest = connection.execute(select(func.max(headers.c.time)).where(headers.c.source_id == source.source_id))
+    return newest.scalar() or source.final_time
 
 
 def add_headers(connection: Connection, source_id: int, rows: Sequence[PendingHeader]) -> None:

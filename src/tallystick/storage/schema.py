@@ -1,5 +1,5 @@
-"""The tables. Everything in them but `attempts`, `evidence` and `leases` follows from the chain and from `pegs`, which
-the merchant declares.
+"""The tables. Everything in them but `attempts`, `evidence` and `leases` follows from the chain, and from `pegs` and
+`expected_payments`, which the merchant declares.
 
 Amounts are digits in a STRICT table on SQLite and NUMERIC(78, 0) on PostgreSQL, because 64 bits end at ten tokens with
 18 decimals. Hashes are bytes, addresses are checksummed text, times are Unix seconds. Rows are found by what they are,
@@ -113,7 +113,7 @@ sources = _table(
     Column("final_time", Long, nullable=False),
     PrimaryKeyConstraint("source_id"),
     UniqueConstraint("chain_id", "contract"),
-    CheckConstraint("kind IN ('Subscriptions', 'Escrow')", name="kind_known"),
+    CheckConstraint("kind IN ('Subscriptions', 'Escrow', 'Checkout')", name="kind_known"),
 )
 
 
@@ -332,6 +332,91 @@ payment_invoices = _of_source(
     PrimaryKeyConstraint("source_id", "kind", "payee", "number"),
     CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind_known"),
     Index(None, "source_id", "payment_id"),
+)
+
+expected_payments = _of_source(
+    "expected_payments",
+    # What the merchant expects at deposit addresses: declared, not derived, like pegs.
+    Column("receiver", Text, nullable=False),
+    Column("invoice", LargeBinary, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    *_units("amount_units"),
+    Column("valid_before", Long),
+    *_units("tolerance_units"),
+    # The first block in which transfers to it are seen; none until the mirror takes notice of it.
+    Column("from_block", Long),
+    PrimaryKeyConstraint("source_id", "receiver", "invoice"),
+)
+
+deposits = _of_source(
+    "deposits",
+    # What came for an invoice in one token, whether it was expected or not.
+    Column("receiver", Text, nullable=False),
+    Column("invoice", LargeBinary, nullable=False),
+    Column("token", Text, nullable=False),
+    *_units("received_units"),
+    *_units("standing_units"),
+    *_units("advance_units"),
+    *_units("credit_units"),
+    # What was lacking when it was paid; none where it is not.
+    *_units("waived_units", nullable=True),
+    PrimaryKeyConstraint("source_id", "receiver", "invoice", "token"),
+)
+
+sales = _of_source(
+    "sales",
+    # What was sold once for an invoice, by quotes or at its deposit address, and given back.
+    Column("merchant", Text, nullable=False),
+    Column("invoice", LargeBinary, nullable=False),
+    Column("token", Text, nullable=False),
+    *_units("sold_units"),
+    *_units("refunded_units"),
+    PrimaryKeyConstraint("source_id", "merchant", "invoice", "token"),
+)
+
+quote_totals = _of_source(
+    "quote_totals",
+    # How many quotes were ever paid, and of what amount in all.
+    Column("merchant", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("quotes", Long, nullable=False),
+    *_units("sum_units"),
+    PrimaryKeyConstraint("source_id", "merchant", "token"),
+)
+
+used_numbers = _of_source(
+    "used_numbers",
+    # A merchant's numbers that were paid or withdrawn: a bit for each of the 256 from word * 256 on.
+    Column("merchant", Text, nullable=False),
+    *_units("word"),
+    *_units("bits"),
+    PrimaryKeyConstraint("source_id", "merchant", "word"),
+)
+
+sale_invoices = _of_source(
+    "sale_invoices",
+    Column("kind", Text, nullable=False),
+    Column("payee", Text, nullable=False),
+    Column("number", Long, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("reference", LargeBinary, nullable=False),
+    Column("paid_by", Text, nullable=False),
+    Column("quote_id", LargeBinary),
+    *_units("total_units"),
+    *_units("waived_units"),
+    Column("fiat_currency", Text),
+    *_units("fiat_units", nullable=True),
+    Column("fiat_evidence", Text),
+    Column("block_number", Long, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("block_time", Long, nullable=False),
+    Column("transaction_hash", LargeBinary, nullable=False),
+    Column("log_index", Long, nullable=False),
+    PrimaryKeyConstraint("source_id", "kind", "payee", "number"),
+    CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind_known"),
+    Index(None, "source_id", "reference"),
 )
 
 evidence = _table(

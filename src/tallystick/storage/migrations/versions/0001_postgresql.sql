@@ -16,7 +16,7 @@ CREATE TABLE sources (
     final_time BIGINT NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
     CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
-    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow'))
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout'))
 );
 
 CREATE TABLE tokens (
@@ -364,3 +364,103 @@ CREATE TABLE evidence (
     content BYTEA NOT NULL,
     CONSTRAINT pk_evidence PRIMARY KEY (hash)
 );
+
+CREATE TABLE expected_payments (
+    source_id INTEGER NOT NULL,
+    receiver TEXT NOT NULL,
+    invoice BYTEA NOT NULL,
+    address TEXT NOT NULL,
+    token TEXT NOT NULL,
+    amount_units NUMERIC(78, 0) NOT NULL,
+    valid_before BIGINT,
+    tolerance_units NUMERIC(78, 0) NOT NULL,
+    from_block BIGINT,
+    CONSTRAINT pk_expected_payments PRIMARY KEY (source_id, receiver, invoice),
+    CONSTRAINT ck_expected_payments_amount_units_positive CHECK (amount_units >= 0),
+    CONSTRAINT ck_expected_payments_tolerance_units_positive CHECK (tolerance_units >= 0),
+    CONSTRAINT fk_expected_payments_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE deposits (
+    source_id INTEGER NOT NULL,
+    receiver TEXT NOT NULL,
+    invoice BYTEA NOT NULL,
+    token TEXT NOT NULL,
+    received_units NUMERIC(78, 0) NOT NULL,
+    standing_units NUMERIC(78, 0) NOT NULL,
+    advance_units NUMERIC(78, 0) NOT NULL,
+    credit_units NUMERIC(78, 0) NOT NULL,
+    waived_units NUMERIC(78, 0),
+    CONSTRAINT pk_deposits PRIMARY KEY (source_id, receiver, invoice, token),
+    CONSTRAINT ck_deposits_received_units_positive CHECK (received_units >= 0),
+    CONSTRAINT ck_deposits_standing_units_positive CHECK (standing_units >= 0),
+    CONSTRAINT ck_deposits_advance_units_positive CHECK (advance_units >= 0),
+    CONSTRAINT ck_deposits_credit_units_positive CHECK (credit_units >= 0),
+    CONSTRAINT ck_deposits_waived_units_positive CHECK (waived_units >= 0),
+    CONSTRAINT fk_deposits_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE sales (
+    source_id INTEGER NOT NULL,
+    merchant TEXT NOT NULL,
+    invoice BYTEA NOT NULL,
+    token TEXT NOT NULL,
+    sold_units NUMERIC(78, 0) NOT NULL,
+    refunded_units NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_sales PRIMARY KEY (source_id, merchant, invoice, token),
+    CONSTRAINT ck_sales_sold_units_positive CHECK (sold_units >= 0),
+    CONSTRAINT ck_sales_refunded_units_positive CHECK (refunded_units >= 0),
+    CONSTRAINT fk_sales_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE quote_totals (
+    source_id INTEGER NOT NULL,
+    merchant TEXT NOT NULL,
+    token TEXT NOT NULL,
+    quotes BIGINT NOT NULL,
+    sum_units NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_quote_totals PRIMARY KEY (source_id, merchant, token),
+    CONSTRAINT ck_quote_totals_sum_units_positive CHECK (sum_units >= 0),
+    CONSTRAINT fk_quote_totals_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE used_numbers (
+    source_id INTEGER NOT NULL,
+    merchant TEXT NOT NULL,
+    word NUMERIC(78, 0) NOT NULL,
+    bits NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_used_numbers PRIMARY KEY (source_id, merchant, word),
+    CONSTRAINT ck_used_numbers_word_positive CHECK (word >= 0),
+    CONSTRAINT ck_used_numbers_bits_positive CHECK (bits >= 0),
+    CONSTRAINT fk_used_numbers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE sale_invoices (
+    source_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    payer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    reference BYTEA NOT NULL,
+    paid_by TEXT NOT NULL,
+    quote_id BYTEA,
+    total_units NUMERIC(78, 0) NOT NULL,
+    waived_units NUMERIC(78, 0) NOT NULL,
+    fiat_currency TEXT,
+    fiat_units NUMERIC(78, 0),
+    fiat_evidence TEXT,
+    block_number BIGINT NOT NULL,
+    block_hash BYTEA NOT NULL,
+    block_time BIGINT NOT NULL,
+    transaction_hash BYTEA NOT NULL,
+    log_index BIGINT NOT NULL,
+    CONSTRAINT pk_sale_invoices PRIMARY KEY (source_id, kind, payee, number),
+    CONSTRAINT ck_sale_invoices_total_units_positive CHECK (total_units >= 0),
+    CONSTRAINT ck_sale_invoices_waived_units_positive CHECK (waived_units >= 0),
+    CONSTRAINT ck_sale_invoices_fiat_units_positive CHECK (fiat_units >= 0),
+    CONSTRAINT ck_sale_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
+    CONSTRAINT fk_sale_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE INDEX ix_sale_invoices_source_id_reference ON sale_invoices (source_id, reference);

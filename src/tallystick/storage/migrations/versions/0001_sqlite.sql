@@ -18,7 +18,7 @@ CREATE TABLE sources (
     final_time INTEGER NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
     CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
-    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow'))
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout'))
 )
  WITHOUT ROWID,
  STRICT;
@@ -406,3 +406,115 @@ CREATE TABLE evidence (
 )
  WITHOUT ROWID,
  STRICT;
+
+CREATE TABLE expected_payments (
+    source_id INTEGER NOT NULL,
+    receiver TEXT NOT NULL,
+    invoice BLOB NOT NULL,
+    address TEXT NOT NULL,
+    token TEXT NOT NULL,
+    amount_units TEXT NOT NULL,
+    valid_before INTEGER,
+    tolerance_units TEXT NOT NULL,
+    from_block INTEGER,
+    CONSTRAINT pk_expected_payments PRIMARY KEY (source_id, receiver, invoice),
+    CONSTRAINT ck_expected_payments_amount_units_digits CHECK (amount_units GLOB '[0-9]*' AND amount_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_expected_payments_tolerance_units_digits CHECK (tolerance_units GLOB '[0-9]*' AND tolerance_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_expected_payments_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE deposits (
+    source_id INTEGER NOT NULL,
+    receiver TEXT NOT NULL,
+    invoice BLOB NOT NULL,
+    token TEXT NOT NULL,
+    received_units TEXT NOT NULL,
+    standing_units TEXT NOT NULL,
+    advance_units TEXT NOT NULL,
+    credit_units TEXT NOT NULL,
+    waived_units TEXT,
+    CONSTRAINT pk_deposits PRIMARY KEY (source_id, receiver, invoice, token),
+    CONSTRAINT ck_deposits_received_units_digits CHECK (received_units GLOB '[0-9]*' AND received_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_deposits_standing_units_digits CHECK (standing_units GLOB '[0-9]*' AND standing_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_deposits_advance_units_digits CHECK (advance_units GLOB '[0-9]*' AND advance_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_deposits_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_deposits_waived_units_digits CHECK (waived_units GLOB '[0-9]*' AND waived_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_deposits_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE sales (
+    source_id INTEGER NOT NULL,
+    merchant TEXT NOT NULL,
+    invoice BLOB NOT NULL,
+    token TEXT NOT NULL,
+    sold_units TEXT NOT NULL,
+    refunded_units TEXT NOT NULL,
+    CONSTRAINT pk_sales PRIMARY KEY (source_id, merchant, invoice, token),
+    CONSTRAINT ck_sales_sold_units_digits CHECK (sold_units GLOB '[0-9]*' AND sold_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_sales_refunded_units_digits CHECK (refunded_units GLOB '[0-9]*' AND refunded_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_sales_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE quote_totals (
+    source_id INTEGER NOT NULL,
+    merchant TEXT NOT NULL,
+    token TEXT NOT NULL,
+    quotes INTEGER NOT NULL,
+    sum_units TEXT NOT NULL,
+    CONSTRAINT pk_quote_totals PRIMARY KEY (source_id, merchant, token),
+    CONSTRAINT ck_quote_totals_sum_units_digits CHECK (sum_units GLOB '[0-9]*' AND sum_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_quote_totals_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE used_numbers (
+    source_id INTEGER NOT NULL,
+    merchant TEXT NOT NULL,
+    word TEXT NOT NULL,
+    bits TEXT NOT NULL,
+    CONSTRAINT pk_used_numbers PRIMARY KEY (source_id, merchant, word),
+    CONSTRAINT ck_used_numbers_word_digits CHECK (word GLOB '[0-9]*' AND word NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_used_numbers_bits_digits CHECK (bits GLOB '[0-9]*' AND bits NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_used_numbers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE sale_invoices (
+    source_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    payer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    reference BLOB NOT NULL,
+    paid_by TEXT NOT NULL,
+    quote_id BLOB,
+    total_units TEXT NOT NULL,
+    waived_units TEXT NOT NULL,
+    fiat_currency TEXT,
+    fiat_units TEXT,
+    fiat_evidence TEXT,
+    block_number INTEGER NOT NULL,
+    block_hash BLOB NOT NULL,
+    block_time INTEGER NOT NULL,
+    transaction_hash BLOB NOT NULL,
+    log_index INTEGER NOT NULL,
+    CONSTRAINT pk_sale_invoices PRIMARY KEY (source_id, kind, payee, number),
+    CONSTRAINT ck_sale_invoices_total_units_digits CHECK (total_units GLOB '[0-9]*' AND total_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_sale_invoices_waived_units_digits CHECK (waived_units GLOB '[0-9]*' AND waived_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_sale_invoices_fiat_units_digits CHECK (fiat_units GLOB '[0-9]*' AND fiat_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_sale_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
+    CONSTRAINT fk_sale_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE INDEX ix_sale_invoices_source_id_reference ON sale_invoices (source_id, reference);
