@@ -63,7 +63,72 @@ def test_a_deposit_address_that_is_underpaid_and_completed(say: Say, business: B
     assert (refunded["invoice"], refunded["refunded"]["amount"]) == ("INV-1", "1.500000")
     business.anvil.rpc("anvil_setBalance", second["address"], hex(10**15))
     (row,) = say(MERCHANT, "checkout", "sweep", "INV-2", "--coin")
-    assert (row["swept"]["amount"], row["swept"]["asset"]) == ("0.001000000000000000", "coin")
+    assert (row["swept"]["amount"], row["swept"]["asset"]) == ("0.001000000000000000", "COIN")
+
+
+def test_what_comes_to_a_deposit_address_in_the_books(
+    say: Say, write: Callable[..., str], run: Run, business: Business
+) -> None:
+    """Expected, underpaid, completed with too much, invoiced, and what was too much given back with a proof."""
+    payer, merchant, token = business.anvil.address(PAYER), business.anvil.address(MERCHANT), business.token
+    business.mint(payer, 10**9)
+    asked = ("checkout", "expect", "INV-1", "--amount", "25.00", "--token", token, "--tolerance", "0.05")
+    expected = say(MERCHANT, *asked)
+    assert say(None, *asked, "--receiver", merchant) == expected
+    assert (
+        expected["address"]
+        == say(None, "checkout", "address", "INV-1", "--token", token, "--receiver", merchant)[0]["address"]
+    )
+    assert (
+        "in other terms"
+        in run(
+            "checkout", "expect", "INV-1", "--amount", 26, "--token", token, "--receiver", merchant, exit_code=1
+        ).stderr
+    )
+    say(None, "index", "--once")
+    assert "nothing came for INV-1 yet" in run("checkout", "deposit", "INV-1").stdout
+    for amount, status, paid, credit in (
+        (20, "partly paid", "20.000000", "0.000000"),
+        (6, "paid", "25.000000", "1.000000"),
+    ):
+        business.token_call(payer, "transfer", expected["address"], amount * 10**6)
+        say(None, "index", "--once")
+        (row,) = say(None, "checkout", "deposits")
+        assert (row["status"], row["paid"]["amount"], row["credit"]["amount"]) == (status, paid, credit)
+    assert say(None, "checkout", "deposits", "--status", "open") == []
+    (pending,) = say(None, "invoices", "list")
+    assert (pending["status"], pending["sale"]["reference"]) == ("pending", "INV-1")
+    assert run("invoices", "show", "INV-1").stdout.startswith("number")
+    say(OTHER, "checkout", "sweep", "INV-1", "--token", token, "--receiver", merchant)
+    said = write(PAYER, "checkout", "refund-address", "INV-1", "--receiver", merchant, "--out", "to.json")
+    assert f"{payer} is where it is to go" in said
+    refused = write(OTHER, "checkout", "refund", "INV-1", "--proof", "to.json", exit_code=1)
+    assert "have the payer sign one for it" in refused
+    refunded = say(MERCHANT, "checkout", "refund", "INV-1", "--proof", "to.json")
+    assert (refunded["to"], refunded["refunded"]["amount"]) == (payer, "1.000000")
+    business.anvil.finalize()
+    say(None, "index", "--once")
+    assert "the books owe nothing for INV-1" in write(
+        MERCHANT, "checkout", "refund", "INV-1", "--to", payer, exit_code=1
+    )
+    assert [row["what"] for row in say(None, "checkout", "deposit", "INV-1")] == [
+        "received",
+        "received",
+        "swept",
+        "refunded",
+    ]
+    (document,) = say(None, "invoices", "list")
+    assert (document["number"], document["status"], document["total"]["decimal"]) == (
+        "SALE-000001",
+        "paid",
+        "25.000000",
+    )
+    assert say(None, "invoices", "show", "SALE-000001") == say(None, "invoices", "show", "INV-1") == document
+    entries = say(None, "ledger", "journal", "--of", "checkout")
+    assert [entry["kind"] for entry in entries if entry["debit"]] == ["deposit"] * 3 + ["sweep", "refund"]
+    proven = say(None, "audit", "verify")
+    assert (proven["ok"], proven["checkout"]["expected"], proven["checkout"]["differences"]) == (True, 1, [])
+    assert say(None, "status")["deposits"] == {"open": 0, "partly_paid": 0, "paid": 1, "expired": 0}
 
 
 def test_what_a_payee_could_not_receive(say: Say, write: Callable[..., str], business: Business) -> None:

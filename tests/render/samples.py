@@ -15,6 +15,7 @@ from tallystick.render.document import (
     Party,
     Payment,
     QuotedPrice,
+    Sale,
     Status,
     Usage,
 )
@@ -130,6 +131,16 @@ SAMPLES = {
         subscription_id=None,
         charge_number=None,
         escrow=EscrowPayment("0x" + "5e" * 32, str(2**256 - 1)),
+    ),
+    "sale": invoice(
+        number="SALE-000042",
+        lines=(
+            replace(line(25_000_000, "INV-2027-0042"), period_start=None, period_end=None),
+            replace(line(-40_000, "Difference waived"), period_start=None, period_end=None),
+        ),
+        subscription_id=None,
+        charge_number=None,
+        sale=Sale("INV-2027-0042", "deposit", "0x" + "5a" * 32),
     ),
     "anonymous": invoice(
         merchant=Party(account=MERCHANT.account),

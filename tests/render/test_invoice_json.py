@@ -78,6 +78,7 @@ def test_every_field_is_described_in_the_docs() -> None:
         SAMPLES["usage"],
         SAMPLES["quoted"],
         SAMPLES["escrow"],
+        SAMPLES["sale"],
     )
     for document in documents:
         for key in _keys(invoice_json(document)):

@@ -142,3 +142,19 @@ def test_an_escrow_payment_has_its_reference_and_its_id(salt: int, is_short: boo
     assert [line["period"] for line in shown["lines"]] == [""]
     refund = replace(document, kind=Kind.CREDIT_NOTE, number="PAY-CN-000001")
     assert "Corrects invoice" not in {row["label"] for row in page(refund)["facts"]}
+
+
+def test_a_sale_has_its_name_and_the_quote_that_was_paid() -> None:
+    sample = SAMPLES["sale"]
+    assert sample.sale is not None
+    shown = page(sample)
+    facts, proof = ({row["label"]: row["value"] for row in shown[part]} for part in ("facts", "proof"))
+    assert facts.keys() == {"Date of issue", "Paid at", "Reference"}
+    assert facts["Reference"].replace("\u200b", "") == "INV-2027-0042"
+    assert proof["Quote"] == sample.sale.quote_id
+    assert [line["period"] for line in shown["lines"]] == ["", ""]
+    assert "Quote" not in {
+        row["label"] for row in page(replace(sample, sale=replace(sample.sale, quote_id=None)))["proof"]
+    }
+    refund = replace(sample, kind=Kind.CREDIT_NOTE, number="SALE-CN-000001")
+    assert "Corrects invoice" not in {row["label"] for row in page(refund)["facts"]}

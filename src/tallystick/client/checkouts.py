@@ -107,8 +107,8 @@ class CheckoutVerbs(Client):
         """Declares in the configured database what is expected for an invoice at its deposit address, which is the
         answer's `address`: show it to the payer then. The mirror sees what comes there from now on.
 
-        It counts for `valid_s` seconds (None: whenever it comes); so much as `tolerance` may be lacking. The receiver is
-        the signer unless given. Raises InputError for what cannot be expected and where something else already is,
+        It counts for `valid_s` seconds (None: whenever it comes); so much as `tolerance` may be lacking. The receiver
+        is the signer unless given. Raises InputError for what cannot be expected and where something else already is,
         AddressInvalid, AmountInvalid, NotAContract or DatabaseError.
         """
         return expect(
@@ -150,7 +150,7 @@ class CheckoutVerbs(Client):
 
     def refund_invoice(self, invoice: str, amount: Money, *, token: str, to: str | SignedRefundAddress) -> Sent:
         """Gives back some of what was received for an invoice, from the signer's own balance, to an account or to the
-        one that signed (`sign_refund_address`). How much was received the chain does not know; the books do (`deposit`).
+        one that signed (`sign_refund_address`). How much was received only the books know (`deposit`).
 
         Raises InvalidSignature, BalanceTooLow, ZeroAmount, PartyRefused, AmountMismatch, TokenRefused or InputError.
         """

@@ -19,8 +19,8 @@ from tallystick.errors import InputError
 
 class Expected(NamedTuple):
     """What a merchant, the `receiver`, expects for an invoice at its deposit address: base units of a token, before a
-    time in Unix seconds (None: whenever). So many `tolerance_units` may be lacking. `from_block` is the first block in
-    which transfers to the address are seen."""
+    time in Unix seconds (None: whenever). So many `tolerance_units` may be lacking. `symbol` and `decimals` are the
+    token's, as the merchant saw them. `from_block` is the first block in which transfers to the address are seen."""
 
     receiver: str
     invoice: bytes
@@ -29,6 +29,8 @@ class Expected(NamedTuple):
     amount_units: int
     valid_before: int | None
     tolerance_units: int
+    symbol: str
+    decimals: int
     from_block: int
 
 

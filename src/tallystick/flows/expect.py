@@ -35,7 +35,7 @@ def expect(
     require_sound(amount_units, tolerance_units)
     if valid_s is not None and valid_s <= 0:
         raise InputError(f"found {valid_s} seconds in which it counts: name a time above zero, or none")
-    connection.token(token).describe()
+    described = connection.token(token).describe()
     checkout, chain_id = connection.checkout, connection.node.chain_id
     reference = parse_reference(invoice)
     wanted = Expected(
@@ -46,6 +46,8 @@ def expect(
         amount_units=amount_units,
         valid_before=None if valid_s is None else connection.node.timestamp() + valid_s,
         tolerance_units=tolerance_units,
+        symbol=described.symbol,
+        decimals=described.decimals,
         from_block=UNSEEN,
     )
     with transaction(engine) as database:

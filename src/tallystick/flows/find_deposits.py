@@ -26,8 +26,10 @@ from tallystick.storage.tokens import read_tokens
 
 
 class FoundDeposit(NamedTuple):
-    """What is expected for an invoice (None: nothing was), how that stands, and what came in each token."""
+    """What is expected for an invoice (None: nothing was), how that stands, and what came in each token. `tokens` are
+    those with a name, by address."""
 
+    chain_id: int
     receiver: str
     invoice: str
     expected: Expected | None
@@ -54,9 +56,8 @@ class Movement(NamedTuple):
 
 
 def token_named(found: FoundDeposit, address: str) -> Token:
-    """A token as the mirror knows it (one that only came in pending blocks it may not)."""
-    known = next(iter(found.tokens.values()), None)
-    return found.tokens.get(address) or Token(known.chain_id if known else 1, address, f"units of {address}", 0)
+    """A token as the mirror knows it, or the merchant saw it; one that came in pending blocks alone has no name yet."""
+    return found.tokens.get(address) or Token(found.chain_id, address, f"units of {address}", 0)
 
 
 def owed_units(found: FoundDeposit, token: str) -> int:
@@ -105,7 +106,10 @@ def find_deposit(
 def all_deposits(connection: Connection, source: Source) -> list[FoundDeposit]:
     """Those of a source."""
     tokens, time = read_tokens(connection, source.chain_id), newest_time(connection, source)
-    expected = {(one.receiver, one.invoice): one for one in read_expected(connection, source.source_id, unseen=True)}
+    everything = read_expected(connection, source.source_id, unseen=True)
+    for one in everything:
+        tokens.setdefault(one.token, Token(source.chain_id, one.token, one.symbol, one.decimals))
+    expected = {(one.receiver, one.invoice): one for one in everything}
     deposits = read_deposits(connection, source.source_id)
     deposits |= read_checkout_present(connection, source, {}).books.deposits
     came: dict[tuple[str, bytes], list[Deposit]] = {key: [] for key in expected}
@@ -113,10 +117,11 @@ def all_deposits(connection: Connection, source: Source) -> list[FoundDeposit]:
         came.setdefault((deposit.receiver, deposit.invoice), []).append(deposit)
     found = []
     for key in sorted(came):
-        one, rows = expected.get(key), sorted(came[key], key=lambda row: row.token)
-        main = next((row for row in rows if one and row.token == one.token), None)
-        status = status_of(one, main, time) if one else None
-        found.append(FoundDeposit(key[0], shown_reference(key[1]), one, status, tuple(rows), tokens))
+        wanted, rows = expected.get(key), sorted(came[key], key=lambda row: row.token)
+        main = next((row for row in rows if wanted and row.token == wanted.token), None)
+        status = status_of(wanted, main, time) if wanted else None
+        name = shown_reference(key[1])
+        found.append(FoundDeposit(source.chain_id, key[0], name, wanted, status, tuple(rows), tokens))
     return found
 
 

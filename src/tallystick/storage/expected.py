@@ -23,7 +23,7 @@ def add_expected(connection: Connection, source_id: int, new: Expected) -> Expec
     Raises InputError where another amount, token or tolerance is expected for the invoice, or another kind of time:
     what was shown to a payer holds.
     """
-    add_missing_rows(connection, expected_payments, [(source_id, *new[:7], None)])
+    add_missing_rows(connection, expected_payments, [(source_id, *new[:-1], None)])
     found = _row(connection, source_id, new.receiver, new.invoice)
     before = _expected(found)
     is_timed = before.valid_before is not None
@@ -66,5 +66,5 @@ def read_expected(connection: Connection, source_id: int, *, unseen: bool = Fals
 
 
 def _expected(row: Row[Any]) -> Expected:
-    terms = tuple(row)[1:8]
+    terms = tuple(row)[1:-1]
     return Expected._make((*terms, UNSEEN if row.from_block is None else row.from_block))

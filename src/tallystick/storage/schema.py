@@ -344,6 +344,9 @@ expected_payments = _of_source(
     *_units("amount_units"),
     Column("valid_before", Long),
     *_units("tolerance_units"),
+    # The token's, as the merchant saw them.
+    Column("symbol", Text, nullable=False),
+    Column("decimals", Integer, nullable=False),
     # The first block in which transfers to it are seen; none until the mirror takes notice of it.
     Column("from_block", Long),
     PrimaryKeyConstraint("source_id", "receiver", "invoice"),

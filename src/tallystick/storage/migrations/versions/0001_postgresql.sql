@@ -374,6 +374,8 @@ CREATE TABLE expected_payments (
     amount_units NUMERIC(78, 0) NOT NULL,
     valid_before BIGINT,
     tolerance_units NUMERIC(78, 0) NOT NULL,
+    symbol TEXT NOT NULL,
+    decimals INTEGER NOT NULL,
     from_block BIGINT,
     CONSTRAINT pk_expected_payments PRIMARY KEY (source_id, receiver, invoice),
     CONSTRAINT ck_expected_payments_amount_units_positive CHECK (amount_units >= 0),

@@ -416,6 +416,8 @@ CREATE TABLE expected_payments (
     amount_units TEXT NOT NULL,
     valid_before INTEGER,
     tolerance_units TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    decimals INTEGER NOT NULL,
     from_block INTEGER,
     CONSTRAINT pk_expected_payments PRIMARY KEY (source_id, receiver, invoice),
     CONSTRAINT ck_expected_payments_amount_units_digits CHECK (amount_units GLOB '[0-9]*' AND amount_units NOT GLOB '*[^0-9]*'),
