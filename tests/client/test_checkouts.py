@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tallystick import Tallystick
+from tallystick import Config, DepositStatus, SignedRefundAddress, Tallystick, parse_refund_address
+from tallystick.chain.rpc import Rpc
 from tallystick.core.checkout_events import InvoiceRefunded, QuotePaid, Unswept
 from tallystick.core.funding import Funding
 from tallystick.core.permit2 import PERMIT2
@@ -16,6 +18,7 @@ from tallystick.core.quote_texts import SignedQuote, parse_checkout, parse_quote
 from tallystick.errors import (
     AllowanceTooLow,
     BalanceTooLow,
+    DatabaseError,
     InputError,
     InvalidSignature,
     NotAContract,
@@ -25,7 +28,10 @@ from tallystick.errors import (
     QuoteExpired,
     ZeroAmount,
 )
+from tallystick.flows.checkout_books import CHECKOUT
 from tallystick.flows.describe_quote import QuoteStatus
+from tallystick.flows.ingest import Target, ingest
+from tallystick.storage.database import open_database
 from tests.business import UNLIMITED, Business
 from tests.client.conftest import Connect
 from tests.client.test_payments import PLAIN_TOKEN
@@ -251,3 +257,68 @@ def test_E07_what_a_payee_could_not_receive_is_claimed(
     assert units(merchant, business, blocked) == 12_500_000
     with pytest.raises(NothingToClaim):
         payer.claim_checkout(blocked, business.token)
+
+
+def test_a_refund_to_the_account_that_signed_for_it(
+    merchant: Tallystick, payer: Tallystick, business: Business
+) -> None:
+    """By its key, or by the code of a wallet (ERC-1271); for this invoice of this merchant alone."""
+    business.mint(merchant.address, 10**9)
+    signed = payer.sign_refund_address("INV-1", receiver=merchant.address)
+    assert parse_refund_address(signed.render()) == signed
+    given = merchant.refund_invoice("INV-1", "5", token=business.token, to=signed).one(InvoiceRefunded)
+    assert (given.to, given.amount_units) == (payer.address, 5_000_000)
+
+    def refused(kind: type[Exception], by: Tallystick, invoice: str, proof: SignedRefundAddress) -> None:
+        before = units(by, business, by.address)
+        with pytest.raises(kind):
+            by.refund_invoice(invoice, "5", token=business.token, to=proof)
+        assert units(by, business, by.address) == before
+
+    wallet = business.account("wallet")
+    to_wallet = replace(signed, address=replace(signed.address, to=wallet))
+    refused(InputError, merchant, "INV-2", signed)
+    refused(InputError, payer, "INV-1", signed)
+    refused(InvalidSignature, merchant, "INV-1", to_wallet)
+    for broken in (b"", bytes(65), b"\xff" * 65, signed.signature[:-1], signed.signature + b"\0"):
+        refused(InvalidSignature, merchant, "INV-1", replace(signed, signature=broken))
+    answers = {"yes": "631626ba7e60e01b5f5260205ff3", "no": "5f5f5260205ff3", "reverts": "5f5ffd"}
+    for said, code in answers.items():
+        business.anvil.rpc("anvil_setCode", wallet, "0x" + code)
+        if said == "yes":
+            given = merchant.refund_invoice("INV-1", "5", token=business.token, to=to_wallet).one(InvoiceRefunded)
+            assert given.to == wallet
+        else:
+            refused(InvalidSignature, merchant, "INV-1", to_wallet)
+    with pytest.raises(InputError, match="this is not a signed address for a refund"):
+        parse_refund_address("{}")
+
+
+def test_what_is_expected_and_what_came(
+    merchant: Tallystick, payer: Tallystick, business: Business, tmp_path: Path
+) -> None:
+    config = Config(rpc_url=business.anvil.url, database=f"sqlite:///{tmp_path}/books.db")
+    seller = Tallystick(merchant._connection, config)
+    place = seller.expect_deposit("INV-1", "25.00", token=business.token, tolerance="0.05", valid_s=DAY)
+    assert (place.address, place.amount_units) == (
+        seller.deposit_address("INV-1", token=business.token).address,
+        25_000_000,
+    )
+    with pytest.raises(DatabaseError, match="index --once"):
+        seller.deposits()
+    contract = business.manifest.contract("Checkout")
+    engine = open_database(config.database)
+    ingest(
+        engine,
+        Rpc(business.anvil.url),
+        Target(business.anvil.chain_id, business.subscriptions, business.contract.start_block),
+    )
+    target = Target(business.anvil.chain_id, contract.address, contract.start_block, kind=CHECKOUT)
+    assert seller.deposits()[0].status is DepositStatus.OPEN
+    business.mint(payer.address, 10**9)
+    business.token_call(payer.address, "transfer", place.address, 24_960_000)
+    ingest(engine, Rpc(business.anvil.url), target)
+    found = seller.deposit("INV-1")
+    assert (found.status, found.in_token(business.token).waived_units) == (DepositStatus.PAID, 40_000)
+    assert [one.invoice for one in seller.deposits(receiver=seller.address, status=DepositStatus.PAID)] == ["INV-1"]
+    engine.dispose()

@@ -125,7 +125,7 @@ def test_what_is_waived_is_an_expense_and_stands_on_the_invoice() -> None:
     (change,) = book.tell(sent(22))
     assert book.journal() == [("deposit", "Assets:Deposits:M D 22", "Expenses:Waived:M D 3", "Income:Sales:M C 25")]
     assert change.invoice is not None
-    assert [line[0::3] for line in change.invoice.lines] == [("INV-1", 25), ("Difference waived", -3)]
+    assert [line[0::3] for line in change.invoice.lines] == [("Sale INV-1", 25), ("Difference waived", -3)]
     assert change.invoice.total_units == 22
 
 

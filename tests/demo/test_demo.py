@@ -68,6 +68,17 @@ def test_an_order_in_escrow_ends_in_a_ruling(year: tuple[Path, str, dict[str, An
     assert held["debit"] == held["credit"] == "250.000000 USDC"
 
 
+def test_an_invoice_is_underpaid_and_completed_from_an_exchange(year: tuple[Path, str, dict[str, Any]]) -> None:
+    checkout = year[2]["checkout"]
+    assert checkout["audit"] == checkout["audit"] | {"ok": True, "quotes_on_chain": 1, "quotes_in_ledger": 1}
+    assert (checkout["deposit"]["first"], checkout["deposit"]["then"]) == ("100.000000 USDC", "partly paid")
+    assert (checkout["quote"]["partner"], checkout["invoices"]) == ("8.000000 USDC", 2)
+    rows = {row["account"].rpartition(":")[0]: (row["debit"], row["credit"]) for row in checkout["trial_balance"]}
+    assert rows["Liabilities:Credit"] == ("5.000000 USDC", "5.000000 USDC")
+    assert rows["Liabilities:Advances"] == ("100.000000 USDC", "100.000000 USDC")
+    assert rows["Assets:Deposits"] == ("125.000000 USDC", "125.000000 USDC")
+
+
 def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str, Any]]) -> None:
     command = [
         "tallystick",
@@ -88,10 +99,12 @@ def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str
 def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -> None:
     folder, _, summary = year
     pdfs = sorted((folder / "invoices").glob("*.pdf"))
-    assert len(pdfs) == summary["invoices"] + summary["credit_notes"] + summary["escrow"]["invoices"]
-    for number in ("INV-000001", "PAY-000001"):
+    assert len(pdfs) == summary["invoices"] + summary["credit_notes"] + sum(
+        summary[part]["invoices"] for part in ("escrow", "checkout")
+    )
+    for number in ("INV-000001", "PAY-000001", "SALE-000001"):
         assert number in PdfReader(folder / "invoices" / f"{number}.pdf").pages[0].extract_text()
-    for name in ("ledger", "escrow"):
+    for name in ("ledger", "escrow", "checkout"):
         _, errors, _ = loader.load_file(str(folder / f"{name}.beancount"))
         assert errors == []
     assert len((folder / "ledger.jsonl").read_text().splitlines()) == (

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from eth_account import Account
 
 from tallystick.chain.rpc import Rpc
 from tallystick.core.money import parse_units
+from tallystick.flows.checkout_books import CHECKOUT
 from tallystick.flows.deploy import write_manifest
 from tallystick.flows.ingest import Target, ingest
+from tallystick.flows.kind import SourceKind
 from tallystick.flows.payment_books import ESCROW
 from tallystick.storage.database import open_database
 from tallystick.testing import Anvil
@@ -74,10 +77,12 @@ def sold(anvil: Anvil, folder: Path) -> None:
     (folder / "tallystick.toml").write_text(config)
     target = Target(anvil.chain_id, business.subscriptions, business.contract.start_block, pegs={business.token: "USD"})
     engine = open_database(f"sqlite:///{folder}/tallystick.db")
-    escrow = business.manifest.contract("Escrow")
-    payments = Target(anvil.chain_id, escrow.address, escrow.start_block, pegs=target.pegs, kind=ESCROW)
-    for mirrored in (target, payments):
-        ingest(engine, Rpc(anvil.url), mirrored)
+    ingest(engine, Rpc(anvil.url), target)
+    kinds: tuple[SourceKind[Any, Any], ...] = (ESCROW, CHECKOUT)
+    for kind in kinds:
+        contract = business.manifest.contract(kind.name)
+        other = Target(anvil.chain_id, contract.address, contract.start_block, pegs=target.pegs, kind=kind)
+        ingest(engine, Rpc(anvil.url), other)
     engine.dispose()
 
 

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from tallystick.config import Config, load_config
+from tallystick.chain.rpc import Rpc
+from tallystick.config import Config, PegConfig, load_config
 from tallystick.flows.audit import audit
+from tallystick.flows.audit_checkout import audit_checkout
 from tallystick.flows.audit_payments import audit_payments
 from tallystick.flows.follow import ingest_once
+from tallystick.flows.ingest import ingest
 from tallystick.flows.mirror import open_mirror
+from tallystick.storage.database import open_database
 from tallystick.testing import start_anvil
 from tests.business import Business
 from tests.docs.beginnings import FIRST_DAY, sold
 from tests.docs.blocks import ROOT, table_of
 from tests.payments import Payments
+from tests.sales import AMOUNT, Sales
 
 TAMPERINGS = (
     "UPDATE sources SET final_hash = zeroblob(32)",
@@ -41,6 +46,11 @@ TAMPERINGS = (
     "DELETE FROM revoked_payments",
     "UPDATE payment_totals SET payments = 9",
     "UPDATE postings SET account = 'Assets:Escrow:x' WHERE account LIKE 'Assets:Escrow:%'",
+    "UPDATE deposits SET credit_units = '9'",
+    "UPDATE sales SET sold_units = '9'",
+    "UPDATE quote_totals SET quotes = 9",
+    "UPDATE used_numbers SET bits = '9'",
+    "UPDATE expected_payments SET from_block = 1000000",
 )
 BY_THE_NODE = ["number of plans", "number of registers", "balance of the contract in <token>"]
 """Differences that no change of the database makes: only a node that leaves events out, or money that is gone."""
@@ -56,12 +66,22 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
         payments = Payments(Business(anvil))
         payments.held()
         payments.call(payments.payer, "revoke", payments.terms().words)
+        sales = Sales(payments.business)
+        expecting = open_database(f"sqlite:///{database}")
+        sales.expect(expecting, "X")
+        ingest(expecting, Rpc(anvil.url), sales.target(pegs={}))
+        expecting.dispose()
+        sales.send("X", AMOUNT)
+        sales.pay(sales.quote("Y"))
         anvil.finalize()
         config = Config(
             rpc_url=anvil.url,
             deployment=tmp_path / "deployments" / "31337.json",
             database=f"sqlite:///{database}",
-            peg=load_config(tmp_path / "tallystick.toml", environment={}).peg,
+            peg=(
+                *load_config(tmp_path / "tallystick.toml", environment={}).peg,
+                PegConfig(token=sales.token, currency="USD"),
+            ),
         )
         mirror = open_mirror(config)
         ingest_once(mirror)
@@ -74,12 +94,14 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
                 assert connection.execute(tampering).rowcount > 0, tampering
             connection.close()
             mirror = open_mirror(config)
-            assert mirror.escrow is not None
-            report = audit(mirror.engine, mirror.rpc, mirror.target)
-            escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow)
+            reports = (
+                audit(mirror.engine, mirror.rpc, mirror.target),
+                audit_payments(mirror.engine, mirror.rpc, mirror.escrow),
+                audit_checkout(mirror.engine, mirror.rpc, mirror.checkout),
+            )
             mirror.engine.dispose()
-            assert not (report.ok and escrow.ok), tampering
-            rows_found |= {difference.row for difference in (*report.differences, *escrow.differences)}
+            assert not all(report.ok for report in reports), tampering
+            rows_found |= {difference.row for report in reports for difference in report.differences}
         yield rows_found
 
 

@@ -76,9 +76,10 @@ _of_payee = click.option("--payee", metavar="ADDRESS", help="Whose number it is,
 def invoices() -> None:
     """Invoices and credit notes: as a table, as JSON, as PDF.
 
-    Every charge is an invoice, every refund a credit note; of escrow payments each capture is an invoice. They get
-    their number when their block is final; until then they are pending, and go by SUBSCRIPTION/CHARGE, such as 118/7,
-    or by the id of the escrow payment.
+    Every charge is an invoice, every refund a credit note; of escrow payments each capture is an invoice, of what is
+    sold once each quote and each deposit address that was paid. They get their number when their block is final; until
+    then they are pending, and go by SUBSCRIPTION/CHARGE, such as 118/7, by the id of the escrow payment, or by what the
+    merchant called them on chain.
     """
 
 
@@ -246,9 +247,11 @@ def _row(document: InvoiceDocument) -> dict[str, object]:
 
 
 def _charge(document: InvoiceDocument) -> str:
-    """Of an escrow payment the beginning of its id."""
+    """Of an escrow payment the beginning of its id, of a sale what it is called on chain."""
     if document.escrow is not None:
         return document.escrow.payment_id[:SHORT_ID]
+    if document.sale is not None:
+        return document.sale.reference
     return f"{document.subscription_id}/{document.charge_number}"
 
 
@@ -256,7 +259,9 @@ def _record(document: InvoiceDocument) -> Record:
     payment, fiat = document.payment, document.fiat
     values: dict[str, object] = _row(document) | {
         "payment": document.escrow and document.escrow.payment_id,
-        "reference": document.escrow and document.escrow.reference,
+        "reference": document.escrow.reference if document.escrow else document.sale and document.sale.reference,
+        "paid_by": document.sale and document.sale.paid_by,
+        "quote": document.sale and document.sale.quote_id,
         "evidence": fiat and fiat.evidence,
         "corrects": document.refers_to,
         "refunded": document.refunded,

@@ -221,7 +221,7 @@ class CheckoutBooks:
         after, taken = take(expected, before, event.amount_units, origin.block_time)
         after = self._stands(after, event.amount_units)
         entry = self._write(recorded, DEPOSIT, deposit_postings(expected.receiver, event.token, taken), final)
-        sale, invoice = self._settled(recorded, after, taken, event.sender or event.address, final)
+        sale, invoice = self._settled(recorded, after, taken, event.sender, final)
         return CheckoutChange(entry, invoice, after, sale, taken=taken)
 
     def _sweep(self, recorded: RecordedCheckout, event: Swept, final: bool) -> CheckoutChange:
@@ -236,21 +236,23 @@ class CheckoutBooks:
         expected = self._by_invoice.get((event.receiver, event.invoice))
         if found_units:
             deposit, found = take(expected, deposit, found_units, origin.block_time)
-            payer = expected.address if expected else event.receiver
-            sale, invoice = self._settled(recorded, deposit, found, payer, final)
+            sale, invoice = self._settled(recorded, deposit, found, None, final)
         after = self._stands(deposit, -deposit.standing_units)
         postings = sweep_postings(event.receiver, token, units, found=found, lost_units=lost_units)
         return CheckoutChange(self._write(recorded, SWEEP, postings, final), invoice, after, sale, taken=found)
 
     def _settled(
-        self, recorded: RecordedCheckout, deposit: Deposit, taken: Taken, payer: str, final: bool
+        self, recorded: RecordedCheckout, deposit: Deposit, taken: Taken, payer: str | None, final: bool
     ) -> tuple[Sale | None, SaleInvoice | None]:
-        """What was sold, where what came in has paid an invoice."""
+        """What was sold, where what came in has paid an invoice. Of what no transfer told of nobody knows who paid: then
+        it is the address itself."""
         if taken.paid_units is None or taken.waived_units is None:
             return None, None
         receiver, reference, token, units = deposit.receiver, deposit.invoice, deposit.token, taken.paid_units
+        address = self._by_invoice[receiver, reference].address
         invoice = self._invoice(
-            *(recorded, SaleBy.DEPOSIT, receiver, payer, token, reference, units, final),
+            *(recorded, SaleBy.DEPOSIT, receiver, payer or address, token, reference, units, final),
+            address=address,
             waived_units=taken.waived_units,
         )
         return self._sold(receiver, reference, token, units), invoice
@@ -310,6 +312,7 @@ class CheckoutBooks:
         final: bool,
         *,
         quote_id: bytes | None = None,
+        address: str | None = None,
         waived_units: int = 0,
     ) -> SaleInvoice:
         kind, number = Kind.CREDIT_NOTE if by is SaleBy.REFUND else Kind.INVOICE, None
@@ -318,7 +321,8 @@ class CheckoutBooks:
         peg = peg_at(self.pegs, token, recorded.origin.block_number)
         fiat = peg.value(units) if peg else None
         return SaleInvoice(
-            *(kind, number, payee, payer, token, reference, by, quote_id, units, waived_units, fiat, recorded.origin)
+            *(kind, number, payee, payer, token, reference, by, quote_id, address, units, waived_units, fiat),
+            recorded.origin,
         )
 
     _VERBS: ClassVar[

@@ -30,9 +30,10 @@ class SaleBy(StrEnum):
 class SaleInvoice(NamedTuple):
     """An invoice or a credit note of something that is sold once. `number` is None while its block is not final.
 
-    `reference` is what the merchant calls the invoice on chain, 32 bytes. `quote_id` names the quote that was paid.
-    `waived_units` is what was lacking of what was expected. `payer` of a deposit is who sent the transfer that paid it,
-    which may be an exchange; of a credit note who was given something back.
+    `reference` is what the merchant calls the invoice on chain, 32 bytes. `quote_id` names the quote that was paid,
+    `address` is the deposit address at which it was paid; else they are None. `waived_units` is what was lacking of
+    what was expected. `payer` of a deposit is who sent the transfer that paid it, which may be an exchange; of a credit
+    note who was given something back.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class SaleInvoice(NamedTuple):
     reference: bytes
     by: SaleBy
     quote_id: bytes | None
+    address: str | None
     total_units: int
     waived_units: int
     fiat: FiatValue | None
@@ -53,9 +55,9 @@ class SaleInvoice(NamedTuple):
         """What was sold, and what was waived of it; or what was given back."""
         name = shown_reference(self.reference)
         if self.by is SaleBy.REFUND:
-            return (Line(f"Refund of {name}", 1, self.total_units, self.total_units),)
+            return (Line(f"Refund of sale {name}", 1, self.total_units, self.total_units),)
         due = self.total_units + self.waived_units
-        lines: tuple[Line, ...] = (Line(name, 1, due, due),)
+        lines: tuple[Line, ...] = (Line(f"Sale {name}", 1, due, due),)
         if self.waived_units:
             lines += (Line("Difference waived", 1, -self.waived_units, -self.waived_units),)
         return lines

@@ -13,6 +13,7 @@ from tallystick.demo.stage import MERCHANT, Stage
 from tallystick.demo.story import Counts, Tell, Year
 from tallystick.errors import InputError
 from tallystick.flows.audit import AuditReport, audit
+from tallystick.flows.audit_checkout import CheckoutReport, audit_checkout
 from tallystick.flows.audit_payments import PaymentsReport, audit_payments
 from tallystick.flows.export import export_journal_file
 from tallystick.flows.mirror import StoredBooks, open_books
@@ -63,23 +64,28 @@ def run_demo(folder: Path, tell: Tell) -> dict[str, Any]:
         for form in ("beancount", "csv", "jsonl"):
             export_journal_file(books.engine, books.source, form, folder / f"ledger.{form}")
             export_journal_file(books.engine, books.payments, form, folder / f"escrow.{form}")
-        report, payments = _audit(stage)
-        found = report.difference_count + payments.difference_count
+            export_journal_file(books.engine, books.sales, form, folder / f"checkout.{form}")
+        report, payments, sales = _audit(stage)
+        found = report.difference_count + payments.difference_count + sales.difference_count
         tell("the audit " + (f"finds {found} differences" if found else "passes"))
         stage.mirror.engine.dispose()
     write_config(folder, stage)
-    summary = summarize(counts, report, books, pdfs) | {"escrow": summarize_escrow(counts, payments, books)}
+    summary = summarize(counts, report, books, pdfs)
+    summary |= {"escrow": summarize_escrow(counts, payments, books)}
+    summary |= {"checkout": summarize_checkout(counts, sales, books)}
     summary |= {"seconds": round(time.monotonic() - started, 1)}
     books.engine.dispose()
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
 
-def _audit(stage: Stage) -> tuple[AuditReport, PaymentsReport]:
+def _audit(stage: Stage) -> tuple[AuditReport, PaymentsReport, CheckoutReport]:
     mirror = stage.mirror
-    assert mirror.escrow is not None  # it was deployed with the rest
-    report = audit(mirror.engine, mirror.rpc, mirror.target)
-    return report, audit_payments(mirror.engine, mirror.rpc, mirror.escrow)
+    return (
+        audit(mirror.engine, mirror.rpc, mirror.target),
+        audit_payments(mirror.engine, mirror.rpc, mirror.escrow),
+        audit_checkout(mirror.engine, mirror.rpc, mirror.checkout),
+    )
 
 
 def prepare_folder(folder: Path) -> None:
@@ -158,6 +164,32 @@ def summarize_escrow(counts: Counts, report: PaymentsReport, books: StoredBooks)
             "block": report.block_number,
             "payments_on_chain": report.payments_on_chain,
             "payments_in_ledger": report.payments_in_ledger,
+            "differences": [difference._asdict() for difference in report.differences],
+        },
+    }
+
+
+def summarize_checkout(counts: Counts, report: CheckoutReport, books: StoredBooks) -> dict[str, Any]:
+    """The invoice that was paid at its deposit address, the quote, and their books."""
+    sold = counts.sold_once
+    assert sold is not None
+    return {
+        "deposit": {
+            "invoice": sold.invoice,
+            "due": str(sold.due),
+            "first": str(sold.first),
+            "then": sold.first_status,
+            "given_back": str(sold.given_back),
+        },
+        "quote": {"amount": str(sold.quoted), "partner": str(sold.partners)},
+        "invoices": report.invoices,
+        "trial_balance": _trial_balance(books, books.sales),
+        "audit": {
+            "ok": report.ok,
+            "block": report.block_number,
+            "quotes_on_chain": report.quotes_on_chain,
+            "quotes_in_ledger": report.quotes_in_ledger,
+            "standing_compared": report.standing,
             "differences": [difference._asdict() for difference in report.differences],
         },
     }

@@ -79,6 +79,10 @@ class Stage:
         """Hands out stablecoins; the mock token lets anyone mint."""
         self._token_call(self.keeper_account, "mint", actor.address, parse_units(amount, 6))
 
+    def transfer(self, actor: LocalAccount, to: str, amount: str) -> None:
+        """The actor sends stablecoins, as an exchange does."""
+        self._token_call(actor, "transfer", to, parse_units(amount, 6))
+
     def take_all(self, actor: LocalAccount) -> None:
         """The actor spends every stablecoin elsewhere."""
         balance = self.merchant_token_balance(actor.address)

@@ -13,6 +13,7 @@ from tallystick.core.period import DAY_S, Period, Unit
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
 from tallystick.demo.order import Order, play_order
+from tallystick.demo.sale import SoldOnce, sell_once
 from tallystick.demo.stage import Stage
 from tallystick.flows.subscribe import Funding
 
@@ -27,7 +28,7 @@ PERIODS_ALLOWED = 24
 ANCHOR_DAY = 31
 SPENDING_MONEY = "1000"
 
-ORDER_IN = 2
+SALE_IN, ORDER_IN = 1, 2
 EMPTY_WALLET_IN, REFUND_IN, CANCEL_IN, REORGANISE_IN, REVOKE_IN = 3, 4, 5, 6, 7
 UPGRADE_IN, BLOCK_IN, DOWNGRADE_IN, SIGN_OFF_IN = 8, 9, 10, 11
 TRIAL_S = 14 * DAY_S
@@ -65,6 +66,7 @@ class Counts:
     rolled_back_events: int = 0
     ways: dict[str, int] = field(default_factory=dict)
     order: Order | None = None
+    sold_once: SoldOnce | None = None
 
 
 class Year:
@@ -176,6 +178,7 @@ class Year:
         charged, declined = self._round()
         self.tell(f"month {month}: {charged} charged, {declined} declined")
         acts: dict[int, Callable[[], object]] = {
+            SALE_IN: self._sell_once,
             ORDER_IN: self._order,
             EMPTY_WALLET_IN: lambda: self._recover(month),
             REVOKE_IN: lambda: self._recover(month),
@@ -215,6 +218,14 @@ class Year:
         charged, _ = self._round()
         self.counts.recovered += charged
         self.tell(f"  {payer.name} {how}; the retry a day later charges {charged}")
+
+    def _sell_once(self) -> None:
+        sold = self.counts.sold_once = sell_once(self.stage)
+        self.tell(
+            f"  a customer pays {sold.invoice} from an exchange: {sold.first} of {sold.due} at first, then more than "
+            f"the rest, and {sold.given_back} go back to an account that they prove"
+        )
+        self.tell(f"  a quote over {sold.quoted} is paid by a signature, {sold.partners} of it to a partner")
 
     def _order(self) -> None:
         order = self.counts.order = play_order(self.stage)

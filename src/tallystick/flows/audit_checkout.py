@@ -177,7 +177,7 @@ def _compare_counted(report: CheckoutReport, books: CheckoutBooks, tally: _Tally
                 report.note(f"control total of {merchant} in {token}, {label}", found, expected)
     for key, bits in counted.used.items():
         if books.used[key].bits != bits:
-            report.note(f"used numbers of {key[0]}, word {key[1]}, on chain", hex(books.used[key].bits), hex(bits))
+            report.note(f"used numbers of {key[0]}, {key[1]}, on chain", hex(books.used[key].bits), hex(bits))
     for account, token in sorted(counted.claimables.keys() | tally.claimables.keys()):
         kept = counted.claimables.get((account, token), 0)
         if tally.claimables[account, token] != kept:

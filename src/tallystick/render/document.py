@@ -298,6 +298,8 @@ def sale_document(
     quote_id = None if invoice.quote_id is None else f"0x{invoice.quote_id.hex()}"
     named = Sale(shown_reference(invoice.reference), invoice.by.value, quote_id)
     document = _once(invoice, issuer.party, token, contract, issuer.sale_number_text, refunded_units, credit_notes)
+    if invoice.address is not None:
+        document = replace(document, payment=replace(document.payment, recipient=invoice.address))
     return replace(document, sale=named)
 
 

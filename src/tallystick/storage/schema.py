@@ -407,6 +407,7 @@ sale_invoices = _of_source(
     Column("reference", LargeBinary, nullable=False),
     Column("paid_by", Text, nullable=False),
     Column("quote_id", LargeBinary),
+    Column("address", Text),
     *_units("total_units"),
     *_units("waived_units"),
     Column("fiat_currency", Text),

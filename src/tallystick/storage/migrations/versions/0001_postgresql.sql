@@ -447,6 +447,7 @@ CREATE TABLE sale_invoices (
     reference BYTEA NOT NULL,
     paid_by TEXT NOT NULL,
     quote_id BYTEA,
+    address TEXT,
     total_units NUMERIC(78, 0) NOT NULL,
     waived_units NUMERIC(78, 0) NOT NULL,
     fiat_currency TEXT,

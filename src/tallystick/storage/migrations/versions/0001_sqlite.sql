@@ -499,6 +499,7 @@ CREATE TABLE sale_invoices (
     reference BLOB NOT NULL,
     paid_by TEXT NOT NULL,
     quote_id BLOB,
+    address TEXT,
     total_units TEXT NOT NULL,
     waived_units TEXT NOT NULL,
     fiat_currency TEXT,
