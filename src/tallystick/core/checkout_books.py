@@ -244,8 +244,8 @@ class CheckoutBooks:
     def _settled(
         self, recorded: RecordedCheckout, deposit: Deposit, taken: Taken, payer: str | None, final: bool
     ) -> tuple[Sale | None, SaleInvoice | None]:
-        """What was sold, where what came in has paid an invoice. Of what no transfer told of nobody knows who paid: then
-        it is the address itself."""
+        """What was sold, where what came in has paid an invoice. Where no transfer told of it nobody knows who paid:
+        then it is the address itself."""
         if taken.paid_units is None or taken.waived_units is None:
             return None, None
         receiver, reference, token, units = deposit.receiver, deposit.invoice, deposit.token, taken.paid_units
