@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Checkout} from "../../contracts/Checkout.sol";
 import {ChainlinkQuoter} from "../../contracts/ChainlinkQuoter.sol";
 import {AuthorizationCollector} from "../../contracts/AuthorizationCollector.sol";
+import {ChannelPlan} from "../../contracts/ChannelPlan.sol";
 import {Channels} from "../../contracts/Channels.sol";
 import {Permit2Collector} from "../../contracts/Permit2Collector.sol";
 import {Subscriptions} from "../../contracts/Subscriptions.sol";
@@ -18,6 +19,7 @@ import {AlignedTest} from "../solidity/Aligned.t.sol";
 import {AlternativesTest} from "../solidity/Alternatives.t.sol";
 import {CheckoutPathsTest} from "../solidity/CheckoutPaths.t.sol";
 import {ChainlinkQuoterTest} from "../solidity/ChainlinkQuoter.t.sol";
+import {ChannelPlanPathsTest} from "../solidity/ChannelPlan.t.sol";
 import {ChannelsPathsTest} from "../solidity/ChannelsPaths.t.sol";
 import {ConditionsTest} from "../solidity/Conditions.t.sol";
 import {CouponsTest} from "../solidity/Coupons.t.sol";
@@ -43,6 +45,7 @@ library Compiled {
         if (wanted == keccak256("SubscriptionsPayer")) return type(SubscriptionsPayer).creationCode;
         if (wanted == keccak256("SubscriptionsConsent")) return type(SubscriptionsConsent).creationCode;
         if (wanted == keccak256("SubscriptionsCharges")) return type(SubscriptionsCharges).creationCode;
+        if (wanted == keccak256("ChannelPlan")) return type(ChannelPlan).creationCode;
         if (wanted == keccak256("Channels")) return type(Channels).creationCode;
         if (wanted == keccak256("AuthorizationCollector")) return type(AuthorizationCollector).creationCode;
         if (wanted == keccak256("Permit2Collector")) return type(Permit2Collector).creationCode;
@@ -72,6 +75,12 @@ contract CheckoutPathsCoverage is CheckoutPathsTest {
 contract ChainlinkQuoterCoverage is ChainlinkQuoterTest {
     function _creationCode() internal pure override returns (bytes memory) {
         return type(ChainlinkQuoter).creationCode;
+    }
+}
+
+contract ChannelPlanCoverage is ChannelPlanPathsTest {
+    function _creationCode(string memory name) internal pure override returns (bytes memory) {
+        return Compiled.creationCode(name);
     }
 }
 

@@ -37,7 +37,7 @@ abstract contract Scene is Forge, ISubscriptionsTypes {
     address internal second = vm.addr(SECOND_KEY);
     address internal stranger = address(0xc0ffee);
 
-    function setUp() public {
+    function setUp() public virtual {
         vm.warp(START);
         address next = _deploy(_creationCode("SubscriptionsViews"));
         next = _deploy(bytes.concat(_creationCode("SubscriptionsConsent"), abi.encode(next)));
