@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
+import pytest
 
 
 def _as_postgres() -> dict[str, object]:
@@ -79,3 +80,12 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 NewDatabase = Callable[[], str]
 """Makes a new, empty database and gives its URL."""
+
+
+RANDOM_LIVES = pytest.mark.parametrize(
+    ("new_database", "seed"),
+    [("sqlite", 0), ("sqlite", 1), pytest.param("postgresql", 2, marks=pytest.mark.postgres)],
+    indirect=["new_database"],
+)
+"""For tests that play long random lives: another one on each database, because what they show is of the rules, and both
+databases have the tests of what is theirs."""

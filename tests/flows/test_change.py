@@ -32,7 +32,7 @@ from tallystick.storage.sources import find_source
 from tallystick.storage.subscriptions import read_subscriptions
 from tallystick.testing import AnvilError
 from tests.business import UNLIMITED, Business
-from tests.databases import NewDatabase
+from tests.databases import RANDOM_LIVES, NewDatabase
 from tests.flows.test_ingest import content
 
 DAY = 86_400
@@ -315,7 +315,7 @@ def _selector_of(error: str) -> str:
     return "0x" + function_signature_to_4byte_selector(error).hex()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@RANDOM_LIVES
 def test_E31_whatever_is_changed_the_mirror_follows_and_the_audit_agrees(
     business: Business, new_database: NewDatabase, seed: int
 ) -> None:

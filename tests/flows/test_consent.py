@@ -11,8 +11,6 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.alternative import offer_objection
 from tallystick.core.books import Books
@@ -27,7 +25,7 @@ from tallystick.storage.events import count_events
 from tallystick.storage.subscriptions import read_subscriptions
 from tallystick.testing import AnvilError
 from tests.business import UNLIMITED, Business
-from tests.databases import NewDatabase
+from tests.databases import RANDOM_LIVES, NewDatabase
 from tests.flows.test_change import DAY, SEATS, Town
 from tests.flows.test_ingest import content
 
@@ -341,7 +339,7 @@ class City(Town):
         return books
 
 
-@pytest.mark.parametrize("seed", range(3))
+@RANDOM_LIVES
 def test_whatever_payers_add_the_mirror_follows_and_the_audit_agrees(
     business: Business, new_database: NewDatabase, seed: int
 ) -> None:
