@@ -41,6 +41,8 @@ DEPLOYED_CONTRACTS = (
     "Checkout",
 )
 """What a deployment consists of, in the order of creation."""
+DEPLOYED_APART = ("UniswapSwapper",)
+"""What a manifest may name beside them: created with arguments of one's own, by a verb of its own, and kept here."""
 CALLED = {
     "Subscriptions": ("SubscriptionsPayee",),
     "SubscriptionsPayee": ("SubscriptionsPayer",),
@@ -94,13 +96,14 @@ def deploy(request: Request, send: Send, folder: Path = DEFAULT_FOLDER, *, with_
             missing.append(artefact)
     if missing:
         _require_factory(request, send, chain_id, with_factory=with_factory)
-    contracts = {}
+    contracts = {name: found for name, found in known.items() if name in DEPLOYED_APART}
     for artefact in artefacts:
         name = artefact.contract_name
         transaction = create(request, send, artefact) if artefact in missing else None
         check_code(artefact, artefact.address, _code(request, artefact.address))
         contracts[name] = _located(request, artefact, transaction, known.get(name))
-    manifest = Manifest(1, chain_id, artefacts[0].abi_version, contracts)
+    in_order = {name: contracts[name] for name in (*DEPLOYED_CONTRACTS, *DEPLOYED_APART) if name in contracts}
+    manifest = Manifest(1, chain_id, artefacts[0].abi_version, in_order)
     write_manifest(path, manifest)
     return Deployment(manifest, path, tuple(artefact.contract_name for artefact in missing))
 
@@ -263,7 +266,7 @@ def _search_creation(request: Request, artefact: Artefact) -> tuple[int, str | N
     from block 0 is always right, only slow.
     """
     try:
-        block = _first_block_with_code(request, artefact.address)
+        block = first_block_with_code(request, artefact.address)
         transactions = request("eth_getBlockByNumber", [hex(block), True])["transactions"]
     except TallystickError:
         return 0, None
@@ -274,7 +277,8 @@ def _search_creation(request: Request, artefact: Artefact) -> tuple[int, str | N
     return 0, None
 
 
-def _first_block_with_code(request: Request, address: str) -> int:
+def first_block_with_code(request: Request, address: str) -> int:
+    """By search, for a node that keeps old state. Raises a NodeError for one that does not."""
     low, high = 0, int(request("eth_blockNumber", []), 16)
     while low < high:
         middle = (low + high) // 2
