@@ -12,6 +12,7 @@ from tallystick.cli.progress import Meter
 from tallystick.config import Config
 
 if TYPE_CHECKING:
+    from tallystick.flows.audit_conversions import ConversionsReport
     from tallystick.flows.audit_payments import PaymentsReport
     from tallystick.flows.compare import Report
 
@@ -32,15 +33,23 @@ def verify(config: Config, as_json: bool) -> None:
 
     Ends with 0 only if everything agrees, with 1 and the name of each row that differs otherwise. Changes nothing.
     """
+    from tallystick.chain.node import connect
     from tallystick.flows.audit import audit as run_audit
+    from tallystick.flows.audit_conversions import audit_conversions
     from tallystick.flows.audit_payments import audit_payments
     from tallystick.flows.mirror import open_mirror
+    from tallystick.flows.rates import RateSources
 
     mirror = open_mirror(config)
     with Meter("blocks") as meter:
         report = run_audit(mirror.engine, mirror.rpc, mirror.target, on_progress=meter.show)
         escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
-    ok = report.ok and escrow.ok
+        conversions = None
+        if mirror.conversion is not None:
+            node, rates = connect(config.rpc_url), RateSources(config.rate, config.peg)
+            target, show = mirror.conversion, meter.show
+            conversions = audit_conversions(mirror.engine, mirror.rpc, target, node, rates, on_progress=show)
+    ok = report.ok and escrow.ok and (conversions is None or conversions.ok)
     values = {
         "ok": ok,
         "chain_id": report.chain_id,
@@ -56,15 +65,22 @@ def verify(config: Config, as_json: bool) -> None:
         "difference_count": report.difference_count,
     }
     payments = _payments(escrow)
+    exchanges = _conversions(conversions) if conversions else {}
     if as_json:
-        click.echo(to_json(Record(values | _details(report) | {"escrow": payments | _details(escrow)})))
+        more = {"escrow": payments | _details(escrow)}
+        more |= {"conversion": exchanges | _details(conversions)} if conversions else {}
+        click.echo(to_json(Record(values | _details(report) | more)))
     else:
         click.echo(to_text(Record(values)))
         click.echo("\n" + to_text(Record({f"escrow_{name}": payments[name] for name in SHOWN})))
+        if exchanges:
+            click.echo("\n" + to_text(Record({f"conversion_{name}": value for name, value in exchanges.items()})))
         if ok:
             click.echo("\nThe halves match: chain, journal, invoices and control totals agree to the last unit.")
         _tell(report, "")
         _tell(escrow, "escrow, ")
+        if conversions:
+            _tell(conversions, "conversion, ")
         _tell_holdings(escrow)
     if not ok:
         raise click.exceptions.Exit(1)
@@ -83,6 +99,18 @@ def _payments(report: PaymentsReport) -> dict[str, object]:
             {"token": token, "owed_units": str(owed), "balance_units": None if balance is None else str(balance)}
             for token, owed, balance in report.holdings
         ],
+        "difference_count": report.difference_count,
+    }
+
+
+def _conversions(report: ConversionsReport) -> dict[str, object]:
+    return {
+        "contract": report.contract,
+        "block": report.block_number,
+        "events": report.events,
+        "conversions": report.conversions,
+        "rates": report.rates,
+        "rates_unchecked": report.rates_unchecked,
         "difference_count": report.difference_count,
     }
 

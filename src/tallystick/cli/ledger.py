@@ -12,14 +12,16 @@ import click
 from tallystick.cli import configured, examples
 from tallystick.cli.output import Table, Time, shown
 from tallystick.config import Config
-from tallystick.core.money import Amount
+from tallystick.core.money import Amount, Asset
 
 if TYPE_CHECKING:
+    from tallystick.core.ledger import Balance
+    from tallystick.core.money import Currency
     from tallystick.flows.mirror import StoredBooks
     from tallystick.storage.sources import Source
 
 FORMATS = ["jsonl", "csv", "beancount"]
-CONTRACTS = ["subscriptions", "escrow"]
+CONTRACTS = ["subscriptions", "escrow", "conversion"]
 NO_ENTRIES = (
     "no entries yet: only final blocks are in the ledger (index.finality), and `tallystick index --once` brings the "
     "mirror up to date"
@@ -41,11 +43,13 @@ def ledger() -> None:
     """Trial balance, journal and exports of the double-entry ledger.
 
     Only final blocks are in it. Each entry names the event on chain that it stands for. Subscriptions and escrow
-    payments have a journal each.
+    payments have a journal each, and so have conversions.
     """
 
 
 def _source(books: StoredBooks, contract: str) -> Source:
+    if contract == "conversion":
+        return books.conversions
     return books.payments if contract == "escrow" else books.source
 
 
@@ -54,6 +58,7 @@ def _source(books: StoredBooks, contract: str) -> Source:
     epilog=examples(
         "tallystick ledger trial-balance",
         "tallystick ledger trial-balance --of escrow",
+        "tallystick ledger trial-balance --of conversion   with gains and losses in the currency",
         "tallystick ledger trial-balance --block 19000000 --json",
     ),
 )
@@ -62,7 +67,10 @@ def _source(books: StoredBooks, contract: str) -> Source:
 @configured
 @shown
 def trial_balance(config: Config, block: int | None, contract: str) -> Table:
-    """What every account was debited and credited, in each token. The totals are equal, or something is wrong."""
+    """What every account was debited and credited, in each token. The totals are equal, or something is wrong.
+
+    That of conversions has their gains and losses as well, in the currency (`tallystick convert gains`).
+    """
     from tallystick.flows.mirror import open_books
     from tallystick.storage.database import reading
     from tallystick.storage.journal import read_balances
@@ -72,6 +80,11 @@ def trial_balance(config: Config, block: int | None, contract: str) -> Table:
     with reading(books.engine) as connection:
         tokens = read_tokens(connection, books.source.chain_id)
         balances = read_balances(connection, _source(books, contract).source_id, through=block)
+    assets: dict[str, Asset] = dict(tokens)
+    if contract == "conversion":
+        more, into = _gains(config, books, block)
+        balances += more
+        assets[into.code] = into
     rows = []
     totals: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for balance in balances:
@@ -83,14 +96,23 @@ def trial_balance(config: Config, block: int | None, contract: str) -> Table:
         [
             {
                 "account": account,
-                "debit": Amount(debit, tokens[token]),
-                "credit": Amount(credit, tokens[token]),
+                "debit": Amount(debit, assets[token]),
+                "credit": Amount(credit, assets[token]),
                 "token": token,
             }
             for account, token, debit, credit in rows
         ],
         empty=NO_ENTRIES,
     )
+
+
+def _gains(config: Config, books: StoredBooks, block: int | None) -> tuple[list[Balance], Currency]:
+    """What conversions gained and lost by a block, as balances in the currency."""
+    from tallystick.core.ledger import balances_of
+    from tallystick.flows.gains import currency_of, read_gains
+
+    found = read_gains(books, currency_of(config), config.merchant.payees)
+    return balances_of(found.postings_through(block)), found.currency
 
 
 @ledger.command(epilog=examples("tallystick ledger journal --limit 20", "tallystick ledger journal --json"))

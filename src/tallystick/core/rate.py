@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from tallystick.core.money import Amount, Currency, Token
+from tallystick.core.money import Amount, Currency, Token, decimal_text
 from tallystick.errors import InputError
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -72,6 +72,7 @@ class ParEvidence(msgspec.Struct, frozen=True, tag="par", tag_field="kind", forb
 
 
 Evidence = FeedEvidence | FileEvidence | ParEvidence
+SHOWN_DIGITS = 10
 MOST_RATE_DIGITS = 60
 """Of a decimal number in a file, and of its fraction: no currency has more."""
 
@@ -125,6 +126,17 @@ def parse_rate(text: str) -> Fraction:
 def rendered(evidence: Evidence) -> str:
     """The text that evidence is kept as; the same evidence always gives the same text."""
     return msgspec.json.encode(evidence).decode()
+
+
+def document(evidence: Evidence) -> dict[str, Any]:
+    """The same for people and other programs, by names."""
+    found: dict[str, Any] = msgspec.to_builtins(evidence)
+    return found
+
+
+def decimal_of(fraction: Fraction) -> str:
+    """A rate with ten digits behind the point, rounded half to even, to be looked at; the fraction is what counts."""
+    return decimal_text(round(fraction * 10**SHOWN_DIGITS), SHOWN_DIGITS)
 
 
 def parse_evidence(text: str | bytes) -> Evidence:

@@ -12,6 +12,7 @@ from tallystick.chain.logs import Chunk, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Change
+from tallystick.core.conversion_books import ConversionChange
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
 from tallystick.core.money import Token
@@ -113,7 +114,7 @@ class Walk:
         source: Source,
         target: Target,
         *,
-        apply: Callable[[LogEntry], Change | PaymentChange],
+        apply: Callable[[LogEntry], Change | PaymentChange | ConversionChange],
         read_documents: Callable[..., Iterable[Any]],
         last_numbers: Callable[[Connection, int], Iterable[tuple[Kind, str]]],
         count_entry: Callable[[Entry], None],
@@ -134,8 +135,8 @@ class Walk:
         for log in chunk.logs:
             self._report.events += 1
             self._events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), event_place)
-            if isinstance(log.event, self._kind.opening):
-                self.token_blocks.setdefault(self._kind.token_of(log.event), log.origin.block_number)
+            for token in self._kind.tokens_of(log.event) if isinstance(log.event, self._kind.opening) else ():
+                self.token_blocks.setdefault(token, log.origin.block_number)
             change = self._apply(log)
             if change.entry is not None:
                 self._entries.expect(change.entry, number_of)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Engine
@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from tallystick.chain.rpc import Rpc
 from tallystick.config import Config
 from tallystick.errors import DatabaseError, NodeInvalid
+from tallystick.flows.conversion_books import CONVERSIONS
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
 from tallystick.flows.ingest import Target
 from tallystick.flows.kind import SourceKind
@@ -22,17 +23,19 @@ from tallystick.storage.sources import Source, find_sources
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions` and `Escrow`."""
+    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions` and `Escrow`, and the
+    swapper where the manifest names one."""
 
     engine: Engine
     rpc: Rpc
     target: Target
     escrow: Target
+    conversion: Target | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that is mirrored."""
-        return self.target, self.escrow
+        return (self.target, self.escrow, *((self.conversion,) if self.conversion else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,13 @@ class StoredBooks:
     engine: Engine
     source: Source
     escrow: Source | None = None
+    conversion: Source | None = None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every contract's books that are there."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return tuple(found for found in values if isinstance(found, Source))
 
     @property
     def payments(self) -> Source:
@@ -52,6 +62,16 @@ class StoredBooks:
                 f"{self.engine.url} holds no books of escrow payments yet: fill them with `tallystick index --once`"
             )
         return self.escrow
+
+    @property
+    def conversions(self) -> Source:
+        """The books of conversions. Raises DatabaseError where there are none."""
+        if self.conversion is None:
+            raise DatabaseError(
+                f"{self.engine.url} holds no books of conversions yet: create a swapper with `tallystick convert "
+                "deploy-swapper`, or name a manifest that has one, and fill them with `tallystick index --once`"
+            )
+        return self.conversion
 
 
 def open_mirror(config: Config) -> Mirror:
@@ -66,10 +86,12 @@ def open_mirror(config: Config) -> Mirror:
         return rpc.call(Any, method, *params)
 
     manifest = read_manifest(config.deployment or manifest_path(DEFAULT_FOLDER, chain_id))
-    kinds: tuple[SourceKind[Any, Any], ...] = (SUBSCRIPTIONS, ESCROW)
+    kinds: list[SourceKind[Any, Any]] = [SUBSCRIPTIONS, ESCROW]
+    if CONVERSIONS.decoder.contract in manifest.contracts:
+        kinds.append(CONVERSIONS)
     targets = []
     for kind in kinds:
-        contract = verify(request, manifest, kind.name)
+        contract = verify(request, manifest, kind.decoder.contract)
         target = Target(
             chain_id,
             contract.address,
@@ -103,16 +125,20 @@ def open_books(config: Config) -> StoredBooks:
     manifest = None if config.deployment is None else read_manifest(config.deployment)
     with reading(engine) as connection:
         found, escrows = find_sources(connection, SUBSCRIPTIONS.name), find_sources(connection, ESCROW.name)
+        swappers = find_sources(connection, CONVERSIONS.name)
     if manifest is not None:
         wanted = {(manifest.chain_id, contract.address) for contract in manifest.contracts.values()}
         found = [source for source in found if (source.chain_id, source.contract) in wanted]
         escrows = [source for source in escrows if (source.chain_id, source.contract) in wanted]
+        swappers = [source for source in swappers if (source.chain_id, source.contract) in wanted]
     if not found:
         raise DatabaseError(
             f"{engine.url} holds no books of this contract yet: fill them with `tallystick index --once`"
         )
     escrows = [source for source in escrows if source.chain_id == found[0].chain_id]
-    if len(found) > 1 or len(escrows) > 1:
-        names = ", ".join(f"{source.contract} on chain {source.chain_id}" for source in (*found, *escrows))
+    swappers = [source for source in swappers if source.chain_id == found[0].chain_id]
+    if len(found) > 1 or len(escrows) > 1 or len(swappers) > 1:
+        sources = (*found, *escrows, *swappers)
+        names = ", ".join(f"{source.contract} on chain {source.chain_id}" for source in sources)
         raise DatabaseError(f"{engine.url} holds the books of {names}: say which with --deployment FILE")
-    return StoredBooks(engine, found[0], escrows[0] if escrows else None)
+    return StoredBooks(engine, found[0], escrows[0] if escrows else None, conversion=swappers[0] if swappers else None)
