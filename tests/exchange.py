@@ -10,8 +10,9 @@ from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.address import to_checksum_address
 
 from tallystick.contracts import load_artefact
+from tallystick.core.deployment import DeployedContract
 from tests.business import UNLIMITED, Business, calldata
-from tests.uniswap import HIGHEST_TICK, LOW, PAR, TICK_SPACING, artefact
+from tests.uniswap import HIGHEST_TICK, LOW, PAR, TICK_SPACING, artefact, path_of
 
 HEARTBEAT = 86_400
 EUR_USD, USDC_USD = 108_345_000, 99_987_654
@@ -60,6 +61,23 @@ class Exchange:
         self.business.token_call(self.provider, "approve", self.router, UNLIMITED, token=token)
         order = (path, self.provider, UNLIMITED, amount_in, 0)
         self._send(self.router, "exactInput((bytes,address,uint256,uint256,uint256))", order)
+
+    def swapper(self) -> DeployedContract:
+        """The swapper over the router, as a manifest names it."""
+        business, shipped = self.business, load_artefact("UniswapSwapper")
+        made = business.send(
+            self.provider, None, "0x" + (shipped.creation_code + encode(["address"], [self.router])).hex()
+        )
+        address = str(to_checksum_address(made["contractAddress"]))
+        return DeployedContract(address, shipped.code_hash, int(made["blockNumber"], 16), made["transactionHash"])
+
+    def swap(self, swapper: str, caller: str, token_in: str, token_out: str, units: int, *, least: int = 1) -> Any:
+        """The receipt of an exchange by the swapper; the caller's tokens are made for it."""
+        self.business.mint(caller, units, token=token_in)
+        self.business.token_call(caller, "approve", swapper, units, token=token_in)
+        route = path_of(token_in, LOW, token_out)
+        order = (token_in, token_out, units, least, caller, 2**40, route)
+        return self.business.send(caller, swapper, calldata("UniswapSwapper", "swapExactInput", order))
 
     def feed(self, description: str, answer: int, *, decimals: int = 8) -> str:
         """A feed with one round, as of now."""

@@ -92,7 +92,7 @@ def _check_rate(report: ConversionsReport, node: Node, sources: RateSources, rec
     rate: Rate = recorded.rate
     report.rates += 1
     try:
-        wrong = check_evidence(node, sources, rate.currency, rate.evidence)
+        wrong = check_evidence(node, sources, rate, recorded.block_number)
     except NodeRefused:
         report.rates_unchecked += 1
         return

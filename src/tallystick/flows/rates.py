@@ -8,7 +8,7 @@ from pathlib import Path
 from tallystick.chain.feed import FeedSource, place_of, read_feed, read_rate
 from tallystick.chain.node import Block, Node
 from tallystick.config import PegConfig, RateConfig
-from tallystick.core.rate import Evidence, FeedEvidence, FileEvidence, ParEvidence, Rate
+from tallystick.core.rate import FeedEvidence, FileEvidence, ParEvidence, Rate
 from tallystick.core.rate_file import RateFile, parse_rates
 from tallystick.errors import ConfigError, InputError, NodeInvalid, NodeRefused, RevertError
 
@@ -74,21 +74,24 @@ class RateSources:
         return self.file(paths[0]) if paths else None
 
 
-def check_evidence(node: Node, sources: RateSources, currency: str, evidence: Evidence) -> str | None:
-    """What of the evidence is not so, in words; None where it holds, as what the merchant declares always does.
+def check_evidence(node: Node, sources: RateSources, rate: Rate, block: int) -> str | None:
+    """What of the evidence of a rate in a block is not so, in words; None where it holds, as what the merchant declares
+    always does.
 
-    Feeds are asked again in the same block, whose hash must be the same; of a file, the line must say the same. Raises
-    NodeRefused where the node does not keep the block's state: then nobody can tell by it.
+    Feeds are asked again in that block, whose hash must be the same; of a file, which must be the same one, the line of
+    that day is looked up again. Raises NodeRefused where the node does not keep the block's state: then nobody can tell.
     """
-    match evidence:
-        case FeedEvidence():
-            return _check_feeds(node, evidence)
-        case FileEvidence():
-            return _check_line(sources, currency, evidence)
+    match rate.evidence:
+        case FeedEvidence() as evidence:
+            return _check_feeds(node, evidence, block)
+        case FileEvidence() as evidence:
+            return _check_line(sources, evidence, rate.currency, place_of(node, block).time)
     return None
 
 
-def _check_feeds(node: Node, evidence: FeedEvidence) -> str | None:
+def _check_feeds(node: Node, evidence: FeedEvidence, block: int) -> str | None:
+    if evidence.block_number != block:
+        return f"it is of block {evidence.block_number}, the rate is for block {block}"
     if evidence.chain_id != node.chain_id:
         return f"it is of chain {evidence.chain_id}, the node serves chain {node.chain_id}"
     try:
@@ -112,13 +115,15 @@ def _check_feeds(node: Node, evidence: FeedEvidence) -> str | None:
     return None
 
 
-def _check_line(sources: RateSources, currency: str, evidence: FileEvidence) -> str | None:
+def _check_line(sources: RateSources, evidence: FileEvidence, currency: str, time: int) -> str | None:
     file = sources.named(evidence.file)
     if file is None:
         return f"no [[rate]] names the file {evidence.file} any more: name it, so that it can be looked at"
     if file.sha256 != evidence.sha256:
         return f"{evidence.file} is another file now (SHA-256 {file.sha256}, it was {evidence.sha256})"
-    for row in file.rows.get((evidence.asset, currency), ()):
-        if (row.line, row.date.isoformat(), row.rate) == (evidence.line, evidence.date, evidence.rate):
-            return None
-    return f"line {evidence.line} of {evidence.file} does not say {evidence.rate} for {evidence.asset} in {currency}"
+    try:
+        found = file.at(evidence.asset, currency, time)
+    except InputError as error:
+        return str(error)
+    said = f"line {found.line} of {found.file}: {found.rate} on {found.date}"
+    return None if found == evidence else f"what holds in that block is {said}"
