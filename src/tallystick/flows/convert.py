@@ -185,9 +185,9 @@ def convert(connection: Connection, planned: PlannedConversion, *, valid_s: int 
         raise InputError(f"what {planned.account} has was planned, {sender.address} signs: plan for that account")
     quoted, least_out = _bounds(connection, planned.rule, planned.settlement, amount)
     planned = replace(planned, quoted=quoted, least_out=least_out)
-    token = connection.token(amount.asset.address)  # type: ignore[union-attr]  # a Token: it is the rule's asset
-    token.approve(sender, swapper.address, amount.units)
     swap = _swap(planned, connection.node.timestamp() + valid_s)
+    swapper.simulate_exact_input(swap, sender.address)  # raises before anything is sent
+    connection.token(swap.token_in).approve(sender, swapper.address, amount.units)
     return _received(planned, swapper.swap_exact_input(swap))
 
 

@@ -79,7 +79,7 @@ def check_evidence(node: Node, sources: RateSources, rate: Rate, block: int) -> 
     always does.
 
     Feeds are asked again in that block, whose hash must be the same; of a file, which must be the same one, the line of
-    that day is looked up again. Raises NodeRefused where the node does not keep the block's state: then nobody can tell.
+    that day is looked up again. Raises NodeRefused where the node does not keep the block's state: then it is unknown.
     """
     match rate.evidence:
         case FeedEvidence() as evidence:
