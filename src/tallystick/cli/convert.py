@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -81,7 +80,7 @@ def run(
         done = _send(connection, config, planned, row) if yes and planned.verdict is Verdict.CONVERT else None
         failed = failed or (yes and planned.verdict in {Verdict.CONVERT, Verdict.NO_RATE} and done is None)
         rows.append(row)
-    click.echo(to_json(Table(rows)) if as_json else to_text(Table(rows), pretty=sys.stdout.isatty()))
+    click.echo(to_json(Table(rows)) if as_json else "\n\n".join(map(_as_text, rows)))
     if not as_json and not yes and any(planned.amount is not None for planned in plans):
         click.echo("\nNothing was sent. With --yes what has the verdict `convert` and no refusal is.", err=True)
     if failed:
@@ -123,6 +122,11 @@ def _expected(config: Config, connection: Connection, planned: PlannedConversion
     except (ConfigError, DatabaseError, LedgerError, InputError, RevertError):
         return nothing  # the plan is good without
     return {"cost": cost, "expected_gain": worth - cost}
+
+
+def _as_text(row: dict[str, object]) -> str:
+    """A line for each value that there is."""
+    return to_text(Record({key: value for key, value in row.items() if value is not None}))
 
 
 def _row(planned: PlannedConversion) -> dict[str, object]:
