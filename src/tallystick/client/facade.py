@@ -1,4 +1,4 @@
-"""`Tallystick`: plans, consent, changes, money, escrow payments, quotes, conversions: each contract verb by its name."""
+"""`Tallystick`: plans, consent, changes, money, escrow payments, quotes, conversions; each contract verb by name."""
 
 from __future__ import annotations
 
