@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from fractions import Fraction
 from math import isqrt
 from pathlib import Path
@@ -27,6 +28,7 @@ currency = "USD"
 token_feed = "{eur_usd}"
 [convert]
 settlement = "{usdc}"
+currency = "{currency}"
 max_slippage_bps = 100
 [[convert.rule]]
 asset = "{eurc}"
@@ -61,10 +63,10 @@ class Scene:
         """What the merchant has."""
         return self.business.connection().token(token).balance(self.merchant)
 
-    def configure(self, above: int = 0, more: str = "") -> None:
+    def configure(self, above: int = 0, more: str = "", currency: str = "USD") -> None:
         values = {"usdc": self.usdc, "eurc": self.eurc, "eur_usd": self.eur_usd, "quoter": self.quoter["quoter"]}
-        url = self.business.anvil.url
-        Path("tallystick.toml").write_text(CONFIG.format(url=url, above=above, more=more, **values))
+        values |= {"currency": currency, "url": self.business.anvil.url}
+        Path("tallystick.toml").write_text(CONFIG.format(above=above, more=more, **values))
 
     def sell(self, name: str) -> None:
         """100 euros come in."""
@@ -132,16 +134,15 @@ def test_from_receipts_in_euros_to_a_gain_in_dollars(scene: Scene, run: Run, say
     assert known == ["EUR / USD 108345000", "EUR / USD 120000000"]
     assert (units(conversion["uncovered"]), units(gains["held"][0]["amount"])) == (0, 0)
     assert conversion["valued_by"].startswith("par, declared")
-    _require_books(scene, say, gain, units(done["received"]))
-
     proof = say(None, "audit", "verify")["conversion"]
     assert (proof["conversions"], proof["rates"], proof["rates_unchecked"], proof["difference_count"]) == (1, 2, 0, 0)
     assert "conversion conversions" in run("audit", "verify").stdout
     for shown in (("convert", "gains"), ("ledger", "trial-balance", "--of", "conversion")):
         assert "USD" in run(*shown).stdout
+    _require_books(scene, run, say, gain, units(done["received"]))
 
 
-def _require_books(scene: Scene, say: Say, gain: int, received: int) -> None:
+def _require_books(scene: Scene, run: Run, say: Say, gain: int, received: int) -> None:
     """The loss has an account in the trial balance, which balances in each asset."""
     rows = say(None, "ledger", "trial-balance", "--of", "conversion")
     balance = {(row["account"].split(":0x")[0], row["token"]): row for row in rows}
@@ -152,6 +153,12 @@ def _require_books(scene: Scene, say: Say, gain: int, received: int) -> None:
     for asset in (scene.eurc, scene.usdc, "USD"):
         assert balance["Total", asset]["debit"] == balance["Total", asset]["credit"]
     assert {row["kind"] for row in say(None, "ledger", "journal", "--of", "conversion")} == {"conversion"}
+    run("ledger", "export", "--of", "conversion", "--format", "beancount", "--out", "swaps.beancount")
+    subprocess.run(["bean-check", "swaps.beancount"], check=True)
+    scene.configure(currency="EUR")
+    without = run("ledger", "trial-balance", "--of", "conversion")
+    assert without.stderr.startswith("gains and losses are left out: nothing says what USDC")
+    assert "Equity:Conversion" in without.stdout
 
 
 def test_rules_wait_for_threshold_and_schedule_and_one_asset_can_go_now(scene: Scene, run: Run, say: Say) -> None:
@@ -187,7 +194,7 @@ def key(scene: Scene, index: int) -> dict[str, str]:
     return {"TALLYSTICK_KEY": scene.business.anvil.key(index)}
 
 
-def test_e35_what_the_pools_give_too_little_for_is_not_sent(scene: Scene, say: Say) -> None:
+def test_E35_what_the_pools_give_too_little_for_is_not_sent(scene: Scene, say: Say) -> None:
     scene.sell("first")
     scene.exchange.trade(MILLION // 20, route_of(scene.eurc, scene.usdc, [500]).path)
     (plan,) = say(MERCHANT, "convert", "run", "--yes", exit_code=1)
@@ -200,7 +207,7 @@ def test_e35_what_the_pools_give_too_little_for_is_not_sent(scene: Scene, say: S
     assert scene.business.connection().token(scene.eurc).allowance(scene.merchant, swapper) == 0
 
 
-def test_e34_a_rate_comes_with_its_evidence_or_not_at_all(scene: Scene, run: Run, say: Say) -> None:
+def test_E34_a_rate_comes_with_its_evidence_or_not_at_all(scene: Scene, run: Run, say: Say) -> None:
     found = say(None, "convert", "rate", scene.eurc)
     assert (found["rate"], found["numerator"], found["denominator"]) == ("1.0834500000", "21669", "20000")
     evidence = found["evidence"]

@@ -21,7 +21,7 @@ from tests.exchange import EUR_USD, HEARTBEAT, MILLION, USDC_USD, Exchange
 EUROS = 250_000_000
 
 
-def test_e35_a_conversion_is_planned_bounded_and_made_once(
+def test_E35_a_conversion_is_planned_bounded_and_made_once(
     business: Business, manifest: Path, as_account: Connect
 ) -> None:
     exchange, euro, dollar = Exchange(business), business.create_token(), business.token

@@ -102,7 +102,7 @@ def test_by_threshold_by_schedule_by_asset() -> None:
 
 
 @given(st.integers(0, 2**100), st.integers(0, WHOLE_BPS - 1))
-def test_e35_the_least_is_never_below_the_limit_on_slippage(quoted: int, bps: int) -> None:
+def test_E35_the_least_is_never_below_the_limit_on_slippage(quoted: int, bps: int) -> None:
     least = least_out_up(quoted, bps)
     exact = Fraction(quoted * (WHOLE_BPS - bps), WHOLE_BPS)
     assert least == max(1, -(-exact.numerator // exact.denominator))

@@ -66,7 +66,7 @@ def send_nothing(to: str, data: bytes, value_wei: int) -> str:
     raise AssertionError(f"{to} was sent {len(data)} bytes and {value_wei} wei")
 
 
-def test_e34_a_quoter_is_created_once_and_says_why_there_is_no_price(
+def test_E34_a_quoter_is_created_once_and_says_why_there_is_no_price(
     connect: Callable[[], Connection], exchange: Exchange, business: Business
 ) -> None:
     connection = connect()
@@ -97,7 +97,7 @@ def test_e34_a_quoter_is_created_once_and_says_why_there_is_no_price(
     assert quoter.quote(business.token, 999, block=block) == exact_up, "what was said in a block stays"
 
 
-def test_e34_a_quoter_without_a_price_for_ever_is_not_created(
+def test_E34_a_quoter_without_a_price_for_ever_is_not_created(
     connect: Callable[[], Connection], exchange: Exchange, business: Business
 ) -> None:
     connection, nobody = connect(), business.account("no contract")
@@ -116,7 +116,7 @@ def test_e34_a_quoter_without_a_price_for_ever_is_not_created(
         quoter.rounds()
 
 
-def test_e35_the_swapper_stands_in_the_manifest_and_exchanges_within_its_bound(
+def test_E35_the_swapper_stands_in_the_manifest_and_exchanges_within_its_bound(
     connect: Callable[[], Connection], config: Config, exchange: Exchange, business: Business
 ) -> None:
     connection = connect()

@@ -148,7 +148,7 @@ def test_gains_are_the_same_whoever_reads_them_and_wait_for_rates(swaps: Swaps, 
     assert read_gains(books, "USD").disposals == gains.disposals
 
 
-def test_e34_a_block_without_a_rate_that_could_be_trusted_is_told(swaps: Swaps, new_database: NewDatabase) -> None:
+def test_E34_a_block_without_a_rate_that_could_be_trusted_is_told(swaps: Swaps, new_database: NewDatabase) -> None:
     engine = open_database(new_database())
     swaps.sell("ada")
     swaps.exchange.says(swaps.feed, -1)

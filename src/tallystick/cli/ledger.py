@@ -13,6 +13,7 @@ from tallystick.cli import configured, examples
 from tallystick.cli.output import Table, Time, shown
 from tallystick.config import Config
 from tallystick.core.money import Amount, Asset
+from tallystick.errors import ConfigError, LedgerError
 
 if TYPE_CHECKING:
     from tallystick.core.ledger import Balance
@@ -82,9 +83,13 @@ def trial_balance(config: Config, block: int | None, contract: str) -> Table:
         balances = read_balances(connection, _source(books, contract).source_id, through=block)
     assets: dict[str, Asset] = dict(tokens)
     if contract == "conversion":
-        more, into = _gains(config, books, block)
-        balances += more
-        assets[into.code] = into
+        try:
+            more, into = _gains(config, books, block)
+        except (ConfigError, LedgerError) as error:
+            click.echo(f"gains and losses are left out: {error}", err=True)
+        else:
+            balances += more
+            assets[into.code] = into
     rows = []
     totals: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for balance in balances:
