@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tallystick.core.conversion_books import ConversionBooks, exchange_of, postings_for
 from tallystick.core.events import Origin
-from tallystick.core.gains import Disposal, GainsBook, Place, gain_postings, wallet_moves
+from tallystick.core.gains import Disposal, GainsBook, Place, gain_postings, moves_of
 from tallystick.core.ledger import Entry, Posting, imbalance, new_entry
 from tallystick.core.money import Amount, Token, currency
 from tallystick.core.swap import Swapped
@@ -108,6 +108,21 @@ def test_a_refund_leaves_at_cost_and_what_came_from_elsewhere_has_no_gain() -> N
     assert gains([(SALES, refunded(1, MILLION))]).lots[MERCHANT, EURC.address].amount.units == 0
 
 
+def test_what_a_contract_keeps_is_the_accounts_already_and_a_claim_moves_nothing() -> None:
+    kept = (
+        Posting(f"Assets:Claimable:{MERCHANT}", "D", EURC.address, MILLION),
+        Posting(f"Income:Subscriptions:{MERCHANT}:Plan-1", "C", EURC.address, MILLION),
+    )
+    claimed = (
+        Posting(f"Assets:Wallet:{MERCHANT}", "D", EURC.address, MILLION),
+        Posting(f"Assets:Claimable:{MERCHANT}", "C", EURC.address, MILLION),
+    )
+    entries = [new_entry(1, "charge", origin(1), kept, bytes(32)), new_entry(2, "claim", origin(2), claimed, bytes(32))]
+    book = gains([*((SALES, entry) for entry in entries), (SWAPS, converted(3, MILLION, 2 * MILLION))], {1: 100})
+    (found,) = book.disposals
+    assert (found.cost.units, found.gain.units, found.uncovered.units) == (1_00, 1_00, 0)
+
+
 def test_what_a_conversion_brings_costs_what_it_was_worth() -> None:
     book = gains(
         [
@@ -167,8 +182,8 @@ def test_nothing_is_lost_between_parts_nor_does_a_receipt_cost_more(
         assert imbalance(lines) == {}
         assert bool(lines) == bool(found.gain.units)
     for token in (EURC, USDC):
-        came = sum(max(0, wallet_moves(entry.postings).get((MERCHANT, token.address), 0)) for _, entry in entries)
-        went = sum(max(0, -wallet_moves(entry.postings).get((MERCHANT, token.address), 0)) for _, entry in entries)
+        came = sum(max(0, moves_of(entry.postings).get((MERCHANT, token.address), 0)) for _, entry in entries)
+        went = sum(max(0, -moves_of(entry.postings).get((MERCHANT, token.address), 0)) for _, entry in entries)
         lots = book.lots[MERCHANT, token.address]
         assert max(0, came - went) <= lots.amount.units <= came
     used = [part for found in book.disposals for part in found.parts]

@@ -6,10 +6,10 @@ whoever has the chain and the evidence finds the same.
 
 For each account and token that it ever converted:
 
-- What a wallet receives is a lot, which costs what it was worth then.
+- What the account receives, or can claim, is a lot, which costs what it was worth then.
 - A conversion takes from the oldest lots and brings what came in for it was worth in that block. What came in is a lot
   of its own, which costs as much.
-- Whatever else leaves a wallet, as a refund does, leaves from the oldest lots at their cost, without gain or loss.
+- Whatever else leaves it, as a refund does, leaves from the oldest lots at their cost, without gain or loss.
 - What is converted beyond all lots came from elsewhere, and nobody here knows what it cost: it is told as uncovered,
   and has no gain.
 """
@@ -26,6 +26,8 @@ from tallystick.core.ledger import Entry, Posting
 from tallystick.core.lots import Lots
 from tallystick.core.money import Amount, Currency, Token
 
+HELD = (WALLET, "Assets:Claimable:")
+"""What an account has: in its wallet, or to claim."""
 GAINS, LOSSES, CLEARING = "Income:Gains:", "Expenses:Losses:", "Equity:Conversion:"
 
 
@@ -128,7 +130,7 @@ class GainsBook:
         return Amount(covered, asset), Amount(cost, self._into)
 
     def _move(self, place: Place, entry: Entry) -> None:
-        for (account, token), units in wallet_moves(entry.postings).items():
+        for (account, token), units in moves_of(entry.postings).items():
             if (account, token) not in self._converted:
                 continue
             if units > 0:
@@ -175,12 +177,13 @@ class GainsBook:
         self._receive(place, origin, exchange.receiver, exchange.token_out, exchange.units_out, proceeds)
 
 
-def wallet_moves(postings: Iterable[Posting]) -> dict[tuple[str, str], int]:
-    """By account and token: what an entry put into its wallet, negative for what it took."""
+def moves_of(postings: Iterable[Posting]) -> dict[tuple[str, str], int]:
+    """By account and token: what an entry gave to it, negative for what it took. What a contract keeps for an account
+    is its own already: to claim it moves nothing."""
     moves: defaultdict[tuple[str, str], int] = defaultdict(int)
     for account, side, token, units in postings:
-        if account.startswith(WALLET):
-            moves[account.removeprefix(WALLET), token] += units if side == "D" else -units
+        if account.startswith(HELD):
+            moves[account.rpartition(":")[2], token] += units if side == "D" else -units
     return dict(moves)
 
 

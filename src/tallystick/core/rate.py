@@ -97,8 +97,10 @@ class Rate(msgspec.Struct, frozen=True):
             raise InputError(
                 f"found {amount} to be valued in {into.code}, this is a rate of {self.token} in {self.currency}"
             )
-        exact = amount.units * self.fraction * Fraction(10**into.exponent, 10**asset.decimals)
-        return Amount(round(exact), into)  # of a Fraction: exact, half to even
+        rate = self.fraction
+        above, below = amount.units * rate.numerator * 10**into.exponent, rate.denominator * 10**asset.decimals
+        whole, rest = divmod(above, below)  # exact, and quicker than a fraction of it
+        return Amount(whole + (2 * rest > below or (2 * rest == below and whole % 2 == 1)), into)
 
 
 def fraction_of(evidence: Evidence) -> Fraction:
@@ -145,7 +147,8 @@ def parse_evidence(text: str | bytes) -> Evidence:
         found: Evidence = msgspec.json.decode(text, type=Evidence)
     except msgspec.DecodeError as error:
         raise InputError(f"this is no evidence of a rate ({error}): record the rate anew") from error
-    fraction_of(found)
+    if isinstance(found, FileEvidence):
+        parse_rate(found.rate)
     return found
 
 

@@ -14,7 +14,7 @@ from tallystick.chain.node import Node
 from tallystick.config import Config
 from tallystick.core.conversion_books import exchange_of
 from tallystick.core.events import Origin
-from tallystick.core.gains import Disposal, GainsBook, Place, gain_postings, wallet_moves
+from tallystick.core.gains import Disposal, GainsBook, Place, gain_postings, moves_of
 from tallystick.core.ledger import Entry, Posting
 from tallystick.core.lots import Lots
 from tallystick.core.money import Amount, Currency, Token, currency
@@ -137,7 +137,7 @@ def record_rates(
     *,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RecordedRates:
-    """Records what the tokens of `sources` were worth, with the evidence, for each block in which a wallet (one of
+    """Records what the tokens of `sources` were worth, with the evidence, for each block in which an account (one of
     `accounts`, where some are named) received some and no peg says it. What is recorded stays. May be stopped and
     called again.
 
@@ -171,7 +171,7 @@ def _missing_rates(
         for source in books.sources:
             for entry in read_entries(connection, source.source_id):
                 block = entry.origin.block_number
-                for (account, token), units in wallet_moves(entry.postings).items():
+                for (account, token), units in moves_of(entry.postings).items():
                     wanted = units > 0 and (not accounts or account in accounts) and sources.knows(token, code)
                     if wanted and known.rate_at(source.contract, block, token) is None:
                         missing[token, block] = None
