@@ -188,6 +188,34 @@ def test_urls_are_shown_without_what_may_be_secret() -> None:
     assert shown_url("node.example/v3/0123") == "node.example/..."
 
 
+RULE = f"""[[convert.rule]]
+asset = "{USDC}"
+quoter = "{USDC}"
+"""
+
+
+def test_rules_and_rates_of_conversions(tmp_path: Path) -> None:
+    rate = f'[[rate]]\ntoken = "{USDC}"\ncurrency = "EUR"\n'
+    text = f'{rate}file = "ecb.csv"\n{RULE}route = [500, "{USDC}", 3000]\nabove = 12.50\nevery = "week"\n'
+    config = load_config(written(tmp_path, text), environment={"TALLYSTICK_CONVERT_MAX_SLIPPAGE_BPS": "30"})
+    (rule,) = config.convert.rule
+    assert (rule.route, rule.above, rule.every, config.convert.max_slippage_bps) == (
+        *((500, USDC, 3000), Decimal("12.50"), "week"),
+        30,
+    )
+    assert config.rate[0].file == tmp_path / "ecb.csv"
+    for wrong, message in (
+        (rate, "`rate[0]` is"),
+        (f'{rate}file = "x.csv"\ntoken_feed = "{USDC}"', "name one of them"),
+        (f"{RULE}route = []", "`convert.rule[0].route` is []"),
+        (f'{RULE}route = [500]\nevery = "hour"', "`convert.rule[0].every` is 'hour'"),
+        (f"{RULE}route = [500]\nat_most = 0", "`convert.rule[0].at_most` is 0"),
+        ("[convert]\nmax_slippage_bps = 5001", "`convert.max_slippage_bps` is 5001"),
+        ("[convert]\nsettlment = 1", "the nearest one is `convert.settlement`"),
+    ):
+        assert message in refused(tmp_path, wrong), wrong
+
+
 def test_it_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Config().gas.bumps = 3

@@ -53,7 +53,7 @@ def test_the_contract_s_errors_and_their_values_are_the_abi_s() -> None:
         entry["name"]: [snake_case(argument["name"]) for argument in entry["inputs"]]
         for contract in OURS
         for entry in load_artefact(contract).abi
-        if entry["type"] == "error"
+        if entry["type"] == "error" and entry["name"] != "SafeERC20FailedOperation"  # the token's: TokenReverted
     }
     assert "ReentrancyGuardReentrantCall" in abi
     ours = {name: [field.name for field in fields(cls)] for name, cls in contract_errors().items()}

@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from tallystick.errors import ConfigError
@@ -127,6 +127,55 @@ class PegConfig(_Section):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
 
 
+class RateConfig(_Section):
+    """What a token is worth in a currency, where no peg says so: by Chainlink's feeds, or by the lines of a file.
+
+    `token_feed` says what one token is worth in a third unit (USDC / USD), `currency_feed` what one of the currency is
+    (EUR / USD); one of them can be left out. `asset` is how the file calls the token, its address unless given."""
+
+    token: Address
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    token_feed: Address | None = None
+    currency_feed: Address | None = None
+    max_age_s: Annotated[int, Field(gt=0)] = 90_000
+    sequencer: Address | None = None
+    grace_s: Annotated[int, Field(ge=0)] = 3_600
+    file: Path | None = None
+    asset: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> RateConfig:
+        if (self.file is None) == (self.token_feed is None and self.currency_feed is None):
+            raise ValueError("a rate comes from feeds (token_feed, currency_feed) or from a file: name one of them")
+        return self
+
+
+class ConvertRuleConfig(_Section):
+    """When an asset is converted: when more than `above` is there beyond `keep`, and, where `every` is given, not again
+    in the same day, week (from Monday) or month (UTC). `route` leads to the settlement token: fees of pools with tokens
+    between them. `quoter` says how many units of it one unit of the asset should bring."""
+
+    asset: Address
+    quoter: Address
+    route: Annotated[tuple[int | Address, ...], Field(min_length=1)]
+    above: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    keep: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    at_most: Annotated[Decimal, Field(gt=0)] | None = None
+    every: Literal["day", "week", "month"] | None = None
+    max_slippage_bps: Annotated[int, Field(ge=0, le=5_000)] | None = None
+
+
+class ConvertConfig(_Section):
+    """What is converted into which token, and how far below the quoter's rate at most. `currency` is that of gains and
+    losses; unless given it is the only one of pegs and rates."""
+
+    settlement: Address | None = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    max_slippage_bps: Annotated[int, Field(ge=0, le=5_000)] = 50
+    valid_s: Annotated[int, Field(gt=0)] = 600
+    rule: tuple[ConvertRuleConfig, ...] = ()
+
+
 class Config(_Section):
     """Everything that can be set. `deployment` None: `deployments/<chain id>.json`. Paths are as opened from here."""
 
@@ -139,6 +188,8 @@ class Config(_Section):
     bill: BillConfig = BillConfig()
     merchant: MerchantConfig = MerchantConfig()
     peg: tuple[PegConfig, ...] = ()
+    convert: ConvertConfig = ConvertConfig()
+    rate: tuple[RateConfig, ...] = ()
 
 
 def load_config(
@@ -212,11 +263,20 @@ def _located(key: str, value: object, folder: Path) -> object:
     """Paths in a file are meant from that file's folder."""
     if key in {"deployment", "signer.keystore"} and isinstance(value, str):
         return folder / Path(value).expanduser()
+    if key == "rate" and isinstance(value, list):
+        return [_located_rate(rate, folder) for rate in value]
     scheme = "sqlite:///"
     if key == "database" and isinstance(value, str) and value.startswith(scheme) and folder != Path():
         name = value.removeprefix(scheme)
         return scheme + (name if name in {"", ":memory:"} else str(folder / name))
     return value
+
+
+def _located_rate(rate: object, folder: Path) -> object:
+    """`rate` is not checked yet, and may be anything."""
+    if not isinstance(rate, dict) or not isinstance(rate.get("file"), str):
+        return rate
+    return rate | {"file": folder / Path(rate["file"]).expanduser()}
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[object, str]]:
@@ -249,7 +309,10 @@ KEYS = [
     *(name for name in Config.model_fields if name not in SECTIONS),
     *(f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields),
 ]
-LISTS = {"bill.retry_after_s", "merchant.address", "merchant.payees", "merchant.tokens", "merchant.plans", "peg"}
+LISTS = {
+    *("bill.retry_after_s", "merchant.address", "merchant.payees", "merchant.tokens", "merchant.plans"),
+    *("peg", "rate", "convert.rule"),
+}
 VARIABLES = {PREFIX + key.upper().replace(".", "_"): key for key in KEYS if key not in SECRET_VARIABLES.values()}
 
 

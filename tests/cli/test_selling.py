@@ -64,14 +64,28 @@ def test_init_writes_a_file_whose_comments_are_the_defaults(run: Run) -> None:
     assert text == TEMPLATE
     assert load_config(environment={}) == Config()
     shown = {line[1:].partition(" = ")[0] for line in text.splitlines() if line.startswith("#") and " = " in line}
-    assert shown == {key.rpartition(".")[2] for key in KEYS} - {"key", "password", "peg"} | {"token", "currency"}
+    of_lists = {
+        "token",
+        "currency",
+        "token_feed",
+        "currency_feed",
+        "asset",
+        "quoter",
+        "route",
+        "above",
+        "keep",
+        "every",
+    }
+    lists = {"peg", "rate", "rule"}
+    assert shown == {key.rpartition(".")[2] for key in KEYS} - {"key", "password"} - lists | of_lists
     lines = [line[1:] if line.startswith("#") and " = " in line else line for line in text.splitlines()]
     kept = [line for line in lines if line.partition(" = ")[0] not in NO_DEFAULTS]
     Path("defaults.toml").write_text("\n".join(kept))
     assert load_config(Path("defaults.toml"), environment={}) == Config()
-    everything = "\n".join(lines).replace("#[[peg]]", "[[peg]]")
+    everything = "\n".join(lines).replace("#[[", "[[")
     Path("everything.toml").write_text(everything)
-    assert load_config(Path("everything.toml"), environment={}).peg[0].currency == "USD"
+    found = load_config(Path("everything.toml"), environment={})
+    assert (found.peg[0].currency, found.rate[0].currency, found.convert.rule[0].every) == ("USD", "EUR", "week")
 
 
 def test_init_sets_what_it_is_given_and_never_overwrites(run: Run) -> None:
@@ -84,6 +98,7 @@ def test_init_sets_what_it_is_given_and_never_overwrites(run: Run) -> None:
         "index": {},
         "bill": {},
         "merchant": {},
+        "convert": {},
     }
     found = load_config(Path("new/my.toml"), environment={})
     assert (found.rpc_url, found.database) == ("http://node:1", "sqlite:///new/books.db")

@@ -98,7 +98,7 @@ def test_each_charge_goes_into_the_payers_channel(
 
 
 def test_what_was_filled_is_spent_by_vouchers_and_the_rest_comes_back(
-    stage: Stage, plan: Contract, opened: int, channels: Channels, payer: Account
+    stage: Stage, plan: Contract, opened: int, channels: Channels
 ) -> None:
     fill(stage, plan, opened)
     config = config_of(plan, opened)

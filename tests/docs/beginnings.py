@@ -89,6 +89,7 @@ def sold(anvil: Anvil, folder: Path) -> None:
 BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
     "README.md": clone,
     "docs/audit.md": sold,
+    "docs/conversion.md": clone,
     "docs/invoices.md": sold,
     "docs/ledger.md": sold,
     "docs/operating.md": deployer,

@@ -16,9 +16,10 @@ from tallystick.core.court import CourtEvent
 from tallystick.core.events import Charged, Declined, Event
 from tallystick.core.payment_events import PaymentEvent
 from tallystick.core.subscription import DeclineReason
+from tallystick.core.swap import Swapped
 from tallystick.errors import KeyMissing, NodeInvalid
 
-AnyEvent = Event | PaymentEvent | CourtEvent | CheckoutEvent
+AnyEvent = Event | PaymentEvent | CourtEvent | CheckoutEvent | Swapped
 
 E = TypeVar("E", bound=AnyEvent)
 

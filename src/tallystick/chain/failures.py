@@ -144,7 +144,7 @@ def send_failure(error: NodeRefused, sender: str) -> TransactionError:
 # --- Reverts ----------------------------------------------------------------------------------------------------------
 
 _SELECTOR = 4
-OURS = ("Subscriptions", "Escrow", "CourtArbiter", "Checkout")
+OURS = ("Subscriptions", "Escrow", "CourtArbiter", "Checkout", "ChainlinkQuoter", "UniswapSwapper")
 """The contracts whose errors have classes of their own."""
 _WORDS = function_signature_to_4byte_selector("Error(string)")
 _PANIC = function_signature_to_4byte_selector("Panic(uint256)")
@@ -210,7 +210,8 @@ def _values(types: list[str], data: bytes) -> list[Any]:
 
 @functools.cache
 def _contract_errors() -> dict[bytes, tuple[Callable[..., ContractError], list[str]]]:
-    """By selector: the class of each error of the contracts' ABIs, and the types of its values."""
+    """By selector: the class of each error of the contracts' ABIs, and the types of its values. What they pass on of
+    tokens is left to `_token_errors`."""
     known: dict[str, type[ContractError]] = {
         name: value
         for name, value in vars(errors).items()
@@ -221,7 +222,8 @@ def _contract_errors() -> dict[bytes, tuple[Callable[..., ContractError], list[s
         if entry["type"] == "error":
             types = [str(argument["type"]) for argument in entry["inputs"]]
             selector = function_signature_to_4byte_selector(f"{entry['name']}({','.join(types)})")
-            table[selector] = known[entry["name"]], types
+            if selector not in _token_errors():
+                table[selector] = known[entry["name"]], types
     return table
 
 

@@ -71,7 +71,7 @@ class TokenContract:
         return [*receipts, sender.send(change)]
 
     def _approval(self, spender: str, units: int) -> Call:
-        return Call(self.address, _data("approve(address,uint256)", spender, units))
+        return Call(self.address, approval_data(spender, units))
 
     def _takes(self, sender: Sender, call: Call) -> bool:
         """Whether the token would take the call; one that answers nothing (USDT) does."""
@@ -160,6 +160,11 @@ class TokenContract:
             return tuple(CODEC.decode(outputs, answer))
         except (RevertError, DecodingError):
             return None
+
+
+def approval_data(spender: str, units: int) -> bytes:
+    """The call that lets a spender move so many units."""
+    return _data("approve(address,uint256)", spender, units)
 
 
 def _data(signature: str, *values: object) -> bytes:

@@ -13,8 +13,10 @@ from tallystick.config import Config
 
 if TYPE_CHECKING:
     from tallystick.flows.audit_checkout import CheckoutReport
+    from tallystick.flows.audit_conversions import ConversionsReport
     from tallystick.flows.audit_payments import PaymentsReport
     from tallystick.flows.compare import Report
+    from tallystick.flows.mirror import Mirror
 
 UNSAID = {"block_hash", "holdings"}
 """What the text does not say of contracts other than `Subscriptions`; `--json` does."""
@@ -43,7 +45,14 @@ def verify(config: Config, as_json: bool) -> None:
         report = run_audit(mirror.engine, mirror.rpc, mirror.target, on_progress=meter.show)
         escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
         checkout = audit_checkout(mirror.engine, mirror.rpc, mirror.checkout, on_progress=meter.show)
-    ok = report.ok and escrow.ok and checkout.ok
+        conversions = _audit_conversions(config, mirror, meter)
+    others: dict[str, tuple[Report, dict[str, object]]] = {
+        "escrow": (escrow, _payments(escrow)),
+        "checkout": (checkout, _sales(checkout)),
+    }
+    if conversions is not None:
+        others["conversion"] = conversions, _conversions(conversions)
+    ok = report.ok and all(other.ok for other, _ in others.values())
     values = {
         "ok": ok,
         "chain_id": report.chain_id,
@@ -54,23 +63,34 @@ def verify(config: Config, as_json: bool) -> None:
         "refunds_in_ledger": report.refunds_in_ledger,
         "difference_count": report.difference_count,
     }
-    others = {"escrow": _payments(escrow), "checkout": _sales(checkout)}
     if as_json:
-        details = {name: others[name] | _details(one) for name, one in (("escrow", escrow), ("checkout", checkout))}
-        click.echo(to_json(Record(values | _details(report) | details)))
+        more = {name: found | _details(other) for name, (other, found) in others.items()}
+        click.echo(to_json(Record(values | _details(report) | more)))
     else:
         click.echo(to_text(Record(values)))
-        for name, shown in others.items():
-            said = {f"{name}_{key}": value for key, value in shown.items() if key not in UNSAID}
+        for name, (_, found) in others.items():
+            said = {f"{name}_{key}": value for key, value in found.items() if key not in UNSAID}
             click.echo("\n" + to_text(Record(said)))
         if ok:
             click.echo("\nThe halves match: chain, journal, invoices and control totals agree to the last unit.")
         _tell(report, "")
-        _tell(escrow, "escrow, ")
-        _tell(checkout, "checkout, ")
+        for name, (other, _) in others.items():
+            _tell(other, f"{name}, ")
         _tell_holdings(escrow)
     if not ok:
         raise click.exceptions.Exit(1)
+
+
+def _audit_conversions(config: Config, mirror: Mirror, meter: Meter) -> ConversionsReport | None:
+    """None where the manifest has no swapper."""
+    from tallystick.chain.node import connect
+    from tallystick.flows.audit_conversions import audit_conversions
+    from tallystick.flows.rates import RateSources
+
+    if mirror.conversion is None:
+        return None
+    node, rates = connect(config.rpc_url), RateSources(config.rate, config.peg)
+    return audit_conversions(mirror.engine, mirror.rpc, mirror.conversion, node, rates, on_progress=meter.show)
 
 
 def _common(report: Report) -> dict[str, object]:
@@ -103,6 +123,18 @@ def _sales(report: CheckoutReport) -> dict[str, object]:
         "quotes_in_ledger": report.quotes_in_ledger,
         "expected": report.expected,
         "standing_compared": report.standing,
+        "difference_count": report.difference_count,
+    }
+
+
+def _conversions(report: ConversionsReport) -> dict[str, object]:
+    return {
+        "contract": report.contract,
+        "block": report.block_number,
+        "events": report.events,
+        "conversions": report.conversions,
+        "rates": report.rates,
+        "rates_unchecked": report.rates_unchecked,
         "difference_count": report.difference_count,
     }
 

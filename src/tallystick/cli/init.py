@@ -71,8 +71,40 @@ TEMPLATE = """\
 #[[peg]]
 #token = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 #currency = "USD"
+
+# What tokens are worth in a currency where no peg says so: by Chainlink's feeds, or by the lines of a file (CSV or JSON
+# with date, asset, currency, rate). One block for each token.
+#[[rate]]
+#token = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+#currency = "EUR"
+#token_feed = "0x8fFfFfd4AfB6115b954Bd326cbe7B4BA576818f6"
+#currency_feed = "0xb49f677943BC038e9857d61E7d053CaA2C1734C1"
+
+[convert]
+# Into which token receipts are converted, by the rules below: `tallystick convert run`
+#settlement = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+# At most so many hundredths of a percent below the quoter's rate.
+#max_slippage_bps = 50
+# An exchange that is not mined after so many seconds is not made any more.
+#valid_s = 600
+# In which currency gains and losses are; unless named, the only one of pegs and rates.
+#currency = "USD"
+
+# When an asset is converted, by which quoter it is bounded, and through which pools it goes (their fees in millionths,
+# with a token between two of them). One block for each rule; an asset may have several.
+#[[convert.rule]]
+#asset = "0x1aBaEA1f7C830bD89Acc67eC4af516284b1bC33c"
+#quoter = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+#route = [500]
+# Only when there is more than this, beyond what is to be kept; and at most once a day, week or month.
+#above = 100
+#keep = 0
+#every = "week"
 """
-NO_DEFAULTS = {"deployment", "keystore", "tax_id", "email", "token", "currency"}
+NO_DEFAULTS = {
+    *("deployment", "keystore", "tax_id", "email", "token", "currency", "token_feed", "currency_feed", "settlement"),
+    *("asset", "quoter", "route", "above", "keep", "every"),
+}
 """Keys whose line shows an example, not a default."""
 
 

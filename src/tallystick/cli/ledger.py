@@ -12,14 +12,17 @@ import click
 from tallystick.cli import configured, examples
 from tallystick.cli.output import Table, Time, shown
 from tallystick.config import Config
-from tallystick.core.money import Amount
+from tallystick.core.money import Amount, Asset
+from tallystick.errors import ConfigError, LedgerError
 
 if TYPE_CHECKING:
+    from tallystick.core.ledger import Balance
+    from tallystick.core.money import Currency
     from tallystick.flows.mirror import StoredBooks
     from tallystick.storage.sources import Source
 
 FORMATS = ["jsonl", "csv", "beancount"]
-CONTRACTS = ["subscriptions", "escrow", "checkout"]
+CONTRACTS = ["subscriptions", "escrow", "checkout", "conversion"]
 NO_ENTRIES = (
     "no entries yet: only final blocks are in the ledger (index.finality), and `tallystick index --once` brings the "
     "mirror up to date"
@@ -41,14 +44,16 @@ def ledger() -> None:
     """Trial balance, journal and exports of the double-entry ledger.
 
     Only final blocks are in it. Each entry names the event on chain that it stands for. Subscriptions, escrow
-    payments, and what is sold once (checkout) have a journal each.
+    payments, what is sold once (checkout) and conversions have a journal each.
     """
 
 
 def _source(books: StoredBooks, contract: str) -> Source:
-    return {"subscriptions": lambda: books.source, "escrow": lambda: books.payments, "checkout": lambda: books.sales}[
-        contract
-    ]()
+    if contract == "subscriptions":
+        return books.source
+    if contract == "conversion":
+        return books.conversions
+    return books.payments if contract == "escrow" else books.sales
 
 
 @ledger.command(
@@ -56,6 +61,7 @@ def _source(books: StoredBooks, contract: str) -> Source:
     epilog=examples(
         "tallystick ledger trial-balance",
         "tallystick ledger trial-balance --of escrow",
+        "tallystick ledger trial-balance --of conversion   with gains and losses in the currency",
         "tallystick ledger trial-balance --block 19000000 --json",
     ),
 )
@@ -64,7 +70,10 @@ def _source(books: StoredBooks, contract: str) -> Source:
 @configured
 @shown
 def trial_balance(config: Config, block: int | None, contract: str) -> Table:
-    """What every account was debited and credited, in each token. The totals are equal, or something is wrong."""
+    """What every account was debited and credited, in each token. The totals are equal, or something is wrong.
+
+    That of conversions has their gains and losses as well, in the currency (`tallystick convert gains`).
+    """
     from tallystick.flows.mirror import open_books
     from tallystick.storage.database import reading
     from tallystick.storage.journal import read_balances
@@ -74,6 +83,15 @@ def trial_balance(config: Config, block: int | None, contract: str) -> Table:
     with reading(books.engine) as connection:
         tokens = read_tokens(connection, books.source.chain_id)
         balances = read_balances(connection, _source(books, contract).source_id, through=block)
+    assets: dict[str, Asset] = dict(tokens)
+    if contract == "conversion":
+        try:
+            more, into = _gains(config, books, block)
+        except (ConfigError, LedgerError) as error:
+            click.echo(f"gains and losses are left out: {error}", err=True)
+        else:
+            balances += more
+            assets[into.code] = into
     rows = []
     totals: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for balance in balances:
@@ -85,14 +103,23 @@ def trial_balance(config: Config, block: int | None, contract: str) -> Table:
         [
             {
                 "account": account,
-                "debit": Amount(debit, tokens[token]),
-                "credit": Amount(credit, tokens[token]),
+                "debit": Amount(debit, assets[token]),
+                "credit": Amount(credit, assets[token]),
                 "token": token,
             }
             for account, token, debit, credit in rows
         ],
         empty=NO_ENTRIES,
     )
+
+
+def _gains(config: Config, books: StoredBooks, block: int | None) -> tuple[list[Balance], Currency]:
+    """What conversions gained and lost by a block, as balances in the currency."""
+    from tallystick.core.ledger import balances_of
+    from tallystick.flows.gains import currency_of, read_gains
+
+    found = read_gains(books, currency_of(config), config.merchant.payees)
+    return balances_of(found.postings_through(block)), found.currency
 
 
 @ledger.command(epilog=examples("tallystick ledger journal --limit 20", "tallystick ledger journal --json"))

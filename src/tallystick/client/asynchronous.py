@@ -168,3 +168,8 @@ class AsyncTallystick:
     sign_refund_address = _threaded(Tallystick.sign_refund_address)
     refund_invoice = _threaded(Tallystick.refund_invoice)
     claim_checkout = _threaded(Tallystick.claim_checkout)
+
+    deploy_quoter = _threaded(Tallystick.deploy_quoter)
+    ask_quoter = _threaded(Tallystick.ask_quoter)
+    plan_conversion = _threaded(Tallystick.plan_conversion)
+    convert = _threaded(Tallystick.convert)

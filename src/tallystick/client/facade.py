@@ -1,9 +1,10 @@
-"""`Tallystick`: plans, consent, changes, money, escrow payments and quotes, each contract verb by its name."""
+"""`Tallystick`: plans, consent, changes, money, escrow payments, quotes, conversions; each contract verb by name."""
 
 from __future__ import annotations
 
 from tallystick.client.checkouts import CheckoutVerbs
 from tallystick.client.consent import ConsentVerbs
+from tallystick.client.conversions import ConversionVerbs
 from tallystick.client.courts import CourtVerbs
 from tallystick.client.money import MoneyVerbs
 from tallystick.client.payments import PaymentVerbs
@@ -21,5 +22,6 @@ class Tallystick(
     PaymentVerbs,
     CourtVerbs,
     CheckoutVerbs,
+    ConversionVerbs,
 ):
     """Tallystick's contracts on one chain, used by one account. Threads may share it."""

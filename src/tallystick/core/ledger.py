@@ -30,6 +30,13 @@ Escrow payments have a journal of their own, with these accounts beside the two 
                                                 contract that has books of its own) brought the payment: it balances
                                                 with the same account there
 
+Conversions have one, too, with `Assets:Wallet` and these; the last two are in a currency and are not stored, they
+follow from the journals and recorded rates (`core.conversion_books`, `core.gains`):
+
+    Equity:Conversion:<caller>                  what an exchange took and brought; per asset, it clears in value
+    Income:Gains:<caller>                       what conversions brought above what was converted had cost
+    Expenses:Losses:<caller>                    what they brought less
+
 Credit from a change of plan is no money, and is in no entry: it makes later charges smaller. A charge that credit pays
 alone moves nothing and has no entry; its invoice says so.
 """
@@ -167,6 +174,14 @@ def entry_hash(number: int, kind: str, origin: Origin, postings: tuple[Posting, 
         f"{number}|{kind}|{block_number}|{block_hash.hex()}|{block_time}|{transaction_hash.hex()}|{log_index}|{lines}"
     )
     return sha256(previous_hash + text.encode()).digest()
+
+
+def balances_of(postings: Iterable[Posting]) -> list[Balance]:
+    """What postings debit and credit per account and token, ordered by both."""
+    sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for account, side, token, units in postings:
+        sums[account, token]["DC".index(side)] += units
+    return [Balance(*key, *sums[key]) for key in sorted(sums)]
 
 
 def imbalance(postings: Iterable[Posting]) -> dict[str, int]:

@@ -73,10 +73,10 @@ class CheckoutKind:
     decoder: Decoder[CheckoutEvent] = EVENTS
     opening: tuple[type, ...] = (QuotePaid, TokenReceived, Swept, InvoiceRefunded)
 
-    def token_of(self, event: QuotePaid | TokenReceived | Swept | InvoiceRefunded) -> str:
+    def tokens_of(self, event: QuotePaid | TokenReceived | Swept | InvoiceRefunded) -> tuple[str, ...]:
         """That in which something moved."""
         token = event.quote.token if isinstance(event, QuotePaid) else event.token
-        return token or ZERO_ADDRESS
+        return (token or ZERO_ADDRESS,)
 
     def see(self, connection: Connection, source: Source) -> bool:
         """What merchants expect since."""

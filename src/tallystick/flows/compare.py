@@ -14,6 +14,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Change
 from tallystick.core.checkout_books import CheckoutChange
 from tallystick.core.checkout_invoice import SaleInvoice
+from tallystick.core.conversion_books import ConversionChange
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
 from tallystick.core.money import Token
@@ -115,7 +116,7 @@ class Walk:
         source: Source,
         target: Target,
         *,
-        apply: Callable[[LogEntry], Change | PaymentChange | CheckoutChange],
+        apply: Callable[[LogEntry], Change | PaymentChange | CheckoutChange | ConversionChange],
         read_documents: Callable[..., Iterable[Any]],
         last_numbers: Callable[[Connection, int], Iterable[tuple[Kind, str]]],
         count_entry: Callable[[Entry], None],
@@ -136,8 +137,8 @@ class Walk:
         for log in chunk.logs:
             self._report.events += 1
             self._events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), event_place)
-            if isinstance(log.event, self._kind.opening):
-                self.token_blocks.setdefault(self._kind.token_of(log.event), log.origin.block_number)
+            for token in self._kind.tokens_of(log.event) if isinstance(log.event, self._kind.opening) else ():
+                self.token_blocks.setdefault(token, log.origin.block_number)
             change = self._apply(log)
             if change.entry is not None:
                 self._entries.expect(change.entry, number_of)

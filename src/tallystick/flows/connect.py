@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tallystick.chain.checkout import CheckoutContract
 from tallystick.chain.escrow import EscrowContract
@@ -11,6 +11,8 @@ from tallystick.chain.node import Node, connect
 from tallystick.chain.sender import Sender
 from tallystick.chain.signer import Signer, configured_signer
 from tallystick.chain.subscriptions import Subscriptions
+from tallystick.chain.swapper import ARTEFACT as SWAPPER
+from tallystick.chain.swapper import SwapperContract
 from tallystick.chain.token import TokenContract
 from tallystick.config import Config
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
@@ -23,7 +25,8 @@ CHECKOUT = "Checkout"
 class Connection:
     """The contracts on a chain, verified, and the account that uses them (None: reading alone). `escrow` is the one of
     escrow payments, `checkout` that of quotes and deposit addresses; `start_block` is the first that may hold events of
-    `contract`, `escrow_start_block` of `escrow`, `checkout_start_block` of `checkout`."""
+    `contract`, `escrow_start_block` of `escrow`, `checkout_start_block` of `checkout`. `swapper` is what converts,
+    where the manifest names one."""
 
     node: Node
     contract: Subscriptions
@@ -33,6 +36,8 @@ class Connection:
     escrow_start_block: int
     checkout: CheckoutContract
     checkout_start_block: int
+    swapper: SwapperContract | None = None
+    swapper_start_block: int = 0
 
     @property
     def sender(self) -> Sender:
@@ -68,4 +73,10 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
     sold = verify(node.request, manifest, CHECKOUT)
     checkout = CheckoutContract(node, sold.address, sender)
     starts = found.start_block, deployed.start_block, sold.start_block
-    return Connection(node, subscriptions, signer, starts[0], escrow, starts[1], checkout, starts[2])
+    connection = Connection(node, subscriptions, signer, starts[0], escrow, starts[1], checkout, starts[2])
+    if SWAPPER not in manifest.contracts:
+        return connection
+    swaps = verify(node.request, manifest, SWAPPER)
+    return replace(
+        connection, swapper=SwapperContract(node, swaps.address, sender), swapper_start_block=swaps.start_block
+    )

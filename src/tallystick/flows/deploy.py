@@ -41,6 +41,8 @@ DEPLOYED_CONTRACTS = (
     "Checkout",
 )
 """What a deployment consists of, in the order of creation."""
+DEPLOYED_APART = ("UniswapSwapper",)
+"""What a manifest may name beside them: created with arguments of one's own, by a verb of its own, and kept here."""
 CALLED = {
     "Subscriptions": ("SubscriptionsPayee",),
     "SubscriptionsPayee": ("SubscriptionsPayer",),
@@ -94,15 +96,21 @@ def deploy(request: Request, send: Send, folder: Path = DEFAULT_FOLDER, *, with_
             missing.append(artefact)
     if missing:
         _require_factory(request, send, chain_id, with_factory=with_factory)
-    contracts = {}
+    contracts = {name: known[name] for name in DEPLOYED_APART if name in known and _is_shipped(name, known[name])}
     for artefact in artefacts:
         name = artefact.contract_name
         transaction = create(request, send, artefact) if artefact in missing else None
         check_code(artefact, artefact.address, _code(request, artefact.address))
         contracts[name] = _located(request, artefact, transaction, known.get(name))
-    manifest = Manifest(1, chain_id, artefacts[0].abi_version, contracts)
+    in_order = {name: contracts[name] for name in (*DEPLOYED_CONTRACTS, *DEPLOYED_APART) if name in contracts}
+    manifest = Manifest(1, chain_id, artefacts[0].abi_version, in_order)
     write_manifest(path, manifest)
     return Deployment(manifest, path, tuple(artefact.contract_name for artefact in missing))
+
+
+def _is_shipped(name: str, contract: DeployedContract) -> bool:
+    """Another version's would be refused by everything that opens the manifest: it is created anew by its own verb."""
+    return contract.code_hash == load_artefact(name).code_hash
 
 
 def create(request: Request, send: Send, artefact: Artefact) -> str | None:
@@ -263,7 +271,7 @@ def _search_creation(request: Request, artefact: Artefact) -> tuple[int, str | N
     from block 0 is always right, only slow.
     """
     try:
-        block = _first_block_with_code(request, artefact.address)
+        block = first_block_with_code(request, artefact.address)
         transactions = request("eth_getBlockByNumber", [hex(block), True])["transactions"]
     except TallystickError:
         return 0, None
@@ -274,7 +282,8 @@ def _search_creation(request: Request, artefact: Artefact) -> tuple[int, str | N
     return 0, None
 
 
-def _first_block_with_code(request: Request, address: str) -> int:
+def first_block_with_code(request: Request, address: str) -> int:
+    """By search, for a node that keeps old state. Raises a NodeError for one that does not."""
     low, high = 0, int(request("eth_blockNumber", []), 16)
     while low < high:
         middle = (low + high) // 2

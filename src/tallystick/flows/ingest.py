@@ -198,11 +198,9 @@ def _new_tokens(
     """The tokens that events bring in, as they describe themselves in the block of the first such event."""
     found: dict[str, Token] = {}
     for log in logs:
-        if (
-            isinstance(log.event, kind.opening)
-            and (token := kind.token_of(log.event)) not in known.keys() | found.keys()
-        ):
-            found[token] = read_token(rpc, chain_id, token, block=log.origin.block_number)
+        for token in kind.tokens_of(log.event) if isinstance(log.event, kind.opening) else ():
+            if token not in known and token not in found:
+                found[token] = read_token(rpc, chain_id, token, block=log.origin.block_number)
     return found
 
 

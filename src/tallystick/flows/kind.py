@@ -35,8 +35,8 @@ class SourceKind(Protocol[Books, Rows]):
         """The types of the events that may bring in a token, of which the books then show amounts."""
         ...
 
-    def token_of(self, event: Any) -> str:
-        """The token of such an event."""
+    def tokens_of(self, event: Any) -> tuple[str, ...]:
+        """The tokens of such an event."""
         ...
 
     def see(self, connection: Connection, source: Source) -> bool:

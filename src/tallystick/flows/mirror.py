@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Engine
@@ -12,6 +12,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.config import Config
 from tallystick.errors import DatabaseError, NodeInvalid
 from tallystick.flows.checkout_books import CHECKOUT
+from tallystick.flows.conversion_books import CONVERSIONS
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
 from tallystick.flows.ingest import Target
 from tallystick.flows.kind import SourceKind
@@ -24,18 +25,19 @@ from tallystick.storage.sources import Source, find_sources
 @dataclass(frozen=True, slots=True)
 class Mirror:
     """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, `Escrow` and
-    `Checkout`."""
+    `Checkout`, and the swapper where the manifest names one."""
 
     engine: Engine
     rpc: Rpc
     target: Target
     escrow: Target
     checkout: Target
+    conversion: Target | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that is mirrored."""
-        return self.target, self.escrow, self.checkout
+        return (self.target, self.escrow, self.checkout, *((self.conversion,) if self.conversion else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ class StoredBooks:
     source: Source
     escrow: Source | None = None
     checkout: Source | None = None
+    conversion: Source | None = None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every contract's books that are there."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return tuple(found for found in values if isinstance(found, Source))
 
     @property
     def payments(self) -> Source:
@@ -66,6 +75,16 @@ class StoredBooks:
             )
         return self.checkout
 
+    @property
+    def conversions(self) -> Source:
+        """The books of conversions. Raises DatabaseError where there are none."""
+        if self.conversion is None:
+            raise DatabaseError(
+                f"{self.engine.url} holds no books of conversions yet: create a swapper with `tallystick convert "
+                "deploy-swapper`, or name a manifest that has one, and fill them with `tallystick index --once`"
+            )
+        return self.conversion
+
 
 def open_mirror(config: Config) -> Mirror:
     """The mirror that a configuration describes, after manifest and code on the chain were verified.
@@ -79,10 +98,12 @@ def open_mirror(config: Config) -> Mirror:
         return rpc.call(Any, method, *params)
 
     manifest = read_manifest(config.deployment or manifest_path(DEFAULT_FOLDER, chain_id))
-    kinds: tuple[SourceKind[Any, Any], ...] = (SUBSCRIPTIONS, ESCROW, CHECKOUT)
+    kinds: list[SourceKind[Any, Any]] = [SUBSCRIPTIONS, ESCROW, CHECKOUT]
+    if CONVERSIONS.decoder.contract in manifest.contracts:
+        kinds.append(CONVERSIONS)
     targets = []
     for kind in kinds:
-        contract = verify(request, manifest, kind.name)
+        contract = verify(request, manifest, kind.decoder.contract)
         target = Target(
             chain_id,
             contract.address,
@@ -115,7 +136,8 @@ def open_books(config: Config) -> StoredBooks:
     engine = open_existing(config.database)
     manifest = None if config.deployment is None else read_manifest(config.deployment)
     with reading(engine) as connection:
-        found = {kind: find_sources(connection, kind) for kind in (SUBSCRIPTIONS.name, ESCROW.name, CHECKOUT.name)}
+        kinds = SUBSCRIPTIONS.name, ESCROW.name, CHECKOUT.name, CONVERSIONS.name
+        found = {kind: find_sources(connection, kind) for kind in kinds}
     if manifest is not None:
         wanted = {(manifest.chain_id, contract.address) for contract in manifest.contracts.values()}
         found = {

@@ -54,9 +54,9 @@ class EscrowBooks(WatchesNothing):
     decoder: Decoder[PaymentEvent] = PAYMENTS
     opening: tuple[type, ...] = (Authorized, PaymentCharged)
 
-    def token_of(self, event: Authorized | PaymentCharged) -> str:
+    def tokens_of(self, event: Authorized | PaymentCharged) -> tuple[str, ...]:
         """That of a payment which begins."""
-        return event.terms.token
+        return (event.terms.token,)
 
     def load(self, connection: Connection, source: Source, pegs: PegHistory) -> PaymentBooks:
         """Without payments."""

@@ -53,9 +53,9 @@ class SubscriptionBooks(WatchesNothing):
     decoder: Decoder[Event] = decode.SUBSCRIPTIONS
     opening: tuple[type, ...] = (RegisterOpened,)
 
-    def token_of(self, event: RegisterOpened) -> str:
+    def tokens_of(self, event: RegisterOpened) -> tuple[str, ...]:
         """That of a register, which a payee's first plan in it opens."""
-        return event.token
+        return (event.token,)
 
     def load(self, connection: Connection, source: Source, pegs: PegHistory) -> Books:
         """Without subscriptions and invoices."""

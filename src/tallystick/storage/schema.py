@@ -1,5 +1,6 @@
 """The tables. Everything in them but `attempts`, `evidence` and `leases` follows from the chain, and from `pegs` and
-`expected_payments`, which the merchant declares.
+`expected_payments`, which the merchant declares. `rates` are kept with their evidence, by which anyone finds them
+again.
 
 Amounts are digits in a STRICT table on SQLite and NUMERIC(78, 0) on PostgreSQL, because 64 bits end at ten tokens with
 18 decimals. Hashes are bytes, addresses are checksummed text, times are Unix seconds. Rows are found by what they are,
@@ -113,7 +114,7 @@ sources = _table(
     Column("final_time", Long, nullable=False),
     PrimaryKeyConstraint("source_id"),
     UniqueConstraint("chain_id", "contract"),
-    CheckConstraint("kind IN ('Subscriptions', 'Escrow', 'Checkout')", name="kind_known"),
+    CheckConstraint("kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Conversion')", name="kind_known"),
 )
 
 
@@ -166,6 +167,17 @@ pegs = _of_source(
     Column("from_block", Long, nullable=False),
     Column("currency", Text),
     PrimaryKeyConstraint("source_id", "token", "from_block"),
+)
+
+rates = _table(
+    "rates",
+    # What a token was worth in a currency in a block: nothing but the evidence, out of which the rate follows (JSON).
+    Column("chain_id", Long, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("block_number", Long, nullable=False),
+    Column("evidence", Text, nullable=False),
+    PrimaryKeyConstraint("chain_id", "token", "currency", "block_number"),
 )
 
 registers = _of_source(

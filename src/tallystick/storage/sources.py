@@ -11,7 +11,8 @@ from tallystick.storage.database import add_missing_rows
 from tallystick.storage.schema import sources
 
 SUBSCRIPTIONS, ESCROW, CHECKOUT = "Subscriptions", "Escrow", "Checkout"
-"""The kinds of sources: the names of the contracts."""
+CONVERSION = "Conversion"
+"""The kinds of sources: the names of the contracts, and what a swapper does."""
 
 
 class Source(NamedTuple):

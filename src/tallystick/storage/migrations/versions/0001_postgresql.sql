@@ -16,7 +16,16 @@ CREATE TABLE sources (
     final_time BIGINT NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
     CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
-    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout'))
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Conversion'))
+);
+
+CREATE TABLE rates (
+    chain_id BIGINT NOT NULL,
+    token TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    block_number BIGINT NOT NULL,
+    evidence TEXT NOT NULL,
+    CONSTRAINT pk_rates PRIMARY KEY (chain_id, token, currency, block_number)
 );
 
 CREATE TABLE tokens (

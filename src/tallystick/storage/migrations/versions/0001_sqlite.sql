@@ -18,7 +18,18 @@ CREATE TABLE sources (
     final_time INTEGER NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
     CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
-    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout'))
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Conversion'))
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE rates (
+    chain_id INTEGER NOT NULL,
+    token TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    block_number INTEGER NOT NULL,
+    evidence TEXT NOT NULL,
+    CONSTRAINT pk_rates PRIMARY KEY (chain_id, token, currency, block_number)
 )
  WITHOUT ROWID,
  STRICT;
