@@ -140,6 +140,11 @@ def test_gains_are_the_same_whoever_reads_them_and_wait_for_rates(swaps: Swaps, 
     assert read_gains(books, "USD", [swaps.dollar]).disposals == (), "of accounts that never converted"
     done = record_rates(books, swaps.node, swaps.rates, "USD")
     assert (done.new, done.known, done.refused) == (2, 0, ())
+    with reading(engine) as connection:
+        recorded = read_rates(connection, swaps.anvil.chain_id)
+    assert recorded, "asked for in few requests, they are what each says by itself"
+    for one in recorded:
+        assert one.rate == swaps.rates.rate(swaps.node, swaps.euro, "USD", one.block_number)
     gains = read_gains(books, "USD")
     (found,) = gains.disposals
     assert [part.amount.units for part in found.parts] == [100_000_000, 20_000_000]

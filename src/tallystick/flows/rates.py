@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tallystick.chain.feed import FeedSource, place_of, read_feed, read_rate
+from tallystick.chain.feed import FeedSource, foreseen, place_of, read_feed, read_rate
 from tallystick.chain.node import Block, Node
 from tallystick.config import PegConfig, RateConfig
 from tallystick.core.rate import FeedEvidence, FileEvidence, ParEvidence, Rate
@@ -43,18 +43,14 @@ class RateSources:
                 "tallystick.toml, or declare a [[peg]]"
             )
         if source.file is None:
-            feeds = FeedSource(
-                token,
-                currency,
-                source.token_feed,
-                source.currency_feed,
-                max_age_s=source.max_age_s,
-                sequencer=source.sequencer,
-                grace_s=source.grace_s,
-            )
-            return read_rate(node, feeds, block)
+            return read_rate(node, _feeds_of(source), block)
         time = place_of(node, block).time
         return Rate(token, currency, self.file(source.file).at(source.asset or token, currency, time))
+
+    def foreseen(self, node: Node, currency: str, wanted: Sequence[tuple[str, int]]) -> Node:
+        """The node, asked in few requests for what the rates of these tokens in these blocks need."""
+        sources = [(self._configured[token, currency], block) for token, block in wanted]
+        return foreseen(node, [(_feeds_of(source), block) for source, block in sources if source.file is None])
 
     def file(self, path: Path) -> RateFile:
         """A file of rates. Raises InputError where it cannot be read."""
@@ -72,6 +68,18 @@ class RateSources:
         """The configured file of that name."""
         paths = [found.file for found in self._configured.values() if found.file and found.file.name == name]
         return self.file(paths[0]) if paths else None
+
+
+def _feeds_of(source: RateConfig) -> FeedSource:
+    return FeedSource(
+        source.token,
+        source.currency,
+        source.token_feed,
+        source.currency_feed,
+        max_age_s=source.max_age_s,
+        sequencer=source.sequencer,
+        grace_s=source.grace_s,
+    )
 
 
 def check_evidence(node: Node, sources: RateSources, rate: Rate, block: int) -> str | None:
