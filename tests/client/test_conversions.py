@@ -11,8 +11,11 @@ import msgspec
 import pytest
 
 from tallystick import Tallystick
+from tallystick.chain.calls import call_data
+from tallystick.chain.sender import Call
 from tallystick.core.conversion_policy import Verdict
-from tallystick.errors import BalanceTooLow, InputError, QuoteStale, SwapFailed
+from tallystick.core.swap import Swap
+from tallystick.errors import AllowanceTooLow, BalanceTooLow, InputError, QuoteStale, SwapFailed
 from tallystick.flows.deploy import write_manifest
 from tests.business import Business
 from tests.client.conftest import MERCHANT, PAYER, Connect
@@ -53,7 +56,29 @@ def test_E35_a_conversion_is_planned_bounded_and_made_once(
     done = merchant.convert(planned)
     assert (done.used, done.received) == (planned.amount, planned.pool_out)
     assert balances(merchant, euro, dollar) == (EUROS - 200_000_000, done.received.units)
+    _made_once_though_called_twice(business, merchant, way, euro, dollar)
     _within_its_bound_or_not_at_all(business, exchange, merchant, way, (euro, dollar, eur))
+
+
+def _made_once_though_called_twice(
+    business: Business, merchant: Tallystick, way: dict[str, Any], euro: str, dollar: str
+) -> None:
+    """The first exchange is on its way, not mined, when the process dies; another one begins."""
+    connection = merchant._connection
+    planned = merchant.plan_conversion(euro, amount="10", max_slippage_bps=100, **way)
+    swapper, sender = connection.swapper, connection.sender
+    assert swapper is not None
+    connection.token(euro).approve(sender, swapper.address, 10_000_000)
+    before = balances(merchant, euro, dollar)
+    swap = Swap(euro, dollar, 10_000_000, 1, merchant.address, 2**40, planned.rule.route.path)
+    business.anvil.rpc("evm_setAutomine", False)
+    sender.submit(Call(swapper.address, call_data("swapExactInput", swap.words, contract="UniswapSwapper")))
+    with pytest.raises(AllowanceTooLow):
+        merchant.convert(planned)
+    business.anvil.rpc("evm_setAutomine", True)
+    business.anvil.mine()
+    after = balances(merchant, euro, dollar)
+    assert (before[0] - after[0], after[1] > before[1]) == (10_000_000, True)
 
 
 def _within_its_bound_or_not_at_all(

@@ -3,6 +3,7 @@ the rates that were recorded hold, or it is told which do not."""
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +141,11 @@ def test_gains_are_the_same_whoever_reads_them_and_wait_for_rates(swaps: Swaps, 
     assert read_gains(books, "USD", [swaps.dollar]).disposals == (), "of accounts that never converted"
     done = record_rates(books, swaps.node, swaps.rates, "USD")
     assert (done.new, done.known, done.refused) == (2, 0, ())
+    with reading(engine) as connection:
+        recorded = read_rates(connection, swaps.anvil.chain_id)
+    assert recorded, "asked for in few requests, they are what each says by itself"
+    for one in recorded:
+        assert one.rate == swaps.rates.rate(swaps.node, swaps.euro, "USD", one.block_number)
     gains = read_gains(books, "USD")
     (found,) = gains.disposals
     assert [part.amount.units for part in found.parts] == [100_000_000, 20_000_000]
@@ -148,7 +154,9 @@ def test_gains_are_the_same_whoever_reads_them_and_wait_for_rates(swaps: Swaps, 
     assert read_gains(books, "USD").disposals == gains.disposals
 
 
-def test_E34_a_block_without_a_rate_that_could_be_trusted_is_told(swaps: Swaps, new_database: NewDatabase) -> None:
+def test_E34_a_block_without_a_rate_that_could_be_trusted_is_told_until_another_source_says_it(
+    swaps: Swaps, new_database: NewDatabase, tmp_path: Path
+) -> None:
     engine = open_database(new_database())
     swaps.sell("ada")
     swaps.exchange.says(swaps.feed, -1)
@@ -159,9 +167,16 @@ def test_E34_a_block_without_a_rate_that_could_be_trusted_is_told(swaps: Swaps, 
     (refused,) = done.refused
     assert (done.new, refused.token) == (1, swaps.euro)
     assert "answers -1" in refused.reason
+    file = tmp_path / "bank.csv"
+    day = dt.datetime.fromtimestamp(swaps.anvil.timestamp, dt.UTC).date()
+    file.write_text(f"date,asset,currency,rate\n{day},EUR,USD,1.05\n")
+    feeds = RateConfig(token=swaps.euro, currency="USD", token_feed=swaps.feed)
+    both = RateSources([feeds, RateConfig(token=swaps.euro, currency="USD", file=file, asset="EUR")])
     swaps.anvil.mine(140)
-    again = record_rates(swaps.books(engine), swaps.node, swaps.rates, "USD")
-    assert (again.new, again.known, len(again.refused)) == (0, 1, 1)
+    pruned = record_rates(swaps.books(engine), swaps.node, swaps.rates, "USD")
+    assert (pruned.new, pruned.known, len(pruned.refused)) == (0, 1, 1)
+    again = record_rates(swaps.books(engine), swaps.node, both, "USD")
+    assert (again.new, again.known, again.refused) == (1, 1, ()), "the bank says what the feed did not"
 
 
 def test_rates_of_a_file_are_by_its_line_and_hash(swaps: Swaps, new_database: NewDatabase, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ read at one block, whose hash is a part of the evidence.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from tallystick.errors import (
     FeedUnavailable,
     InputError,
     NodeInvalid,
+    NodeRefused,
     QuoteStale,
     RevertError,
     RoundIncomplete,
@@ -35,6 +37,7 @@ MAX_AGE_S = 25 * 3_600
 GRACE_S = 3_600
 LONGEST_DESCRIPTION = 64
 _ROUND = ["uint80", "int256", "uint256", "uint256", "uint80"]
+LATEST_ROUND, DECIMALS, DESCRIPTION = "latestRoundData()", "decimals()", "description()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,50 @@ def read_feed(node: Node, feed: str, place: BlockPlace, *, max_age_s: int) -> Fe
         raise QuoteStale(updated_at, oldest)
     if not 0 < answer <= MOST_ANSWER:
         raise AnswerOutOfBounds(feed, answer, 1, MOST_ANSWER)
-    (decimals,) = _call(node, feed, "decimals()", ["uint8"], place)
+    (decimals,) = _call(node, feed, DECIMALS, ["uint8"], place)
     if decimals > MOST_FEED_DECIMALS:
         raise FeedUnavailable(feed)
     return FeedAnswer(feed, _description(node, feed, place), decimals, round_id, answer, updated_at)
+
+
+@dataclass(frozen=True)
+class _Foreseen(Node):
+    """A node of which some answers are known already."""
+
+    answers: Mapping[str, Any]
+
+    def request(self, method: str, parameters: Sequence[Any]) -> Any:
+        """From what is known, else by asking."""
+        key = _key(method, parameters)
+        return self.answers[key] if key in self.answers else super().request(method, parameters)
+
+
+def foreseen(node: Node, wanted: Sequence[tuple[FeedSource, int]]) -> Node:
+    """The node, asked in few requests for all that `read_rate` will ask of these sources at these blocks. Where one of
+    the answers is an error, it is the node as it was: then they are asked for one by one, and that one tells."""
+    asked: dict[str, tuple[str, Sequence[Any]]] = {}
+    for source, block in wanted:
+        requests: list[tuple[str, Sequence[Any]]] = [("eth_getBlockByNumber", [block_name(block), False])]
+        for feed in filter(None, (source.token_feed, source.currency_feed)):
+            requests += [_request(feed, signature, block) for signature in (LATEST_ROUND, DECIMALS, DESCRIPTION)]
+        if source.sequencer is not None:
+            requests.append(_request(source.sequencer, LATEST_ROUND, block))
+        asked |= {_key(*request): request for request in requests}
+    try:
+        answers = node.request_many(list(asked.values()))
+    except (RevertError, NodeRefused):
+        return node
+    return _Foreseen(node.provider, node.chain_id, dict(zip(asked, answers, strict=True)))
+
+
+def _request(to: str, signature: str, block: int) -> tuple[str, Sequence[Any]]:
+    """As `Node.call` makes it."""
+    data = "0x" + function_signature_to_4byte_selector(signature).hex()
+    return "eth_call", [{"to": to, "data": data}, block_name(block)]
+
+
+def _key(method: str, parameters: Sequence[Any]) -> str:
+    return f"{method} {parameters!r}"
 
 
 def _require_sequencer(node: Node, feed: str, grace_s: int, place: BlockPlace) -> None:
@@ -119,14 +162,14 @@ def _require_sequencer(node: Node, feed: str, grace_s: int, place: BlockPlace) -
 
 
 def _round(node: Node, feed: str, place: BlockPlace) -> tuple[int, int, int, int, int]:
-    found = _call(node, feed, "latestRoundData()", _ROUND, place)
+    found = _call(node, feed, LATEST_ROUND, _ROUND, place)
     return found[0], found[1], found[2], found[3], found[4]
 
 
 def _description(node: Node, feed: str, place: BlockPlace) -> str:
     """What the feed says that it is of; nothing where it does not say it in plain text."""
     try:
-        text = str(_call(node, feed, "description()", ["string"], place)[0])
+        text = str(_call(node, feed, DESCRIPTION, ["string"], place)[0])
     except FeedUnavailable:
         return ""
     return text if text.isascii() and text.isprintable() and len(text) <= LONGEST_DESCRIPTION else ""

@@ -75,12 +75,14 @@ def run(
     settlement, rules = configured_rules(connection, config.convert)
     plans = planned_now(connection, owner, settlement, rules, parse_address(asset) if asset else None, amount)
     rows, failed = [], False
-    for planned in plans:
-        row = _row(planned) | _expected(config, connection, planned)
-        done = _send(connection, config, planned, row) if yes and planned.verdict is Verdict.CONVERT else None
-        failed = failed or (yes and planned.verdict in {Verdict.CONVERT, Verdict.NO_RATE} and done is None)
-        rows.append(row)
-    click.echo(to_json(Table(rows)) if as_json else "\n\n".join(map(_as_text, rows)))
+    try:
+        for planned in plans:
+            row = _row(planned) | _expected(config, connection, planned)
+            done = _send(connection, config, planned, row) if yes and planned.verdict is Verdict.CONVERT else None
+            failed = failed or (yes and planned.verdict in {Verdict.CONVERT, Verdict.NO_RATE} and done is None)
+            rows.append(row)
+    finally:  # also where the node fails in the middle: what was sent is told
+        click.echo(to_json(Table(rows)) if as_json else "\n\n".join(map(_as_text, rows)))
     if not as_json and not yes and any(planned.amount is not None for planned in plans):
         click.echo("\nNothing was sent. With --yes what has the verdict `convert` and no refusal is.", err=True)
     if failed:

@@ -176,6 +176,9 @@ def convert(connection: Connection, planned: PlannedConversion, *, valid_s: int 
 
     Raises SwapFailed or OutputTooLow where the pools give less, SwapExpired where it was not mined in time, what the
     quoter raises where there is no rate any more, and what sending raises; nothing is exchanged then.
+
+    Called twice at once, or again after a crash, it exchanges once: the allowance is used up by the first exchange, and
+    the second one fails.
     """
     swapper, amount = require_swapper(connection), planned.amount
     if amount is None:

@@ -149,9 +149,11 @@ def record_rates(
     new = 0
     for start in range(0, len(wanted), BATCH):
         found = []
-        for number, (token, block) in enumerate(wanted[start : start + BATCH], start=start + 1):
+        batch = wanted[start : start + BATCH]
+        asked = sources.foreseen(node, code, batch)
+        for number, (token, block) in enumerate(batch, start=start + 1):
             try:
-                found.append(RecordedRate(block, sources.rate(node, token, code, block)))
+                found.append(RecordedRate(block, sources.rate(asked, token, code, block)))
             except (RevertError, InputError, NodeRefused) as error:
                 refused.append(Refused(token, block, str(error)))
             on_progress(Progress(number, len(wanted), number))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from tallystick.chain.feed import FeedSource, place_of, read_feed, read_rate
+from tallystick.chain.feed import FeedSource, foreseen, place_of, read_feed, read_rate
 from tallystick.chain.node import Block, Node
 from tallystick.config import PegConfig, RateConfig
 from tallystick.core.rate import FeedEvidence, FileEvidence, ParEvidence, Rate
@@ -17,10 +18,13 @@ ANY_AGE_S = 2**40
 
 
 class RateSources:
-    """The `[[rate]]` and `[[peg]]` of a configuration; a peg goes first. Files are read once, when they are needed."""
+    """The `[[rate]]` and `[[peg]]` of a configuration. A peg goes first; of several rates of a pair the first one that
+    says something. Files are read once, when they are needed."""
 
     def __init__(self, configured: Sequence[RateConfig], pegs: Sequence[PegConfig] = ()) -> None:
-        self._configured = {(found.token, found.currency): found for found in configured}
+        self._configured: defaultdict[tuple[str, str], list[RateConfig]] = defaultdict(list)
+        for source in configured:
+            self._configured[source.token, source.currency].append(source)
         self._pegs = {(peg.token, peg.currency) for peg in pegs}
         self._files: dict[Path, RateFile] = {}
 
@@ -31,30 +35,35 @@ class RateSources:
     def rate(self, node: Node, token: str, currency: str, block: Block = "latest") -> Rate:
         """What a token is worth in a currency in a block, with evidence.
 
-        Raises ConfigError where no source is named, InputError for a file that says nothing of that day or cannot be
-        read, and what `read_rate` raises.
+        Raises ConfigError where no source is named; where none of them says anything, what the first one raises:
+        InputError for a file that says nothing of that day or cannot be read, and what `read_rate` raises.
         """
         if (token, currency) in self._pegs:
             return Rate(token, currency, ParEvidence(place_of(node, block).number))
-        source = self._configured.get((token, currency))
-        if source is None:
+        sources = self._configured.get((token, currency), [])
+        refusals: list[RevertError | InputError | NodeRefused] = []
+        for source in sources:
+            try:
+                return self._by(source, node, block)
+            except (RevertError, InputError, NodeRefused) as error:
+                refusals.append(error)
+        if not refusals:
             raise ConfigError(
                 f"nothing says what {token} is worth in {currency}: name feeds or a file in a [[rate]] of "
                 "tallystick.toml, or declare a [[peg]]"
             )
+        raise refusals[0]
+
+    def _by(self, source: RateConfig, node: Node, block: Block) -> Rate:
         if source.file is None:
-            feeds = FeedSource(
-                token,
-                currency,
-                source.token_feed,
-                source.currency_feed,
-                max_age_s=source.max_age_s,
-                sequencer=source.sequencer,
-                grace_s=source.grace_s,
-            )
-            return read_rate(node, feeds, block)
-        time = place_of(node, block).time
-        return Rate(token, currency, self.file(source.file).at(source.asset or token, currency, time))
+            return read_rate(node, _feeds_of(source), block)
+        evidence = self.file(source.file).at(source.asset or source.token, source.currency, place_of(node, block).time)
+        return Rate(source.token, source.currency, evidence)
+
+    def foreseen(self, node: Node, currency: str, wanted: Sequence[tuple[str, int]]) -> Node:
+        """The node, asked in few requests for what the rates of these tokens in these blocks need."""
+        sources = [(source, block) for token, block in wanted for source in self._configured[token, currency][:1]]
+        return foreseen(node, [(_feeds_of(source), block) for source, block in sources if source.file is None])
 
     def file(self, path: Path) -> RateFile:
         """A file of rates. Raises InputError where it cannot be read."""
@@ -70,8 +79,21 @@ class RateSources:
 
     def named(self, name: str) -> RateFile | None:
         """The configured file of that name."""
-        paths = [found.file for found in self._configured.values() if found.file and found.file.name == name]
+        sources = [source for found in self._configured.values() for source in found]
+        paths = [source.file for source in sources if source.file and source.file.name == name]
         return self.file(paths[0]) if paths else None
+
+
+def _feeds_of(source: RateConfig) -> FeedSource:
+    return FeedSource(
+        source.token,
+        source.currency,
+        source.token_feed,
+        source.currency_feed,
+        max_age_s=source.max_age_s,
+        sequencer=source.sequencer,
+        grace_s=source.grace_s,
+    )
 
 
 def check_evidence(node: Node, sources: RateSources, rate: Rate, block: int) -> str | None:
