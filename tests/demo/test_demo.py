@@ -70,13 +70,30 @@ def test_an_order_in_escrow_ends_in_a_ruling(year: tuple[Path, str, dict[str, An
 
 def test_an_invoice_is_underpaid_and_completed_from_an_exchange(year: tuple[Path, str, dict[str, Any]]) -> None:
     checkout = year[2]["checkout"]
-    assert checkout["audit"] == checkout["audit"] | {"ok": True, "quotes_on_chain": 1, "quotes_in_ledger": 1}
+    assert checkout["audit"] == checkout["audit"] | {"ok": True, "quotes_on_chain": 2, "quotes_in_ledger": 2}
     assert (checkout["deposit"]["first"], checkout["deposit"]["then"]) == ("100.000000 USDC", "partly paid")
-    assert (checkout["quote"]["partner"], checkout["invoices"]) == ("8.000000 USDC", 2)
-    rows = {row["account"].rpartition(":")[0]: (row["debit"], row["credit"]) for row in checkout["trial_balance"]}
+    assert (checkout["quote"]["partner"], checkout["invoices"]) == ("8.000000 USDC", 3)
+    rows = {
+        row["account"].rpartition(":")[0]: (row["debit"], row["credit"])
+        for row in checkout["trial_balance"]
+        if row["debit"].endswith("USDC")
+    }
     assert rows["Liabilities:Credit"] == ("5.000000 USDC", "5.000000 USDC")
     assert rows["Liabilities:Advances"] == ("100.000000 USDC", "100.000000 USDC")
     assert rows["Assets:Deposits"] == ("125.000000 USDC", "125.000000 USDC")
+
+
+def test_a_price_in_euros_and_euros_that_are_converted(year: tuple[Path, str, dict[str, Any]]) -> None:
+    euros, conversion = year[2]["priced_in_euros"], year[2]["conversion"]
+    assert (euros["charges"], euros["first"], euros["last"]) == (13, "21.600000 USDC", "22.200000 USDC")
+    assert conversion["audit"] == conversion["audit"] | {"ok": True, "conversions": 1, "rates": 1, "rates_unchecked": 0}
+    assert (conversion["given"], conversion["cost"], conversion["gain"]) == (
+        "190.000000 EURC",
+        "207.10 USD",
+        "3.65 USD",
+    )
+    (gain,) = (row for row in conversion["trial_balance"] if row["account"].startswith("Income:Gains:"))
+    assert (gain["debit"], gain["credit"]) == ("0.00 USD", "3.65 USD")
 
 
 def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str, Any]]) -> None:
@@ -104,7 +121,7 @@ def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -
     )
     for number in ("INV-000001", "PAY-000001", "SALE-000001"):
         assert number in PdfReader(folder / "invoices" / f"{number}.pdf").pages[0].extract_text()
-    for name in ("ledger", "escrow", "checkout"):
+    for name in ("ledger", "escrow", "checkout", "conversion"):
         _, errors, _ = loader.load_file(str(folder / f"{name}.beancount"))
         assert errors == []
     assert len((folder / "ledger.jsonl").read_text().splitlines()) == (

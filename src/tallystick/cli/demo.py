@@ -26,10 +26,11 @@ from tallystick.cli.progress import say
 def demo(folder: Path, as_json: bool) -> None:
     """A year of a business on a chain of its own.
 
-    Starts Anvil, deploys the contracts, sells six plans to 31 payers who subscribe in different ways, charges them
-    for a year, with seats, trials, fees, an upgrade and a downgrade, declines, cancellations, refunds, a claim, a
-    reorganisation, an order in escrow that ends in a ruling, an invoice that is paid from an exchange and a quote,
-    mirrors everything into invoices and a ledger, and audits it. Ends with 0 only if the audit passed.
+    Starts Anvil, deploys the contracts, sells seven plans to 32 payers who subscribe in different ways, charges them
+    for a year, with seats, trials, fees, a price in euros, an upgrade and a downgrade, declines, cancellations,
+    refunds, a claim, a reorganisation, an order in escrow that ends in a ruling, an invoice that is paid from an
+    exchange, a quote, and euros that are converted, mirrors everything into invoices and a ledger, and audits it. Ends
+    with 0 only if the audit passed.
     """
     from tallystick.demo.run import run_demo
 
@@ -38,7 +39,8 @@ def demo(folder: Path, as_json: bool) -> None:
         click.echo((folder / "summary.json").read_text(), nl=False)
     else:
         click.echo(_text(summary, folder))
-    if not all(part["audit"]["ok"] for part in (summary, summary["escrow"], summary["checkout"])):
+    parts = (summary, summary["escrow"], summary["checkout"], summary["conversion"])
+    if not all(part["audit"]["ok"] for part in parts if part is not None):
         raise click.exceptions.Exit(1)
 
 
@@ -50,7 +52,7 @@ def _program() -> str:
 
 def _text(summary: dict[str, Any], folder: Path) -> str:
     audit, escrow, checkout = summary["audit"], summary["escrow"], summary["checkout"]
-    deposit = checkout["deposit"]
+    deposit, euros, conversion = checkout["deposit"], summary["priced_in_euros"], _conversion(summary["conversion"])
     matched = "the halves match" if audit["ok"] else f"{len(audit['differences'])} DIFFERENCES, see summary.json"
     width = max(len(row["account"]) for row in summary["trial_balance"])
     amounts = max(len(row[side]) for row in summary["trial_balance"] for side in ("debit", "credit"))
@@ -70,16 +72,18 @@ A year in {summary["seconds"]} s: {summary["subscriptions"]} subscriptions, {sum
 
 Audit at block {audit["block"]}: {audit["charges_on_chain"]} charges on chain, {audit["charges_in_ledger"]} in the \
 ledger, {audit["refunds_on_chain"]} and {audit["refunds_in_ledger"]} refunds: {matched}.
+Prices in euros: {euros["charges"]} charges of {euros["price"]}, the first {euros["first"]}, the last {euros["last"]}.
 Escrow: an order over 250, {escrow["captured"]} captured, the rest divided by a ruling into \
 {escrow["ruling"]["payee"]}, {escrow["ruling"]["payer"]} and {escrow["ruling"]["arbiter"]}: {_proven(escrow)}.
 Checkout: {deposit["invoice"]} over {deposit["due"]} paid from an exchange, {deposit["first"]} at first, in the end \
 too much, {deposit["given_back"]} given back; a quote over {checkout["quote"]["amount"]}: {_proven(checkout)}.
+{conversion}
 
 In {folder}/
   invoices/          {summary["pdfs"]} PDFs: {summary["invoices"]} invoices, {summary["credit_notes"]} credit notes, \
 {escrow["invoices"]} of the order, {checkout["invoices"]} of what was sold once
   ledger.beancount   the journal; also as ledger.csv and ledger.jsonl; escrow.* is that of the order, checkout.* that of
-                     what was sold once
+                     what was sold once, conversion.* that of what was exchanged
   tallystick.db      the books
   summary.json       all these numbers
 
@@ -91,3 +95,15 @@ Try next
 
 def _proven(part: dict[str, Any]) -> str:
     return "its halves match" if part["audit"]["ok"] else "DIFFERENCES, see summary.json"
+
+
+def _conversion(part: dict[str, Any] | None) -> str:
+    if part is None:
+        return (
+            "Conversion: nothing, because Uniswap's contracts are not here (npm packages @uniswap/v3-core and "
+            "v3-periphery)."
+        )
+    return (
+        f"Conversion: {part['given']} for {part['received']}, at least {part['least']}; they were worth {part['cost']} "
+        f"when they came in, gain {part['gain']}: {_proven(part)}."
+    )

@@ -8,22 +8,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tallystick.core.money import Amount
 from tallystick.demo.stage import MERCHANT, Stage
-from tallystick.demo.story import Counts, Tell, Year
+from tallystick.demo.story import Tell, Year
+from tallystick.demo.summary import Reports, summarize
 from tallystick.errors import InputError
-from tallystick.flows.audit import AuditReport, audit
-from tallystick.flows.audit_checkout import CheckoutReport, audit_checkout
-from tallystick.flows.audit_payments import PaymentsReport, audit_payments
+from tallystick.flows.audit import audit
+from tallystick.flows.audit_checkout import audit_checkout
+from tallystick.flows.audit_conversions import audit_conversions
+from tallystick.flows.audit_payments import audit_payments
 from tallystick.flows.export import export_journal_file
-from tallystick.flows.mirror import StoredBooks, open_books
+from tallystick.flows.mirror import open_books
 from tallystick.flows.present import Presenter
+from tallystick.flows.rates import RateSources
 from tallystick.flows.typeset import typeset_all
 from tallystick.render.pdf import PdfRenderer
-from tallystick.storage.database import reading
-from tallystick.storage.journal import read_balances
-from tallystick.storage.sources import Source
-from tallystick.storage.tokens import read_tokens
 from tallystick.testing import start_anvil
 
 MARK = ".tallystick-demo"
@@ -41,6 +39,10 @@ email = {email}
 
 [[peg]]
 token = {token}
+currency = "USD"
+
+[convert]
+settlement = {token}
 currency = "USD"
 """
 
@@ -65,26 +67,30 @@ def run_demo(folder: Path, tell: Tell) -> dict[str, Any]:
             export_journal_file(books.engine, books.source, form, folder / f"ledger.{form}")
             export_journal_file(books.engine, books.payments, form, folder / f"escrow.{form}")
             export_journal_file(books.engine, books.sales, form, folder / f"checkout.{form}")
-        report, payments, sales = _audit(stage)
-        found = report.difference_count + payments.difference_count + sales.difference_count
+            if books.conversion is not None:
+                export_journal_file(books.engine, books.conversion, form, folder / f"conversion.{form}")
+        reports = _audit(stage)
+        found = sum(report.difference_count for report in reports if report is not None)
         tell("the audit " + (f"finds {found} differences" if found else "passes"))
         stage.mirror.engine.dispose()
     write_config(folder, stage)
-    summary = summarize(counts, report, books, pdfs)
-    summary |= {"escrow": summarize_escrow(counts, payments, books)}
-    summary |= {"checkout": summarize_checkout(counts, sales, books)}
-    summary |= {"seconds": round(time.monotonic() - started, 1)}
+    summary = summarize(counts, reports, books, pdfs) | {"seconds": round(time.monotonic() - started, 1)}
     books.engine.dispose()
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
 
-def _audit(stage: Stage) -> tuple[AuditReport, PaymentsReport, CheckoutReport]:
-    mirror = stage.mirror
-    return (
+def _audit(stage: Stage) -> Reports:
+    mirror, config = stage.mirror, stage.config
+    exchanges = None
+    if mirror.conversion is not None:
+        rates = RateSources(config.rate, config.peg)
+        exchanges = audit_conversions(mirror.engine, mirror.rpc, mirror.conversion, stage.node, rates)
+    return Reports(
         audit(mirror.engine, mirror.rpc, mirror.target),
         audit_payments(mirror.engine, mirror.rpc, mirror.escrow),
         audit_checkout(mirror.engine, mirror.rpc, mirror.checkout),
+        exchanges,
     )
 
 
@@ -112,98 +118,3 @@ def write_config(folder: Path, stage: Stage) -> None:
     }
     text = CONFIG.format(**{key: json.dumps(value) for key, value in values.items()})
     (folder / "tallystick.toml").write_text(text, encoding="utf-8")
-
-
-def summarize(counts: Counts, report: AuditReport, books: StoredBooks, pdfs: int) -> dict[str, Any]:
-    """The numbers of the year."""
-    return {
-        "subscriptions": sum(counts.ways.values()),
-        "ways": counts.ways,
-        "charges": counts.charges,
-        "declines": counts.declines,
-        "recovered": counts.recovered,
-        "trials": counts.trials,
-        "changes": counts.changes,
-        "claims": counts.claims,
-        "cancellations": counts.cancellations,
-        "refunds": counts.refunds,
-        "reorgs": counts.reorgs,
-        "rolled_back_events": counts.rolled_back_events,
-        "invoices": report.invoices - report.refunds_in_ledger,
-        "credit_notes": report.refunds_in_ledger,
-        "pdfs": pdfs,
-        "trial_balance": _trial_balance(books, books.source),
-        "audit": {
-            "ok": report.ok,
-            "block": report.block_number,
-            "charges_on_chain": report.charges_on_chain,
-            "charges_in_ledger": report.charges_in_ledger,
-            "refunds_on_chain": report.refunds_on_chain,
-            "refunds_in_ledger": report.refunds_in_ledger,
-            "differences": [difference._asdict() for difference in report.differences],
-        },
-    }
-
-
-def summarize_escrow(counts: Counts, report: PaymentsReport, books: StoredBooks) -> dict[str, Any]:
-    """The order that was paid into escrow, and its books."""
-    order = counts.order
-    assert order is not None
-    return {
-        "payment": f"0x{order.payment_id.hex()}",
-        "captured": str(order.captured),
-        "ruling": {
-            "payee": str(order.to_payee),
-            "payer": str(order.to_payer),
-            "arbiter": str(order.arbiter_fee),
-        },
-        "invoices": report.invoices,
-        "trial_balance": _trial_balance(books, books.payments),
-        "audit": {
-            "ok": report.ok,
-            "block": report.block_number,
-            "payments_on_chain": report.payments_on_chain,
-            "payments_in_ledger": report.payments_in_ledger,
-            "differences": [difference._asdict() for difference in report.differences],
-        },
-    }
-
-
-def summarize_checkout(counts: Counts, report: CheckoutReport, books: StoredBooks) -> dict[str, Any]:
-    """The invoice that was paid at its deposit address, the quote, and their books."""
-    sold = counts.sold_once
-    assert sold is not None
-    return {
-        "deposit": {
-            "invoice": sold.invoice,
-            "due": str(sold.due),
-            "first": str(sold.first),
-            "then": sold.first_status,
-            "given_back": str(sold.given_back),
-        },
-        "quote": {"amount": str(sold.quoted), "partner": str(sold.partners)},
-        "invoices": report.invoices,
-        "trial_balance": _trial_balance(books, books.sales),
-        "audit": {
-            "ok": report.ok,
-            "block": report.block_number,
-            "quotes_on_chain": report.quotes_on_chain,
-            "quotes_in_ledger": report.quotes_in_ledger,
-            "standing_compared": report.standing,
-            "differences": [difference._asdict() for difference in report.differences],
-        },
-    }
-
-
-def _trial_balance(books: StoredBooks, source: Source) -> list[dict[str, str]]:
-    with reading(books.engine) as connection:
-        tokens = read_tokens(connection, source.chain_id)
-        balances = read_balances(connection, source.source_id)
-    return [
-        {
-            "account": balance.account,
-            "debit": str(Amount(balance.debit_units, tokens[balance.token])),
-            "credit": str(Amount(balance.credit_units, tokens[balance.token])),
-        }
-        for balance in balances
-    ]

@@ -15,15 +15,18 @@ from tallystick.chain.sender import Call, Sender
 from tallystick.chain.signer import KeySigner
 from tallystick.chain.subscriptions import Subscriptions
 from tallystick.client import Tallystick
-from tallystick.config import Config, MerchantConfig, PegConfig
+from tallystick.config import Config, ConvertConfig, MerchantConfig, PegConfig, RateConfig
 from tallystick.contracts import load_artefact
 from tallystick.core.deployment import FACTORY
 from tallystick.core.money import parse_units
+from tallystick.demo.market import Market
 from tallystick.flows.bill import BillReport, bill_once
+from tallystick.flows.connect import open_contract
 from tallystick.flows.deploy import deploy
 from tallystick.flows.follow import ingest_once
 from tallystick.flows.ingest import Ingested
 from tallystick.flows.mirror import Mirror, open_mirror
+from tallystick.flows.swapper import deploy_swapper
 from tallystick.testing import Anvil
 
 MERCHANT = MerchantConfig(
@@ -54,13 +57,19 @@ class Stage:
         self.contract_address = manifest.manifest.contract("Subscriptions").address
         self.token = load_artefact("MockUSDC").address
         self._send(FACTORY, load_artefact("MockUSDC").deploy_data, 0)
+        self.market = Market(anvil, self.token)
         self.config = Config(
             rpc_url=anvil.url,
             deployment=manifest.path,
             database=f"sqlite:///{folder / 'tallystick.db'}",
             merchant=MERCHANT,
             peg=(PegConfig(token=self.token, currency="USD"),),
+            rate=(RateConfig(token=self.market.euro, currency="USD", token_feed=self.market.feed),),
+            convert=ConvertConfig(settlement=self.token, currency="USD"),
         )
+        if self.market.router is not None:
+            keeper = open_contract(self.config, signer=KeySigner(self.keeper_account))
+            deploy_swapper(keeper, self.config, self.market.router)
         self.merchant = self.as_(self.merchant_account)
         self.mirror: Mirror = open_mirror(self.config)
 

@@ -12,6 +12,7 @@ from tallystick.core.money import Amount
 from tallystick.core.period import DAY_S, Period, Unit
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
+from tallystick.demo.conversion import Exchanged, exchange_euros, sell_for_euros
 from tallystick.demo.order import Order, play_order
 from tallystick.demo.sale import SoldOnce, sell_once
 from tallystick.demo.stage import Stage
@@ -27,6 +28,8 @@ PERIODS_ALLOWED = 24
 """For how many periods each payer lets the contract charge: more than the year needs."""
 ANCHOR_DAY = 31
 SPENDING_MONEY = "1000"
+EURO_CENTS, EURO_BOUND = 2_000, "25"
+"""The price in euros, and the most that its payer lets it be in dollars."""
 
 SALE_IN, ORDER_IN = 1, 2
 EMPTY_WALLET_IN, REFUND_IN, CANCEL_IN, REORGANISE_IN, REVOKE_IN = 3, 4, 5, 6, 7
@@ -67,6 +70,9 @@ class Counts:
     ways: dict[str, int] = field(default_factory=dict)
     order: Order | None = None
     sold_once: SoldOnce | None = None
+    in_euros: int = 0
+    """The number of the subscription whose price is in euros."""
+    exchanged: Exchanged | None = None
 
 
 class Year:
@@ -85,9 +91,12 @@ class Year:
         self._sell()
         self._subscribe_all()
         self._subscribe_others()
+        self._sell_in_euros()
         self._charge_every_30_seconds()
         for month in range(1, MONTHS + 1):
             self._month(month)
+        if self.stage.market.router is not None:
+            self._exchange()
         self.stage.anvil.finalize()
         self.stage.index()
         return self.counts
@@ -110,6 +119,21 @@ class Year:
             "and three more: 19 a month and 5 for each seat, of which a platform gets 2.5 %; 14.99 a month after 14 "
             "days of trial; 29.99 a month to upgrade to"
         )
+
+    def _sell_in_euros(self) -> None:
+        """A plan whose price is in euros, charged in dollars by the rate of the day."""
+        stage = self.stage
+        quoter = stage.merchant.deploy_quoter(stage.token, price_feed=stage.market.feed)
+        plan = stage.merchant.create_plan(price=EURO_CENTS, token=stage.token, quoter=quoter)
+        actor = stage.funded("euro payer")
+        stage.give(actor, SPENDING_MONEY)
+        payer = stage.as_(actor)
+        opened = payer.subscribe(plan, conditions=payer.conditions(stage.token, max_per_period=EURO_BOUND))
+        self.counts.charges += opened.charges
+        self.counts.ways["approval"] += 1
+        self.counts.in_euros = opened.subscription_id
+        self.subscribers.append(Subscriber("euro payer", actor, plan, opened.subscription_id))
+        self.tell(f"a payer subscribes at 20.00 euros a month, charged in dollars, never more than {EURO_BOUND}")
 
     def _subscribe_all(self) -> None:
         self.start = self.stage.anvil.timestamp
@@ -168,6 +192,7 @@ class Year:
 
     def _month(self, month: int) -> None:
         due = Period(1, Unit.MONTH).later(self.start, month, ANCHOR_DAY)
+        self.stage.market.month(month)
         if month == EMPTY_WALLET_IN:
             self.stage.take_all(self._monthly(0).account)
         if month == REVOKE_IN:
@@ -182,7 +207,7 @@ class Year:
             ORDER_IN: self._order,
             EMPTY_WALLET_IN: lambda: self._recover(month),
             REVOKE_IN: lambda: self._recover(month),
-            REFUND_IN: self._refund,
+            REFUND_IN: self._give_back,
             CANCEL_IN: self._cancel,
             REORGANISE_IN: lambda: self._reorganise(charged),
             UPGRADE_IN: lambda: self._change(self.plus, days=10),
@@ -195,6 +220,7 @@ class Year:
 
     def _round(self) -> tuple[int, int]:
         """The mirror, a round of billing, the mirror again: charges and declines."""
+        self.stage.market.say()
         self.stage.index()
         report = self.stage.bill()
         self.stage.index()
@@ -226,6 +252,19 @@ class Year:
             f"the rest, and {sold.given_back} go back to an account that they prove"
         )
         self.tell(f"  a quote over {sold.quoted} is paid by a signature, {sold.partners} of it to a partner")
+
+    def _give_back(self) -> None:
+        self._refund()
+        self.tell(f"  somebody pays a quote of {sell_for_euros(self.stage)}")
+
+    def _exchange(self) -> None:
+        """At the year's end, by the feed's rate and through a pool."""
+        done = self.counts.exchanged = exchange_euros(self.stage)
+        change = f"{done.gain} more" if done.gain.units >= 0 else f"{-done.gain} less"
+        self.tell(
+            f"the merchant exchanges {done.given} for {done.received}, at least {done.least}: {change} than they were "
+            "worth when they came in"
+        )
 
     def _order(self) -> None:
         order = self.counts.order = play_order(self.stage)
