@@ -39,14 +39,19 @@ DEPLOYED_CONTRACTS = (
     "SubscriptionsPayee",
     "Subscriptions",
     "Checkout",
+    "Channels",
+    "AuthorizationCollector",
+    "Permit2Collector",
 )
-"""What a deployment consists of, in the order of creation."""
+"""What a deployment consists of, in the order of creation. The collectors bring deposits of x402's clients."""
 CALLED = {
     "Subscriptions": ("SubscriptionsPayee",),
     "SubscriptionsPayee": ("SubscriptionsPayer",),
     "SubscriptionsPayer": ("SubscriptionsCharges",),
     "SubscriptionsCharges": ("SubscriptionsConsent", "Escrow"),
     "SubscriptionsConsent": ("SubscriptionsViews",),
+    "AuthorizationCollector": ("Channels",),
+    "Permit2Collector": ("Channels",),
 }
 """What the contracts call: their addresses are a part of the code that calls them. Most are seldom used functions of
 the contract itself, whose code works on its storage."""
