@@ -18,6 +18,7 @@ from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from tallystick.chain.channels import ChannelsContract
 from tallystick.chain.checkout import CheckoutContract
 from tallystick.chain.decode import decode_event, event_names
 from tallystick.chain.escrow import EscrowContract
@@ -85,8 +86,9 @@ class Business:
         deployed = self.manifest.contract("Escrow")
         subscriptions, escrow = Subscriptions(node, self.subscriptions), EscrowContract(node, deployed.address)
         checkout = CheckoutContract(node, self.manifest.contract("Checkout").address)
+        channels = ChannelsContract(node, self.manifest.contract("Channels").address)
         start = self.contract.start_block
-        return Connection(node, subscriptions, None, start, escrow, deployed.start_block, checkout)
+        return Connection(node, subscriptions, None, start, escrow, deployed.start_block, checkout, channels)
 
     def account(self, name: str | int) -> str:
         """An account with ether, one for each name."""

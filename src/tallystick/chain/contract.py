@@ -11,6 +11,7 @@ from tallystick.chain.decoder import Decoder
 from tallystick.chain.node import Node, hex_bytes
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import NO_KEY
+from tallystick.core.channel_events import ChannelEvent
 from tallystick.core.checkout_events import CheckoutEvent
 from tallystick.core.court import CourtEvent
 from tallystick.core.events import Charged, Declined, Event
@@ -18,7 +19,7 @@ from tallystick.core.payment_events import PaymentEvent
 from tallystick.core.subscription import DeclineReason
 from tallystick.errors import KeyMissing, NodeInvalid
 
-AnyEvent = Event | PaymentEvent | CourtEvent | CheckoutEvent
+AnyEvent = Event | PaymentEvent | CourtEvent | CheckoutEvent | ChannelEvent
 
 E = TypeVar("E", bound=AnyEvent)
 

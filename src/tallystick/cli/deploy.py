@@ -35,7 +35,7 @@ from tallystick.config import Config
 @configured
 @shown
 def deploy(config: Config, folder: Path, with_factory: bool, test_token: bool) -> Record:
-    """Bring the contracts onto a chain, or verify those there: Subscriptions with its parts, Escrow, Checkout, Channels.
+    """Bring the contracts onto a chain, or verify those there: Subscriptions, Escrow, Checkout, Channels.
 
     They get the same address on every chain, belong to nobody, and may be deployed by anyone: where somebody has done
     it, this compares the code and writes the manifest, which the other commands read. Safe to repeat.

@@ -30,6 +30,11 @@
         PdfNotWritten           its file cannot be written
       LedgerError
         CorruptionError         stored rows contradict each other or the chain
+      ChannelError            a payment channel, off chain
+        UnknownChannel          neither wallet nor till has it
+        SpendingLimit           the wallet's own limits do not allow it
+        ChannelExhausted        the channel has not that much
+        VoucherRefused          the till does not take it, with its reason
       DeploymentError
         DeploymentMissing       no manifest, no code at its address, or no factory to create it with
         DeploymentMismatch      another chain, another version or other code than this package was made for
@@ -49,22 +54,25 @@
         CallReverted            with a reason that is not one of our contracts'
           TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
-          AccountBlocked, AlignedToFuture, AllowanceTooLow, AlternativeIsOffered, AmountMismatch, AmountsLimited,
-          AnotherArbiter, AnotherChargeIsNext, AnotherCoupon, AnotherGrid, AnotherRegister, AnotherStage, AppealEnded,
-          AppealNotEnded, AppealUnderpaid, AuthorizationExpired, BalanceTooLow, BpsOutOfRange, CaptureEnded,
-          CaptureNotEnded, CaptureTooHigh, ChangeRefused, ChargeDue, ConditionsEnded, CouponNotFor, CouponUsed,
-          CreditTooHigh, DiscountRunning, FeeOutOfRange, FeeTooHigh, FirstChargeDeclined, FixedTerm, HistoryMismatch,
-          InsufficientGas, InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing, MilestoneCaptured,
-          MilestoneTooEarly, MilestonesOnly, MinimumTerm, NoArbiter, NotAContract, NotActive, NotAnAlternative,
-          NotAuthorized, NotDisputed, NotOpen, NotPaused, NothingToChange, NothingToClaim, NumberUsed, OverMandate,
-          PaidInAnotherToken, PartyRefused, PayeeRefused, PayerIsPayee, PaymentExists, PayoutsOutOfRange,
-          PeriodOutOfRange, PeriodTooShort, PlanIsArchived, PlanIsProtected, PlanIsQuoted, PlanNotAgreed, PlanNotStored,
-          PlanRefundsUnused, QuoteExpired, ReentrancyGuardReentrantCall, RefundEnded, RefundTooHigh, RegisterExists,
-          RegisterFull, RulingEnded, RulingNotEnded, RulingTooHigh, SaltUsed, SameToken, SeatsOfOneOnly,
-          SeatsOutOfRange, SignatureExpired, StartOutOfRange, StringTooLong, SumMismatch, SweptBefore, TermsChanged,
-          TermsContradict, TermsWorse, ToPayTooHigh, TokenRefused, TrialRunning, UnknownCharge, UnknownDispute,
-          UnknownMilestone, UnknownPayment, UnknownPlan, UnknownRegister, UnknownRuling, UnknownSubscription,
-          UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, WindowOpen, ZeroAddress, ZeroAmount
+          AccountBlocked, AddressEmptyCode, AlignedToFuture, AllowanceTooLow, AlternativeIsOffered, AmountMismatch,
+          AmountsLimited, AnotherArbiter, AnotherChargeIsNext, AnotherCoupon, AnotherGrid, AnotherRegister,
+          AnotherStage, AppealEnded, AppealNotEnded, AppealUnderpaid, AuthorizationExpired, BalanceTooLow,
+          BpsOutOfRange, CaptureEnded, CaptureNotEnded, CaptureTooHigh, ChangeRefused, ChargeDue, ClaimRefused,
+          ConditionsEnded, CouponNotFor, CouponUsed, CreditTooHigh, DepositTooHigh, DiscountRunning, EmptyBatch,
+          FailedCall, FeeOutOfRange, FeeTooHigh, FirstChargeDeclined, FixedTerm, HistoryMismatch, InsufficientGas,
+          InvalidRefundNonce, InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing, MilestoneCaptured,
+          MilestoneTooEarly, MilestonesOnly, MinimumTerm, NoArbiter, NoWithdrawal, NotAContract, NotActive,
+          NotAnAlternative, NotAuthorized, NotDisputed, NotOpen, NotPaused, NotReceiverAuthorizer, NothingToChange,
+          NothingToClaim, NumberUsed, OverMandate, PaidInAnotherToken, PartyRefused, PayeeRefused, PayerIsPayee,
+          PaymentExists, PayoutsOutOfRange, PeriodOutOfRange, PeriodTooShort, PlanIsArchived, PlanIsProtected,
+          PlanIsQuoted, PlanNotAgreed, PlanNotStored, PlanRefundsUnused, QuoteExpired, ReentrancyGuardReentrantCall,
+          RefundEnded, RefundTooHigh, RegisterExists, RegisterFull, RowCutOff, RulingEnded, RulingNotEnded,
+          RulingTooHigh, SaltUsed, SameToken, SeatsOfOneOnly, SeatsOutOfRange, SignatureExpired, StartOutOfRange,
+          StringTooLong, SumMismatch, SweptBefore, TermsChanged, TermsContradict, TermsWorse, ToPayTooHigh,
+          TokenRefused, TrialRunning, UnknownCharge, UnknownDispute, UnknownMilestone, UnknownPayment, UnknownPlan,
+          UnknownRegister, UnknownRuling, UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded,
+          UsageTooDear, WindowOpen, WithdrawDelayOutOfRange, WithdrawalPending, WithdrawalTooEarly, WithdrawalTooHigh,
+          ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -108,6 +116,27 @@ from tallystick.errors.books import (
     PdfUnavailable,
     ReorganizationTooDeep,
     UnknownDocument,
+)
+from tallystick.errors.channel import (
+    REFUSED_BECAUSE,
+    AddressEmptyCode,
+    ChannelError,
+    ChannelExhausted,
+    ClaimRefused,
+    DepositTooHigh,
+    EmptyBatch,
+    FailedCall,
+    InvalidRefundNonce,
+    NotReceiverAuthorizer,
+    NoWithdrawal,
+    RowCutOff,
+    SpendingLimit,
+    UnknownChannel,
+    VoucherRefused,
+    WithdrawalPending,
+    WithdrawalTooEarly,
+    WithdrawalTooHigh,
+    WithdrawDelayOutOfRange,
 )
 from tallystick.errors.checkout import (
     NumberUsed,
@@ -264,7 +293,9 @@ from tallystick.errors.transaction import (
 
 __all__ = [
     "OWN_PLAN_KEYS",
+    "REFUSED_BECAUSE",
     "AccountBlocked",
+    "AddressEmptyCode",
     "AddressInvalid",
     "AlignedToFuture",
     "AllowanceTooLow",
@@ -291,7 +322,10 @@ __all__ = [
     "CaptureNotEnded",
     "CaptureTooHigh",
     "ChangeRefused",
+    "ChannelError",
+    "ChannelExhausted",
     "ChargeDue",
+    "ClaimRefused",
     "ConditionsEnded",
     "ConfigError",
     "ContractError",
@@ -305,10 +339,13 @@ __all__ = [
     "DeploymentError",
     "DeploymentMismatch",
     "DeploymentMissing",
+    "DepositTooHigh",
     "DiscountRunning",
     "DocumentError",
     "DocumentInvalid",
+    "EmptyBatch",
     "EventsInconsistent",
+    "FailedCall",
     "FeeOutOfRange",
     "FeeTooHigh",
     "FirstChargeDeclined",
@@ -319,6 +356,7 @@ __all__ = [
     "HistoryMismatch",
     "InputError",
     "InsufficientGas",
+    "InvalidRefundNonce",
     "InvalidShortString",
     "InvalidSignature",
     "KeyInvalid",
@@ -334,6 +372,7 @@ __all__ = [
     "MinimumTerm",
     "MoneyError",
     "NoArbiter",
+    "NoWithdrawal",
     "NodeBusy",
     "NodeError",
     "NodeInvalid",
@@ -346,6 +385,7 @@ __all__ = [
     "NotDisputed",
     "NotOpen",
     "NotPaused",
+    "NotReceiverAuthorizer",
     "NothingToChange",
     "NothingToClaim",
     "NumberUsed",
@@ -377,6 +417,7 @@ __all__ = [
     "RegisterFull",
     "ReorganizationTooDeep",
     "RevertError",
+    "RowCutOff",
     "RulingEnded",
     "RulingNotEnded",
     "RulingTooHigh",
@@ -386,6 +427,7 @@ __all__ = [
     "SeatsOutOfRange",
     "SignatureExpired",
     "SignerError",
+    "SpendingLimit",
     "StartOutOfRange",
     "StringTooLong",
     "SumMismatch",
@@ -403,6 +445,7 @@ __all__ = [
     "TransactionReverted",
     "TransactionStuck",
     "TrialRunning",
+    "UnknownChannel",
     "UnknownCharge",
     "UnknownDispute",
     "UnknownDocument",
@@ -416,7 +459,12 @@ __all__ = [
     "UsageAboveCap",
     "UsageEnded",
     "UsageTooDear",
+    "VoucherRefused",
     "WindowOpen",
+    "WithdrawDelayOutOfRange",
+    "WithdrawalPending",
+    "WithdrawalTooEarly",
+    "WithdrawalTooHigh",
     "WrongChain",
     "ZeroAddress",
     "ZeroAmount",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tallystick.chain.channels import ChannelsContract
 from tallystick.chain.checkout import CheckoutContract
 from tallystick.chain.escrow import EscrowContract
 from tallystick.chain.history import HistoryReader
@@ -17,13 +18,14 @@ from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest
 
 ESCROW = "Escrow"
 CHECKOUT = "Checkout"
+CHANNELS = "Channels"
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The contracts on a chain, verified, and the account that uses them (None: reading alone). `escrow` is the one of
-    escrow payments, `checkout` that of quotes and deposit addresses; `start_block` is the first that may hold events of
-    `contract`, `escrow_start_block` of `escrow`."""
+    escrow payments, `checkout` that of quotes and deposit addresses, `channels` that of payment channels;
+    `start_block` is the first that may hold events of `contract`, `escrow_start_block` of `escrow`."""
 
     node: Node
     contract: Subscriptions
@@ -32,6 +34,7 @@ class Connection:
     escrow: EscrowContract
     escrow_start_block: int
     checkout: CheckoutContract
+    channels: ChannelsContract
 
     @property
     def sender(self) -> Sender:
@@ -65,4 +68,5 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
     escrow = EscrowContract(node, deployed.address, sender)
     subscriptions = Subscriptions(node, found.address, sender)
     checkout = CheckoutContract(node, verify(node.request, manifest, CHECKOUT).address, sender)
-    return Connection(node, subscriptions, signer, found.start_block, escrow, deployed.start_block, checkout)
+    channels = ChannelsContract(node, verify(node.request, manifest, CHANNELS).address, sender)
+    return Connection(node, subscriptions, signer, found.start_block, escrow, deployed.start_block, checkout, channels)
