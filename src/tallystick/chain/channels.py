@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from tallystick.chain.calls import call_data, decoded
+from tallystick.chain.calls import decoded
 from tallystick.chain.contract import Contract, Sent
 from tallystick.chain.decode_channels import CHANNELS
 from tallystick.chain.decoder import Decoder
@@ -68,12 +68,6 @@ class ChannelsContract(Contract):
         """Claims vouchers of channels that have receiver, authorizer, token and delay in common, and pays out. Events:
         Claimed or ClaimSkipped for each, Settled."""
         return self._send(*self._claim_call(vouchers))
-
-    def claim_gas(self, vouchers: Sequence[Voucher], sender: str) -> int:
-        """The gas of `claim`, by the node's estimate."""
-        data = call_data(*self._claim_call(vouchers), contract=NAME)
-        request = {"from": sender, "to": self.address, "data": "0x" + data.hex()}
-        return int(self.node.request("eth_estimateGas", [request, "pending"]), 16)
 
     def settle(self, receiver: str, token: str) -> Sent:
         """Anyone has paid to a receiver what was claimed for it. Event: Settled, where there is something."""

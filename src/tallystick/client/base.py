@@ -24,9 +24,12 @@ Money = str | int | Amount
 class Client:
     """Tallystick's contracts on one chain, used by one account."""
 
-    def __init__(self, connection: Connection, merchant: MerchantConfig | None = None) -> None:
+    def __init__(
+        self, connection: Connection, merchant: MerchantConfig | None = None, database: str | None = None
+    ) -> None:
         self._connection = connection
         self._merchant = merchant or MerchantConfig()
+        self._database = database or Config().database
         self._tokens: dict[str, Token] = {}
 
     @classmethod
@@ -37,21 +40,24 @@ class Client:
         rpc_url: str | None = None,
         deployment: Path | str | None = None,
         signer: Signer | LocalAccount | None = None,
+        database: str | None = None,
     ) -> Self:
         """Connects to a node and verifies that the contracts there are the ones that this package was made for.
 
         What is not given here comes from `config`, or from tallystick.toml and the environment; the key too, and where
-        there is none everything that only reads works. `deployment` is the manifest's file.
+        there is none everything that only reads works. `deployment` is the manifest's file, `database` the URL of what
+        payment channels keep; nothing else here needs one.
 
         Raises ConfigError, SignerError, NodeUnreachable, WrongChain, DeploymentMissing or DeploymentMismatch.
         """
         config = config or load_config()
-        given: dict[str, object] = {"rpc_url": rpc_url, "deployment": None if deployment is None else Path(deployment)}
+        given: dict[str, object] = {"rpc_url": rpc_url, "database": database}
+        given["deployment"] = None if deployment is None else Path(deployment)
         config = config.model_copy(update={key: value for key, value in given.items() if value is not None})
         if isinstance(signer, LocalAccount):
             signer = KeySigner(signer)
         has_key = config.signer.keystore is not None or config.signer.key is not None
-        return cls(open_contract(config, signer=signer, signing=has_key), config.merchant)
+        return cls(open_contract(config, signer=signer, signing=has_key), config.merchant, config.database)
 
     @property
     def chain_id(self) -> int:

@@ -1,7 +1,8 @@
-"""`Tallystick`: plans, consent, changes, money, escrow payments and quotes, each contract verb by its name."""
+"""`Tallystick`: plans, consent, changes, money, payments of every kind, each contract verb by its name."""
 
 from __future__ import annotations
 
+from tallystick.client.channels import ChannelVerbs
 from tallystick.client.checkouts import CheckoutVerbs
 from tallystick.client.consent import ConsentVerbs
 from tallystick.client.courts import CourtVerbs
@@ -21,5 +22,6 @@ class Tallystick(
     PaymentVerbs,
     CourtVerbs,
     CheckoutVerbs,
+    ChannelVerbs,
 ):
     """Tallystick's contracts on one chain, used by one account. Threads may share it."""

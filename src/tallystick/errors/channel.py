@@ -205,8 +205,10 @@ class WithdrawDelayOutOfRange(ContractError):
     most: int
 
     def __str__(self) -> str:
-        return f"a delay of {self.found} seconds was asked for, allowed are {self.least} to {self.most}: choose one "
+        return (
+            f"a delay of {self.found} seconds was asked for, allowed are {self.least} to {self.most}: choose one "
             "between"
+        )
 
 
 @dataclass(eq=False)

@@ -1,5 +1,5 @@
-"""The tables. Everything in them but `attempts`, `evidence` and `leases` follows from the chain and from `pegs`, which
-the merchant declares.
+"""The tables. Everything in them but `attempts`, `evidence`, `leases`, `wallet_channels` and `till_channels` follows
+from the chain and from `pegs`, which the merchant declares.
 
 Amounts are digits in a STRICT table on SQLite and NUMERIC(78, 0) on PostgreSQL, because 64 bits end at ten tokens with
 18 decimals. Hashes are bytes, addresses are checksummed text, times are Unix seconds. Rows are found by what they are,
@@ -451,4 +451,51 @@ leases = _table(
     Column("holder", Text, nullable=False),
     Column("expires_at", Long, nullable=False),
     PrimaryKeyConstraint("role"),
+)
+
+
+def _of_channels(name: str, *parts: Any) -> Table:
+    """A table of payment channels: their terms, and the spending key that signs, where there is one."""
+    return _table(
+        name,
+        Column("chain_id", Long, nullable=False),
+        Column("contract", Text, nullable=False),
+        Column("channel_id", LargeBinary, nullable=False),
+        Column("payer", Text, nullable=False),
+        Column("payer_authorizer", Text),
+        Column("receiver", Text, nullable=False),
+        Column("receiver_authorizer", Text, nullable=False),
+        Column("token", Text, nullable=False),
+        Column("withdraw_delay_s", Long, nullable=False),
+        Column("salt", LargeBinary, nullable=False),
+        Column("key", Text),
+        *_units("key_limit_sum", nullable=True),
+        Column("key_valid_before", Long),
+        Column("key_signature", LargeBinary),
+        *parts,
+        PrimaryKeyConstraint("chain_id", "contract", "channel_id"),
+    )
+
+
+wallet_channels = _of_channels(
+    "wallet_channels",
+    # How far a payer has signed, written before a voucher leaves the house; no signature: nothing was signed here yet.
+    *_units("signed_sum"),
+    Column("signature", LargeBinary),
+    *_units("usable_sum"),
+    Column("day", Long, nullable=False),
+    *_units("day_units"),
+    # The payer's own limits; none: what the channel has.
+    *_units("per_voucher", nullable=True),
+    *_units("per_channel", nullable=True),
+    *_units("per_day", nullable=True),
+)
+
+till_channels = _of_channels(
+    "till_channels",
+    # A merchant's highest voucher of each channel, and what of it was claimed when we last looked.
+    *_units("taken_sum"),
+    Column("signature", LargeBinary, nullable=False),
+    *_units("claimed_sum"),
+    Column("taken_at", Long, nullable=False),
 )

@@ -406,3 +406,65 @@ CREATE TABLE evidence (
 )
  WITHOUT ROWID,
  STRICT;
+
+CREATE TABLE wallet_channels (
+    chain_id INTEGER NOT NULL,
+    contract TEXT NOT NULL,
+    channel_id BLOB NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    "key" TEXT,
+    key_limit_sum TEXT,
+    key_valid_before INTEGER,
+    key_signature BLOB,
+    signed_sum TEXT NOT NULL,
+    signature BLOB,
+    usable_sum TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    day_units TEXT NOT NULL,
+    per_voucher TEXT,
+    per_channel TEXT,
+    per_day TEXT,
+    CONSTRAINT pk_wallet_channels PRIMARY KEY (chain_id, contract, channel_id),
+    CONSTRAINT ck_wallet_channels_signed_sum_digits CHECK (signed_sum GLOB '[0-9]*' AND signed_sum NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_usable_sum_digits CHECK (usable_sum GLOB '[0-9]*' AND usable_sum NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_day_units_digits CHECK (day_units GLOB '[0-9]*' AND day_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_per_voucher_digits CHECK (per_voucher GLOB '[0-9]*' AND per_voucher NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_per_channel_digits CHECK (per_channel GLOB '[0-9]*' AND per_channel NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_per_day_digits CHECK (per_day GLOB '[0-9]*' AND per_day NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_key_limit_sum_digits CHECK (key_limit_sum GLOB '[0-9]*' AND key_limit_sum NOT GLOB '*[^0-9]*')
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE till_channels (
+    chain_id INTEGER NOT NULL,
+    contract TEXT NOT NULL,
+    channel_id BLOB NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    "key" TEXT,
+    key_limit_sum TEXT,
+    key_valid_before INTEGER,
+    key_signature BLOB,
+    taken_sum TEXT NOT NULL,
+    signature BLOB NOT NULL,
+    claimed_sum TEXT NOT NULL,
+    taken_at INTEGER NOT NULL,
+    CONSTRAINT pk_till_channels PRIMARY KEY (chain_id, contract, channel_id),
+    CONSTRAINT ck_till_channels_taken_sum_digits CHECK (taken_sum GLOB '[0-9]*' AND taken_sum NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_till_channels_claimed_sum_digits CHECK (claimed_sum GLOB '[0-9]*' AND claimed_sum NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_till_channels_key_limit_sum_digits CHECK (key_limit_sum GLOB '[0-9]*' AND key_limit_sum NOT GLOB '*[^0-9]*')
+)
+ WITHOUT ROWID,
+ STRICT;

@@ -1,0 +1,172 @@
+"""The merchant's till: judges vouchers without asking the node for each, and keeps the highest of each channel.
+
+What the chain says of a channel is asked once and then kept for `FRESH_S`; within that time a payer cannot take
+anything back, because every channel's delay is longer. A voucher that the channel seems to have too little for is
+judged again after another look: it may have been topped up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time as clock
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from sqlalchemy import Engine
+
+from tallystick.chain.voucher_signature import VoucherJudge
+from tallystick.core.channel import ChannelState, amount_of, opening_of
+from tallystick.core.till import Refused, TillRules, refusal_of
+from tallystick.core.voucher import Voucher
+from tallystick.errors import VoucherRefused
+from tallystick.flows.connect import Connection
+from tallystick.storage.channels import TillChannel, lock_taken, write_taken
+from tallystick.storage.database import transaction
+
+FRESH_S: Final = 60
+"""How long what the chain said is good: far below the shortest delay of withdrawals, 900 seconds."""
+MOST_KEPT: Final = 100_000
+LOOK_AGAIN = {Refused.ABOVE_BALANCE, Refused.ANOTHER_OPENING, Refused.WITHDRAWAL}
+"""What may be otherwise by now on the chain."""
+
+
+class Seen(NamedTuple):
+    """What a channel had at `time`, the chain's in Unix seconds; `at_s` is the process's own clock then."""
+
+    state: ChannelState
+    time: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A voucher that is kept: it is for `units` more than the one before."""
+
+    voucher: Voucher
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A voucher that is not, and why; `allowed_units` is the most that is taken of the channel now."""
+
+    voucher: Voucher
+    reason: Refused
+    allowed_units: int
+
+    def error(self) -> VoucherRefused:
+        """The same as an error."""
+        voucher = self.voucher
+        units = amount_of(voucher.sum_units)
+        return VoucherRefused(voucher.channel.channel_id, self.reason.value, units, self.allowed_units)
+
+
+class Till:
+    """Takes vouchers by its rules. Threads may share one; any number of processes may share its database."""
+
+    def __init__(self, connection: Connection, engine: Engine, rules: TillRules) -> None:
+        self.rules = rules
+        self._connection = connection
+        self._engine = engine
+        self._judge = VoucherJudge(connection.node)
+        self._seen: dict[bytes, Seen] = {}
+        self._lock = threading.Lock()
+
+    def accept(self, voucher: Voucher, *, least_units: int = 1) -> Accepted:
+        """Takes one voucher for at least `least_units` more than the channel's last. Raises VoucherRefused, a NodeError
+        or a DatabaseError; nothing is kept then."""
+        (answer,) = self.accept_many([voucher], least_units=least_units)
+        if isinstance(answer, Rejected):
+            raise answer.error()
+        return answer
+
+    def accept_many(self, vouchers: Sequence[Voucher], *, least_units: int = 1) -> list[Accepted | Rejected]:
+        """Takes many, in their order, in one transaction: each is kept or refused by itself.
+
+        Of two processes that are given the same voucher one takes it, and it is stale for the other.
+        """
+        ours = (voucher.channel.channel_id for voucher in vouchers if self._is_ours(voucher))
+        self.look(channel_id for channel_id in ours if self._is_unseen(channel_id))
+        answers: list[Accepted | Rejected | None] = [self._before(voucher) for voucher in vouchers]
+        left = [voucher for voucher, answer in zip(vouchers, answers, strict=True) if answer is None]
+        kept = iter(self._keep(left, least_units) if left else [])
+        return [next(kept) if answer is None else answer for answer in answers]
+
+    def verify(self, voucher: Voucher) -> Refused | None:
+        """Why a voucher would not be taken, whatever was taken before; None where it is good. Keeps nothing."""
+        answer = self._before(voucher)
+        return None if answer is None else answer.reason
+
+    def _before(self, voucher: Voucher) -> Rejected | None:
+        """All that needs no look at what was taken before."""
+        channel = voucher.channel
+        if not self._is_ours(voucher):  # nobody's channels are looked up but one's own
+            return Rejected(voucher, self.rules.takes(channel.terms) or Refused.FOREIGN, 0)
+        seen = self._look(channel.channel_id)
+        refused = refusal_of(voucher, seen.state, 0, self._time(seen), self.rules)
+        if refused in LOOK_AGAIN and clock.monotonic() - seen.at_s > 1:
+            seen = self._look(channel.channel_id, again=True)
+            refused = refusal_of(voucher, seen.state, 0, self._time(seen), self.rules)
+        if refused is None and not self._judge.is_signed(voucher):
+            refused = Refused.INVALID_SIGNATURE
+        return None if refused is None else self._rejected(voucher, refused, seen)
+
+    def _is_ours(self, voucher: Voucher) -> bool:
+        here, channel = self._connection.channels, voucher.channel
+        is_here = (channel.chain_id, channel.contract) == (here.node.chain_id, here.address)
+        return is_here and self.rules.takes(channel.terms) is None
+
+    def _keep(self, vouchers: Sequence[Voucher], least_units: int) -> list[Accepted | Rejected]:
+        answers: list[Accepted | Rejected] = []
+        changed: dict[bytes, TillChannel] = {}
+        with transaction(self._engine) as database:
+            known = lock_taken(database, vouchers)
+            for voucher in vouchers:
+                channel_id = voucher.channel.channel_id
+                before, seen = known[channel_id], self._look(channel_id)
+                time, taken = self._time(seen), before.voucher.sum_units
+                refused = refusal_of(voucher, seen.state, taken, time, self.rules, least_units=least_units)
+                if refused is not None:
+                    answers.append(self._rejected(voucher, refused, seen))
+                    continue
+                start = taken if opening_of(taken) == seen.state.opening else 0
+                units = voucher.sum_units - max(start, seen.state.claimed_sum)
+                known[channel_id] = changed[channel_id] = TillChannel(
+                    voucher, max(before.claimed_sum, seen.state.claimed_sum), time
+                )
+                answers.append(Accepted(voucher, units))
+            write_taken(database, list(changed.values()))
+        return answers
+
+    def _rejected(self, voucher: Voucher, reason: Refused, seen: Seen) -> Rejected:
+        most = self.rules.most_sum(voucher.channel.terms, seen.state, self._time(seen))
+        return Rejected(voucher, reason, amount_of(most))
+
+    # --- What the chain says ---
+
+    def look(self, channel_ids: Iterable[bytes]) -> None:
+        """Asks the chain for many channels at once, before their vouchers come. Raises a NodeError."""
+        wanted = list(dict.fromkeys(channel_ids))
+        if not wanted:
+            return
+        at_s = clock.monotonic()
+        states, time = self._connection.channels.states(wanted)
+        with self._lock:
+            if len(self._seen) + len(wanted) > MOST_KEPT:
+                self._seen.clear()
+            self._seen |= {each: Seen(state, time, at_s) for each, state in zip(wanted, states, strict=True)}
+
+    def _look(self, channel_id: bytes, *, again: bool = False) -> Seen:
+        if again or self._is_unseen(channel_id):
+            self.look([channel_id])
+        return self._seen[channel_id]
+
+    def _is_unseen(self, channel_id: bytes) -> bool:
+        seen = self._seen.get(channel_id)
+        return seen is None or clock.monotonic() - seen.at_s > FRESH_S
+
+    @staticmethod
+    def _time(seen: Seen) -> int:
+        """The chain's time by now, rounded down."""
+        return seen.time + int(clock.monotonic() - seen.at_s)
