@@ -14,7 +14,7 @@ from tallystick.chain.abi import CODEC
 from tallystick.chain.node import Node, hex_bytes
 from tallystick.core.channel import Channel
 from tallystick.core.voucher import SpendingKey, Voucher
-from tallystick.errors import RevertError
+from tallystick.errors import NodeRefused, RevertError
 
 SIGNATURE_BYTES: Final = 65
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -93,6 +93,6 @@ class VoucherJudge:
         call = {"to": account, "data": "0x" + data.hex(), "gas": hex(gas)}
         try:
             answer = hex_bytes(self._node.request("eth_call", [call, "latest"]))
-        except RevertError:
+        except (RevertError, NodeRefused):  # some nodes tell code that fails so: in doubt it is not signed
             return False
         return answer[:32] == _MAGIC.ljust(32, b"\0")
