@@ -19,8 +19,7 @@ from tallystick.core.spending import Limits
 from tallystick.core.till import TillRules
 from tallystick.core.voucher import Voucher
 from tallystick.core.voucher_texts import Grant
-from tallystick.errors import InputError
-from tallystick.flows.accept_vouchers import Accepted, Rejected, Till
+from tallystick.flows.accept_vouchers import Accepted, Rejected, Till, till_rules
 from tallystick.flows.bring import PaymentFunding
 from tallystick.flows.claim_vouchers import ClaimPolicy, ClaimReport, claim_vouchers
 from tallystick.flows.leave_channel import announce_withdrawal, finish_withdrawal, refund_channel
@@ -149,14 +148,15 @@ class ChannelVerbs(Client):
         """What the till takes (`TillRules`): tokens and receivers of the configuration, or else the signer, where none
         are given here; authorizers are the signer and the receivers. Raises InputError where no token is named: anybody
         can make one that is worth nothing."""
-        found_tokens = [parse_address(each) for each in tokens] or list(self._merchant.tokens)
-        if not found_tokens:
-            raise InputError("found no token to take vouchers in: name them here, or as merchant.tokens")
-        found = [parse_address(each) for each in receivers] or list(self._merchant.payees) or [self.address]
-        signer = self._connection.signer
-        may_claim = [parse_address(each) for each in authorizers] or [*found, *([signer.address] if signer else [])]
-        return TillRules(
-            frozenset(found), frozenset(may_claim), frozenset(found_tokens), margin_bps, notice_s, least_delay_s
+        return till_rules(
+            self._connection,
+            self._merchant,
+            tokens=tokens,
+            receivers=receivers,
+            authorizers=authorizers,
+            margin_bps=margin_bps,
+            notice_s=notice_s,
+            least_delay_s=least_delay_s,
         )
 
     def accept_voucher(self, voucher: Voucher, *, at_least: Money = 1, rules: TillRules | None = None) -> Accepted:

@@ -16,10 +16,12 @@ from typing import Final, NamedTuple
 from sqlalchemy import Engine
 
 from tallystick.chain.voucher_signature import VoucherJudge
-from tallystick.core.channel import ChannelState, amount_of, opening_of
+from tallystick.config import MerchantConfig
+from tallystick.core.address import parse_address
+from tallystick.core.channel import MIN_WITHDRAW_DELAY_S, ChannelState, amount_of, opening_of
 from tallystick.core.till import Refused, TillRules, refusal_of
 from tallystick.core.voucher import Voucher
-from tallystick.errors import VoucherRefused
+from tallystick.errors import InputError, VoucherRefused
 from tallystick.flows.connect import Connection
 from tallystick.storage.channels import TillChannel, lock_taken, write_taken
 from tallystick.storage.database import transaction
@@ -29,6 +31,37 @@ FRESH_S: Final = 60
 MOST_KEPT: Final = 100_000
 LOOK_AGAIN = {Refused.ABOVE_BALANCE, Refused.ANOTHER_OPENING, Refused.WITHDRAWAL}
 """What may be otherwise by now on the chain."""
+
+
+def till_rules(
+    connection: Connection,
+    merchant: MerchantConfig,
+    *,
+    tokens: Sequence[str] = (),
+    receivers: Sequence[str] = (),
+    authorizers: Sequence[str] = (),
+    margin_bps: int = 100,
+    notice_s: int = 600,
+    least_delay_s: int = MIN_WITHDRAW_DELAY_S,
+) -> TillRules:
+    """What a till takes (`TillRules`). Tokens and receivers are those of the configuration, or else the signer, where
+    none are given; the receivers and the signer can claim, unless authorizers are given.
+
+    Raises InputError where no token is named: anybody can make one that is worth nothing. Raises KeyMissing where
+    nobody says who is paid.
+    """
+    found_tokens = [parse_address(each) for each in tokens] or list(merchant.tokens)
+    if not found_tokens:
+        raise InputError("found no token to take vouchers in: name one with --token, or as merchant.tokens")
+    found = [parse_address(each) for each in receivers] or list(merchant.payees) or [connection.sender.address]
+    signers = [connection.signer.address] if connection.signer else []
+    may_claim = [parse_address(each) for each in authorizers] or [*found, *signers]
+    return TillRules(
+        *(frozenset(found), frozenset(may_claim), frozenset(found_tokens)),
+        margin_bps=margin_bps,
+        notice_s=notice_s,
+        least_delay_s=least_delay_s,
+    )
 
 
 class Seen(NamedTuple):
