@@ -77,7 +77,7 @@ def test_a_spending_key_spends_by_a_wallet_of_its_own(say: Say, write: Write, bu
     assert "may spend; with its key next" in write(PAYER, "channels", "key", name, *asked)
     own = ("--db", "sqlite:///agent.db")
     adopted = say(BILLER, "channels", "adopt", "key.json", "--per-voucher", "0.05", *own)
-    assert (adopted["limit"]["amount"], adopted["signed"]["amount"]) == ("0.100000", "0.000000")
+    assert (adopted["left"]["amount"], adopted["signed"]["amount"]) == ("0.100000", "0.000000")
     write(BILLER, "channels", "voucher", name, "--amount", "0.05", "--out", "v.json", *own)
     write(BILLER, "channels", "voucher", name, "--amount", "0.05", "--out", "w.json", *own)
     beyond = write(BILLER, "channels", "voucher", name, "--amount", "0.01", *own, exit_code=1)

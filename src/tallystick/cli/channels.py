@@ -246,8 +246,8 @@ def adopt(config: Config, file: str, per_voucher: str | None, per_channel: str |
         {
             "channel": found.channel.channel_id,
             "payer": found.channel.terms.payer,
-            "limit": Amount(amount_of(grant.key.limit_sum), token),
             "signed": Amount(amount_of(found.spending.signed_sum), token),
+            "left": Amount(max(0, grant.key.limit_sum - found.spending.signed_sum), token),
             "valid_before": Time(grant.key.valid_before),
         }
     )
