@@ -97,6 +97,7 @@ OPERATIONS_OF = {
     "Escrow": OPERATIONS / "escrow",
     "CourtArbiter": OPERATIONS / "escrow" / "court",
     "Checkout": OPERATIONS / "checkout",
+    "Channels": OPERATIONS / "channels",
     "UniswapSwapper": CONVERSION,
 }
 """The folder with the pages of each contract's verbs. Its README is read before each of the others."""
