@@ -48,7 +48,9 @@ def test_every_key_of_the_configuration_with_its_variable_and_default() -> None:
 
 
 def test_every_error_of_the_contract_with_its_values() -> None:
-    table = [row for page in (SELLING, ESCROW, CHECKOUT, CHANNELS) for row in table_of(page, "| error | values | when |")]
+    table = [
+        row for page in (SELLING, ESCROW, CHECKOUT, CHANNELS) for row in table_of(page, "| error | values | when |")
+    ]
     shown = {name: re.findall(r"\w+", values) for name, values, _ in table}
     assert shown == {cls.__name__: [part.name for part in fields(cls)] for cls in ContractError.__subclasses__()}
 
