@@ -28,6 +28,7 @@ from tallystick.core.till import Refused, TillRules
 from tallystick.core.voucher import SpendingKey, Voucher, spending_key_typed_data, voucher_typed_data
 from tallystick.core.voucher_texts import parse_voucher
 from tallystick.flows.accept_vouchers import Accepted, Till
+from tallystick.flows.claim_vouchers import claim_vouchers
 from tallystick.flows.connect import Connection, open_contract
 from tallystick.flows.deploy import write_manifest
 from tallystick.flows.look_up_channel import find_wallet_channel
@@ -94,6 +95,7 @@ from pathlib import Path
 from tallystick.chain.signer import KeySigner
 from tallystick.config import Config
 from tallystick.core.voucher_texts import render_voucher
+from tallystick.flows.claim_vouchers import claim_vouchers
 from tallystick.flows.connect import open_contract
 from tallystick.flows.sign_voucher import sign_voucher
 from tallystick.storage.database import open_durable
@@ -195,6 +197,21 @@ def test_E14_E16_a_payer_with_code_is_asked_and_a_burner_of_gas_is_refused(
     fresh = Till(merchant, open_durable(f"sqlite:///{tmp_path}/till.db"), rules(business))
     assert fresh.verify(signed(business, channel, 10)) is Refused.INVALID_SIGNATURE  # E06
     assert reason_on_chain(merchant, signed(business, channel, 10)) is Refusal.INVALID_SIGNATURE
+    stale = fresh  # its old voucher is claimed, and a newer one that was taken before the wallet changed its mind
+    tell("setBurnsGas", False, "bool")
+    assert stale.accept(signed(business, channel, 11)).units == 2
+    other = funded(business, merchant, business.anvil.address(SIGNER))
+    assert till.accept(signed(business, other, 5)).units == 5
+    tell("setSigner", business.anvil.address(PAYER), "address")
+    engine = open_durable(f"sqlite:///{tmp_path}/till.db")
+    report = claim_vouchers(merchant, engine, business.token)
+    rows = {row.channel: (row.units, row.reason) for row in report.rows}
+    assert rows == {channel: (0, Refusal.INVALID_SIGNATURE), other: (5, None)}
+    assert claim_vouchers(merchant, engine, business.token).rows == []  # it is not tried again, which would cost gas
+    again = Till(merchant, engine, rules(business))
+    assert again.accept(signed(business, channel, 12, index=PAYER)).units == 1
+    report = claim_vouchers(merchant, engine, business.token)
+    assert [(row.units, row.reason) for row in report.rows] == [(3, None)]
     seven = business.anvil.address(5)  # E16: an account with a key and code
     business.anvil.rpc("anvil_setCode", seven, business.anvil.rpc("eth_getCode", wallet, "latest"))
     delegated = funded(business, merchant, seven)

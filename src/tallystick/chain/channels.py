@@ -69,6 +69,13 @@ class ChannelsContract(Contract):
         Claimed or ClaimSkipped for each, Settled."""
         return self._send(*self._claim_call(vouchers))
 
+    def claimable(self, vouchers: Sequence[Voucher]) -> int:
+        """Units that `claim` would claim now; sends nothing. Raises what it would."""
+        name, *values = self._claim_call(vouchers)
+        data = self._data(name, *values)
+        answer = self.node.call(self.address, data, sender=self.sender.address, block="pending")
+        return int(decoded(name, answer, contract=NAME))
+
     def settle(self, receiver: str, token: str) -> Sent:
         """Anyone has paid to a receiver what was claimed for it. Event: Settled, where there is something."""
         return self._send("settle", receiver, token)

@@ -119,45 +119,47 @@ class Till:
 
         Of two processes that are given the same voucher one takes it, and it is stale for the other.
         """
-        ours = (voucher.channel.channel_id for voucher in vouchers if self._is_ours(voucher))
-        self.look(channel_id for channel_id in ours if self._is_unseen(channel_id))
-        answers: list[Accepted | Rejected | None] = [self._before(voucher) for voucher in vouchers]
+        seen = self._look_at(vouchers)
+        answers: list[Accepted | Rejected | None] = [self._before(voucher, seen) for voucher in vouchers]
         left = [voucher for voucher, answer in zip(vouchers, answers, strict=True) if answer is None]
-        kept = iter(self._keep(left, least_units) if left else [])
+        kept = iter(self._keep(left, seen, least_units) if left else [])
         return [next(kept) if answer is None else answer for answer in answers]
 
     def verify(self, voucher: Voucher) -> Refused | None:
         """Why a voucher would not be taken, whatever was taken before; None where it is good. Keeps nothing."""
-        answer = self._before(voucher)
+        answer = self._before(voucher, self._look_at([voucher]))
         return None if answer is None else answer.reason
 
-    def _before(self, voucher: Voucher) -> Rejected | None:
-        """All that needs no look at what was taken before."""
+    def _before(self, voucher: Voucher, seen: dict[bytes, Seen]) -> Rejected | None:
+        """All that needs no look at what was taken before. `seen` has the channels of all vouchers that are ours."""
         channel = voucher.channel
-        if not self._is_ours(voucher):  # nobody's channels are looked up but one's own
+        if channel.channel_id not in seen or not self._is_ours(voucher):
             return Rejected(voucher, self.rules.takes(channel.terms) or Refused.FOREIGN, 0)
-        seen = self._look(channel.channel_id)
-        refused = refusal_of(voucher, seen.state, 0, self._time(seen), self.rules)
-        if refused in LOOK_AGAIN and clock.monotonic() - seen.at_s > 1:
-            seen = self._look(channel.channel_id, again=True)
-            refused = refusal_of(voucher, seen.state, 0, self._time(seen), self.rules)
+        found = seen[channel.channel_id]
+        refused = refusal_of(voucher, found.state, 0, self._time(found), self.rules)
+        if refused in LOOK_AGAIN and clock.monotonic() - found.at_s > 1:
+            seen |= self.look([channel.channel_id])
+            found = seen[channel.channel_id]
+            refused = refusal_of(voucher, found.state, 0, self._time(found), self.rules)
         if refused is None and not self._judge.is_signed(voucher):
             refused = Refused.INVALID_SIGNATURE
-        return None if refused is None else self._rejected(voucher, refused, seen)
+        return None if refused is None else self._rejected(voucher, refused, found)
 
     def _is_ours(self, voucher: Voucher) -> bool:
         here, channel = self._connection.channels, voucher.channel
         is_here = (channel.chain_id, channel.contract) == (here.node.chain_id, here.address)
         return is_here and self.rules.takes(channel.terms) is None
 
-    def _keep(self, vouchers: Sequence[Voucher], least_units: int) -> list[Accepted | Rejected]:
+    def _keep(
+        self, vouchers: Sequence[Voucher], looked: dict[bytes, Seen], least_units: int
+    ) -> list[Accepted | Rejected]:
         answers: list[Accepted | Rejected] = []
         changed: dict[bytes, TillChannel] = {}
         with transaction(self._engine) as database:
             known = lock_taken(database, vouchers)
             for voucher in vouchers:
                 channel_id = voucher.channel.channel_id
-                before, seen = known[channel_id], self._look(channel_id)
+                before, seen = known[channel_id], looked[channel_id]
                 time, taken = self._time(seen), before.voucher.sum_units
                 refused = refusal_of(voucher, seen.state, taken, time, self.rules, least_units=least_units)
                 if refused is not None:
@@ -178,26 +180,26 @@ class Till:
 
     # --- What the chain says ---
 
-    def look(self, channel_ids: Iterable[bytes]) -> None:
-        """Asks the chain for many channels at once, before their vouchers come. Raises a NodeError."""
+    def look(self, channel_ids: Iterable[bytes]) -> dict[bytes, Seen]:
+        """Asks the chain for many channels at once, and remembers. Raises a NodeError."""
         wanted = list(dict.fromkeys(channel_ids))
         if not wanted:
-            return
+            return {}
         at_s = clock.monotonic()
         states, time = self._connection.channels.states(wanted)
+        found = {each: Seen(state, time, at_s) for each, state in zip(wanted, states, strict=True)}
         with self._lock:
             if len(self._seen) + len(wanted) > MOST_KEPT:
                 self._seen.clear()
-            self._seen |= {each: Seen(state, time, at_s) for each, state in zip(wanted, states, strict=True)}
+            self._seen |= found
+        return found
 
-    def _look(self, channel_id: bytes, *, again: bool = False) -> Seen:
-        if again or self._is_unseen(channel_id):
-            self.look([channel_id])
-        return self._seen[channel_id]
-
-    def _is_unseen(self, channel_id: bytes) -> bool:
-        seen = self._seen.get(channel_id)
-        return seen is None or clock.monotonic() - seen.at_s > FRESH_S
+    def _look_at(self, vouchers: Sequence[Voucher]) -> dict[bytes, Seen]:
+        """What the chain said of the vouchers' channels, as far as they are ours: nobody else's are looked up."""
+        now = clock.monotonic()
+        ours = {voucher.channel.channel_id for voucher in vouchers if self._is_ours(voucher)}
+        known = {each: seen for each in ours if (seen := self._seen.get(each)) and now - seen.at_s <= FRESH_S}
+        return known | self.look(ours - known.keys())
 
     @staticmethod
     def _time(seen: Seen) -> int:

@@ -16,7 +16,7 @@ from tallystick.core.voucher import Voucher
 from tallystick.errors import InputError
 from tallystick.flows.connect import Connection
 from tallystick.flows.look_up_channel import till_channels
-from tallystick.storage.channels import write_claimed
+from tallystick.storage.channels import write_claimed, write_refusal
 from tallystick.storage.database import transaction
 
 ROWS = 100
@@ -24,6 +24,8 @@ ROWS = 100
 MOST_BPS = 200
 """What part of a claim may go for its fees where nothing else is said: 2 %."""
 NOTICE_S = 600
+FOR_GOOD = {Refusal.INVALID_SIGNATURE, Refusal.ABOVE_LIMIT, Refusal.KEY_EXPIRED}
+"""What no later claim of the same voucher would change. A payer's code may; its next voucher is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _open(connection: Connection, engine: Engine, token: str) -> tuple[list[Take
         terms = each.voucher.channel.terms
         if terms.token == token and account in {terms.receiver, terms.receiver_authorizer}:
             found.append(each)
-    found = [each for each in found if each.voucher.sum_units > each.claimed_sum]
+    found = [each for each in found if each.voucher.sum_units > each.claimed_sum and each.refusal is None]
     seen = connection.channels.states([each.voucher.channel.channel_id for each in found])
     with transaction(engine) as database:
         for each, state in zip(found, seen.states, strict=True):
@@ -121,7 +123,10 @@ def _costs(connection: Connection, policy: ClaimPolicy) -> ClaimCosts | None:
 
 
 def _sent(connection: Connection, engine: Engine, vouchers: Sequence[Voucher], before: ClaimReport) -> ClaimReport:
+    if not connection.channels.claimable(vouchers):
+        return before  # another process was quicker: a transaction would claim nothing
     sent = connection.channels.claim(vouchers)
+    by_id = {voucher.channel.channel_id: voucher for voucher in vouchers}
     paid = dict(before.paid_units)
     for event in sent.events:
         if isinstance(event, Settled):
@@ -130,8 +135,9 @@ def _sent(connection: Connection, engine: Engine, vouchers: Sequence[Voucher], b
     with transaction(engine) as database:
         for event in sent.events:
             if isinstance(event, Claimed):
-                channel = next(v.channel for v in vouchers if v.channel.channel_id == event.channel_id)
-                write_claimed(database, channel, event.claimed_sum)
+                write_claimed(database, by_id[event.channel_id].channel, event.claimed_sum)
+            elif isinstance(event, ClaimSkipped) and event.reason in FOR_GOOD:
+                write_refusal(database, by_id[event.channel_id], event.reason.name.lower())
     rows = [*before.rows, *_rows(sent, vouchers)]
     return ClaimReport(rows, before.waiting, paid, before.gas_used + sent.receipt.gas_used)
 

@@ -38,11 +38,13 @@ class WalletChannel:
 @dataclass(frozen=True, slots=True)
 class TillChannel:
     """A channel's highest voucher, when it was taken (the chain's time, in Unix seconds), and how far the channel was
-    claimed when we last looked."""
+    claimed when we last looked. `refusal`: why a claim of this voucher pays nothing whenever it is made; None: it was
+    not refused so."""
 
     voucher: Voucher
     claimed_sum: int
     taken_at: int
+    refusal: str | None = None
 
 
 def read_wallet(connection: Connection, chain_id: int, contract: str) -> list[WalletChannel]:
@@ -109,6 +111,14 @@ def _is(table: Table, chain_id: int, contract: str) -> tuple[Any, Any]:
     return table.c.chain_id == chain_id, table.c.contract == contract
 
 
+def write_refusal(connection: Connection, voucher: Voucher, reason: str) -> None:
+    """That a claim of this very voucher pays nothing; a newer one that came meanwhile is not touched."""
+    table, channel = till_channels, voucher.channel
+    statement = update(table).where(*_is(table, channel.chain_id, channel.contract))
+    is_this = table.c.channel_id == channel.channel_id, table.c.taken_sum == voucher.sum_units
+    connection.execute(statement.where(*is_this).values(refusal=reason))
+
+
 _AT_ONCE = 500
 """Ids in one statement; SQLite takes 32,766 values."""
 
@@ -138,7 +148,7 @@ def _terms_row(channel: Channel, key: SpendingKey | None) -> tuple[Any, ...]:
 def _till_row(found: TillChannel) -> tuple[Any, ...]:
     voucher = found.voucher
     terms = _terms_row(voucher.channel, voucher.spending_key)
-    return *terms, voucher.sum_units, voucher.signature, found.claimed_sum, found.taken_at
+    return *terms, voucher.sum_units, voucher.signature, found.claimed_sum, found.taken_at, found.refusal
 
 
 def _channel(row: Row[Any]) -> Channel:
@@ -164,4 +174,4 @@ def _wallet_channel(row: Row[Any]) -> WalletChannel:
 
 def _till_channel(row: Row[Any]) -> TillChannel:
     voucher = Voucher(_channel(row), row.taken_sum, bytes(row.signature), _key(row))
-    return TillChannel(voucher, row.claimed_sum, row.taken_at)
+    return TillChannel(voucher, row.claimed_sum, row.taken_at, row.refusal)

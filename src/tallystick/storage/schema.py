@@ -498,4 +498,6 @@ till_channels = _of_channels(
     Column("signature", LargeBinary, nullable=False),
     *_units("claimed_sum"),
     Column("taken_at", Long, nullable=False),
+    # Why a claim of it paid nothing, and never will: it is not tried again.
+    Column("refusal", Text),
 )

@@ -417,6 +417,7 @@ CREATE TABLE till_channels (
     signature BYTEA NOT NULL,
     claimed_sum NUMERIC(78, 0) NOT NULL,
     taken_at BIGINT NOT NULL,
+    refusal TEXT,
     CONSTRAINT pk_till_channels PRIMARY KEY (chain_id, contract, channel_id),
     CONSTRAINT ck_till_channels_taken_sum_positive CHECK (taken_sum >= 0),
     CONSTRAINT ck_till_channels_claimed_sum_positive CHECK (claimed_sum >= 0),

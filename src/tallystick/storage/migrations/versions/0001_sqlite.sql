@@ -461,6 +461,7 @@ CREATE TABLE till_channels (
     signature BLOB NOT NULL,
     claimed_sum TEXT NOT NULL,
     taken_at INTEGER NOT NULL,
+    refusal TEXT,
     CONSTRAINT pk_till_channels PRIMARY KEY (chain_id, contract, channel_id),
     CONSTRAINT ck_till_channels_taken_sum_digits CHECK (taken_sum GLOB '[0-9]*' AND taken_sum NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_till_channels_claimed_sum_digits CHECK (claimed_sum GLOB '[0-9]*' AND claimed_sum NOT GLOB '*[^0-9]*'),
