@@ -197,6 +197,19 @@ def test_the_wallet_keeps_its_own_limits_and_never_signs_for_less(parties: Parti
         payer.sign_voucher(channel, 0)
 
 
+def test_a_request_is_signed_for_once(parties: Parties) -> None:
+    payer = parties.payer
+    channel = parties.opened()
+    first = payer.sign_voucher(channel, CENT, request="page 7")
+    assert payer.sign_voucher(channel, CENT, request="page 7") == first
+    assert parties.as_account(PAYER).sign_voucher(channel, CENT, request="page 7") == first
+    with pytest.raises(InputError, match="found 20000 units for the request 'page 7', which was signed for with 10000"):
+        payer.sign_voucher(channel, 2 * CENT, request="page 7")
+    assert payer.sign_voucher(channel, CENT, request="page 8").sum_units == 2 * CENT
+    assert payer.sign_voucher(channel, CENT).sum_units == 3 * CENT
+    assert payer.sign_voucher(channel, CENT, request="page 8").sum_units == 4 * CENT  # of the last one alone
+
+
 def test_a_spending_key_signs_within_its_limit_and_time(parties: Parties) -> None:
     payer, key = parties.payer, parties.key
     channel = parties.opened()

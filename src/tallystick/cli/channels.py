@@ -142,10 +142,11 @@ def top_up(config: Config, name: str, amount: str, funding: str) -> Record:
 )
 @_channel
 @click.option("--amount", metavar="AMOUNT", help="For how much more than the voucher before: 0.01.")
+@click.option("--request", metavar="TEXT", help="What is paid for: asked for again, the same voucher is given again.")
 @click.option("--again", is_flag=True, help="The last one, as after a lost answer. Nothing is signed.")
 @out_option
 @configured
-def voucher(config: Config, /, name: str, amount: str | None, again: bool, out: TextIO) -> None:
+def voucher(config: Config, /, name: str, amount: str | None, request: str | None, again: bool, out: TextIO) -> None:
     """Sign a voucher, for the merchant. Nothing is sent, and no gas is needed.
 
     It is for all that was used so far. It is written down before it is given, so that nothing is signed twice for less.
@@ -168,7 +169,7 @@ def voucher(config: Config, /, name: str, amount: str | None, again: bool, out: 
             raise InputError("found no voucher of this channel to give again: sign one with --amount")
     else:
         units = parse_units(amount, token.decimals)
-        signed = sign_voucher(connection, engine, found.channel.channel_id, units)
+        signed = sign_voucher(connection, engine, found.channel.channel_id, units, request=request)
     out.write(render_voucher(signed))
     total = Amount(amount_of(signed.sum_units), token)
     click.echo(f"good for {total} in all; the merchant next: tallystick channels accept FILE", err=True)
@@ -368,6 +369,7 @@ def show(config: Config, name: str) -> Record:
     if till is not None:
         values["taken"] = report.amount(amount_of(till.voucher.sum_units))
         values["taken_at"] = Time(till.taken_at)
+        values["refused"] = till.refusal
     return Record(values)
 
 

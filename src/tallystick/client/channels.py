@@ -90,14 +90,16 @@ class ChannelVerbs(Client):
         """The wallet's own limits for a channel, from now on. Raises UnknownChannel."""
         set_limits(self._connection, self._engine, self._channel(channel).channel_id, limits)
 
-    def sign_voucher(self, channel: AnyChannel, amount: Money) -> Voucher:
+    def sign_voucher(self, channel: AnyChannel, amount: Money, *, request: str | None = None) -> Voucher:
         """A voucher for so much more than the one before, written down before it is given; nothing is sent.
-        `render_voucher` makes its text.
+        `render_voucher` makes its text. `request` names what is paid for: asked for again, as after a crash, the same
+        voucher is given again.
 
         Raises SpendingLimit, ChannelExhausted, UnknownChannel or NotAuthorized; then nothing was signed.
         """
         found = self._channel(channel)
-        return sign_voucher(self._connection, self._engine, found.channel_id, self.units(amount, found.terms.token))
+        units = self.units(amount, found.terms.token)
+        return sign_voucher(self._connection, self._engine, found.channel_id, units, request=request)
 
     def last_voucher(self, channel: AnyChannel) -> Voucher | None:
         """The highest voucher that the wallet signed, as after a crash or a lost answer; None before the first."""

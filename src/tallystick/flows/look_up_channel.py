@@ -88,8 +88,9 @@ def refresh(connection: Connection, engine: Engine, channel_id: bytes) -> Wallet
     with transaction(engine) as database:
         found = locked(database, connection, channel_id)
         spending = found.spending.seen(state)
-        signature = found.signature if spending.signed_sum == found.spending.signed_sum else None
-        found = replace(found, spending=spending, signature=signature)
+        if spending.signed_sum != found.spending.signed_sum:  # our highest voucher is not the highest any more
+            found = replace(found, signature=None, request=None)
+        found = replace(found, spending=spending)
         write_wallet_channel(database, found)
     return found
 

@@ -33,33 +33,58 @@ KEY_VALID_S = 30 * 86_400
 
 
 def sign_voucher(
-    connection: Connection, engine: Engine, channel_id: bytes, units: int, *, time: int | None = None
+    connection: Connection,
+    engine: Engine,
+    channel_id: bytes,
+    units: int,
+    *,
+    request: str | None = None,
+    time: int | None = None,
 ) -> Voucher:
     """A voucher for `units` more than the one before, signed by the signer, who is the channel's key or a spending key.
 
+    `request` names what is paid for: where the last voucher was for it, that one is given again, and nothing is signed.
     `time` in Unix seconds is now, unless given. The chain is looked at only where the channel seems to have too little.
-    Raises SpendingLimit, ChannelExhausted, UnknownChannel, NotAuthorized, InputError for no units, or KeyMissing; then
-    nothing was signed.
+    Raises SpendingLimit, ChannelExhausted, UnknownChannel, NotAuthorized, InputError for no units or for a request that
+    was for others, or KeyMissing; then nothing was signed.
     """
     if units <= 0:
         raise InputError(f"found {units} units to sign a voucher for: name an amount above zero")
     now = int(clock.time()) if time is None else time
     try:
-        return _sign(connection, engine, channel_id, units, now)
+        return _sign(connection, engine, channel_id, units, request, now)
     except ChannelExhausted:
         refresh(connection, engine, channel_id)
-        return _sign(connection, engine, channel_id, units, now)
+        return _sign(connection, engine, channel_id, units, request, now)
 
 
-def _sign(connection: Connection, engine: Engine, channel_id: bytes, units: int, now: int) -> Voucher:
+def _sign(
+    connection: Connection, engine: Engine, channel_id: bytes, units: int, request: str | None, now: int
+) -> Voucher:
     signer = connection.sender.signer
     with transaction(engine) as database:
         found = locked(database, connection, channel_id)
         _require_spender(found, signer.address, now)
+        if (given := _given_for(found, units, request)) is not None:
+            return given
         spending = found.spending.after(units, found.limits, now)
         signature = signer.sign_typed_data(voucher_typed_data(found.channel, spending.signed_sum))
-        write_wallet_channel(database, replace(found, spending=spending, signature=signature))
+        asked = None if request is None else (request, units)
+        changed = replace(found, spending=spending, signature=signature, request=asked)
+        write_wallet_channel(database, changed)
     return Voucher(found.channel, spending.signed_sum, signature, found.spending_key)
+
+
+def _given_for(found: WalletChannel, units: int, request: str | None) -> Voucher | None:
+    """The last voucher, where it was for this request."""
+    if request is None or found.request is None or found.request[0] != request:
+        return None
+    if found.request[1] != units:
+        raise InputError(
+            f"found {units} units for the request {request!r}, which was signed for with {found.request[1]}: name "
+            "another request, or the same amount"
+        )
+    return found.last_voucher
 
 
 def _require_spender(found: WalletChannel, account: str, now: int) -> None:
@@ -130,7 +155,8 @@ def _adopted(grant: Grant, known: WalletChannel | None) -> WalletChannel:
     signed = max(grant.signed_sum, known.spending.signed_sum)
     spending = replace(known.spending, signed_sum=signed, key_limit_sum=key.limit_sum)
     signature = known.signature if same and not ahead else None
-    return replace(known, spending_key=key, spending=spending, signature=signature)
+    request = None if signature is None else known.request
+    return replace(known, spending_key=key, spending=spending, signature=signature, request=request)
 
 
 def require_here(connection: Connection, channel: Channel) -> None:

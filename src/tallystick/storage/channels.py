@@ -19,13 +19,14 @@ from tallystick.storage.schema import till_channels, wallet_channels
 @dataclass(frozen=True, slots=True)
 class WalletChannel:
     """A channel from which this wallet spends, as the payer, its key, or one that it let spend. `signature` is that of
-    the highest voucher, None before the first."""
+    the highest voucher, None before the first; `request` is what that was asked for with, and for how many units."""
 
     channel: Channel
     spending_key: SpendingKey | None
     spending: Spending
     signature: bytes | None
     limits: Limits
+    request: tuple[str, int] | None = None
 
     @property
     def last_voucher(self) -> Voucher | None:
@@ -68,6 +69,7 @@ def write_wallet_channel(connection: Connection, found: WalletChannel) -> None:
     row = (
         *_terms_row(found.channel, found.spending_key),
         *(spending.signed_sum, found.signature, spending.usable_sum, spending.day, spending.day_units),
+        *(found.request or (None, None)),
         *(limits.per_voucher, limits.per_channel, limits.per_day),
     )
     upsert_rows(connection, wallet_channels, [row])
@@ -169,7 +171,9 @@ def _wallet_channel(row: Row[Any]) -> WalletChannel:
     key = _key(row)
     spending = Spending(row.signed_sum, row.usable_sum, row.day, row.day_units, None if key is None else key.limit_sum)
     signature = None if row.signature is None else bytes(row.signature)
-    return WalletChannel(_channel(row), key, spending, signature, Limits(row.per_voucher, row.per_channel, row.per_day))
+    limits = Limits(row.per_voucher, row.per_channel, row.per_day)
+    request = None if row.request is None else (row.request, row.request_units)
+    return WalletChannel(_channel(row), key, spending, signature, limits, request)
 
 
 def _till_channel(row: Row[Any]) -> TillChannel:

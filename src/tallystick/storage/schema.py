@@ -485,6 +485,9 @@ wallet_channels = _of_channels(
     *_units("usable_sum"),
     Column("day", Long, nullable=False),
     *_units("day_units"),
+    # What the highest voucher was for, where whoever asked for it said so: asked for again, it is given again.
+    Column("request", Text),
+    *_units("request_units", nullable=True),
     # The payer's own limits; none: what the channel has.
     *_units("per_voucher", nullable=True),
     *_units("per_channel", nullable=True),
