@@ -10,6 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from tallystick.core.channel import ChannelTerms
+from tallystick.core.events import Origin
 
 
 class Refusal(Enum):
@@ -118,3 +119,10 @@ ChannelEvent = (
     | WithdrawalAnnounced
     | Withdrawn
 )
+
+
+class RecordedChannel(NamedTuple):
+    """An event together with where it stands on chain."""
+
+    origin: Origin
+    event: ChannelEvent

@@ -30,6 +30,12 @@ Escrow payments have a journal of their own, with these accounts beside the two 
                                                 contract that has books of its own) brought the payment: it balances
                                                 with the same account there
 
+Payment channels have a journal of their own (`core.channel_books` makes its entries). What a payer put in is in no
+entry: it is the payer's until it is claimed.
+
+    Assets:Channels:<receiver>                  what was claimed and is not paid out yet
+    Income:Channels:<receiver>                  what was claimed
+
 Credit from a change of plan is no money, and is in no entry: it makes later charges smaller. A charge that credit pays
 alone moves nothing and has no entry; its invoice says so.
 """

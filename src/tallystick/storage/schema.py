@@ -113,7 +113,7 @@ sources = _table(
     Column("final_time", Long, nullable=False),
     PrimaryKeyConstraint("source_id"),
     UniqueConstraint("chain_id", "contract"),
-    CheckConstraint("kind IN ('Subscriptions', 'Escrow')", name="kind_known"),
+    CheckConstraint("kind IN ('Subscriptions', 'Escrow', 'Channels')", name="kind_known"),
 )
 
 
@@ -503,4 +503,34 @@ till_channels = _of_channels(
     Column("taken_at", Long, nullable=False),
     # Why a claim of it paid nothing, and never will: it is not tried again.
     Column("refusal", Text),
+)
+
+mirrored_channels = _of_source(
+    "mirrored_channels",
+    # Channels as of the final block: terms, and what they have since they were opened.
+    Column("channel_id", LargeBinary, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("payer_authorizer", Text),
+    Column("receiver", Text, nullable=False),
+    Column("receiver_authorizer", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("withdraw_delay_s", Long, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("opening", Long, nullable=False),
+    *_units("deposited_units"),
+    *_units("claimed_units"),
+    *_units("withdrawing_units"),
+    Column("withdrawal_since", Long, nullable=False),
+    *_flag("closing"),
+    PrimaryKeyConstraint("source_id", "channel_id"),
+)
+
+receiver_totals = _of_source(
+    "receiver_totals",
+    # All that was ever claimed for a receiver, and paid out, as the contract counts.
+    Column("receiver", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    *_units("claimed_units"),
+    *_units("settled_units"),
+    PrimaryKeyConstraint("source_id", "receiver", "token"),
 )

@@ -10,7 +10,7 @@ from tallystick.errors import AnotherLeads, CorruptionError
 from tallystick.storage.database import add_missing_rows
 from tallystick.storage.schema import sources
 
-SUBSCRIPTIONS, ESCROW = "Subscriptions", "Escrow"
+SUBSCRIPTIONS, ESCROW, CHANNELS = "Subscriptions", "Escrow", "Channels"
 """The kinds of sources: the names of the contracts."""
 
 

@@ -16,7 +16,7 @@ CREATE TABLE sources (
     final_time BIGINT NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
     CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
-    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow'))
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Channels'))
 );
 
 CREATE TABLE tokens (
@@ -425,4 +425,40 @@ CREATE TABLE till_channels (
     CONSTRAINT ck_till_channels_taken_sum_positive CHECK (taken_sum >= 0),
     CONSTRAINT ck_till_channels_claimed_sum_positive CHECK (claimed_sum >= 0),
     CONSTRAINT ck_till_channels_key_limit_sum_positive CHECK (key_limit_sum >= 0)
+);
+
+CREATE TABLE mirrored_channels (
+    source_id INTEGER NOT NULL,
+    channel_id BYTEA NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s BIGINT NOT NULL,
+    salt BYTEA NOT NULL,
+    opening BIGINT NOT NULL,
+    deposited_units NUMERIC(78, 0) NOT NULL,
+    claimed_units NUMERIC(78, 0) NOT NULL,
+    withdrawing_units NUMERIC(78, 0) NOT NULL,
+    withdrawal_since BIGINT NOT NULL,
+    closing INTEGER NOT NULL,
+    CONSTRAINT pk_mirrored_channels PRIMARY KEY (source_id, channel_id),
+    CONSTRAINT ck_mirrored_channels_deposited_units_positive CHECK (deposited_units >= 0),
+    CONSTRAINT ck_mirrored_channels_claimed_units_positive CHECK (claimed_units >= 0),
+    CONSTRAINT ck_mirrored_channels_withdrawing_units_positive CHECK (withdrawing_units >= 0),
+    CONSTRAINT ck_mirrored_channels_closing_flag CHECK (closing IN (0, 1)),
+    CONSTRAINT fk_mirrored_channels_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE receiver_totals (
+    source_id INTEGER NOT NULL,
+    receiver TEXT NOT NULL,
+    token TEXT NOT NULL,
+    claimed_units NUMERIC(78, 0) NOT NULL,
+    settled_units NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_receiver_totals PRIMARY KEY (source_id, receiver, token),
+    CONSTRAINT ck_receiver_totals_claimed_units_positive CHECK (claimed_units >= 0),
+    CONSTRAINT ck_receiver_totals_settled_units_positive CHECK (settled_units >= 0),
+    CONSTRAINT fk_receiver_totals_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
