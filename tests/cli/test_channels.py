@@ -71,6 +71,24 @@ def test_a_channel_from_the_deposit_to_the_claim_and_back(say: Say, write: Write
     assert settled["paid"]["amount"] == "0.000000"
 
 
+def test_what_was_claimed_is_in_the_books(say: Say, write: Write, run: Run, business: Business) -> None:
+    name = opened(say, business)["channel"]
+    write(PAYER, "channels", "voucher", name, "--amount", "0.03", "--out", "v.json")
+    say(MERCHANT, "channels", "accept", "v.json", "--token", business.token)
+    say(MERCHANT, "channels", "claim", "--token", business.token)
+    business.anvil.finalize()
+    run("index", "--once")
+    balances = say(None, "ledger", "trial-balance", "--of", "channels")
+    assert [(row["account"].split(":0x")[0], row["debit"]["amount"], row["credit"]["amount"]) for row in balances] == [
+        ("Assets:Channels", "0.030000", "0.030000"),
+        ("Assets:Wallet", "0.030000", "0.000000"),
+        ("Income:Channels", "0.000000", "0.030000"),
+        ("Total", "0.060000", "0.060000"),
+    ]
+    proof = say(None, "audit", "verify")
+    assert (proof["ok"], proof["channels"]["claims"], proof["channels"]["channels"]) == (True, 1, 1)
+
+
 def test_a_spending_key_spends_by_a_wallet_of_its_own(say: Say, write: Write, business: Business) -> None:
     name = opened(say, business)["channel"]
     asked = ("--key", business.anvil.address(BILLER), "--limit", "0.10", "--valid-for", "7d", "--out", "key.json")

@@ -10,6 +10,7 @@ from eth_account import Account
 
 from tallystick.chain.rpc import Rpc
 from tallystick.core.money import parse_units
+from tallystick.flows.channel_books import CHANNELS
 from tallystick.flows.deploy import write_manifest
 from tallystick.flows.ingest import Target, ingest
 from tallystick.flows.payment_books import ESCROW
@@ -76,7 +77,9 @@ def sold(anvil: Anvil, folder: Path) -> None:
     engine = open_database(f"sqlite:///{folder}/tallystick.db")
     escrow = business.manifest.contract("Escrow")
     payments = Target(anvil.chain_id, escrow.address, escrow.start_block, pegs=target.pegs, kind=ESCROW)
-    for mirrored in (target, payments):
+    contract = business.manifest.contract("Channels")
+    channels = Target(anvil.chain_id, contract.address, contract.start_block, pegs=target.pegs, kind=CHANNELS)
+    for mirrored in (target, payments, channels):
         ingest(engine, Rpc(anvil.url), mirrored)
     engine.dispose()
 

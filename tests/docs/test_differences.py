@@ -12,6 +12,7 @@ import pytest
 
 from tallystick.config import Config, load_config
 from tallystick.flows.audit import audit
+from tallystick.flows.audit_channels import audit_channels
 from tallystick.flows.audit_payments import audit_payments
 from tallystick.flows.follow import ingest_once
 from tallystick.flows.mirror import open_mirror
@@ -19,6 +20,7 @@ from tallystick.testing import start_anvil
 from tests.business import Business
 from tests.docs.beginnings import FIRST_DAY, sold
 from tests.docs.blocks import ROOT, table_of
+from tests.flows.test_channel_mirror import Life
 from tests.payments import Payments
 
 TAMPERINGS = (
@@ -41,6 +43,9 @@ TAMPERINGS = (
     "DELETE FROM revoked_payments",
     "UPDATE payment_totals SET payments = 9",
     "UPDATE postings SET account = 'Assets:Escrow:x' WHERE account LIKE 'Assets:Escrow:%'",
+    "UPDATE mirrored_channels SET deposited_units = '1'",
+    "UPDATE receiver_totals SET claimed_units = '1'",
+    "UPDATE postings SET account = 'Income:Channels:x' WHERE account LIKE 'Income:Channels:%'",
 )
 BY_THE_NODE = ["number of plans", "number of registers", "balance of the contract in <token>"]
 """Differences that no change of the database makes: only a node that leaves events out, or money that is gone."""
@@ -53,9 +58,13 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
     database, whole = tmp_path / "tallystick.db", tmp_path / "whole.db"
     with start_anvil("--timestamp", str(FIRST_DAY)) as anvil:
         sold(anvil, tmp_path)
-        payments = Payments(Business(anvil))
+        business = Business(anvil)
+        payments = Payments(business)
         payments.held()
         payments.call(payments.payer, "revoke", payments.terms().words)
+        life = Life(business)
+        life.fill(life.channel(1), 1_000)
+        life.claim(life.voucher(life.channel(1), 10))
         anvil.finalize()
         config = Config(
             rpc_url=anvil.url,
@@ -77,9 +86,11 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
             assert mirror.escrow is not None
             report = audit(mirror.engine, mirror.rpc, mirror.target)
             escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow)
+            channels = audit_channels(mirror.engine, mirror.rpc, mirror.channels)
             mirror.engine.dispose()
-            assert not (report.ok and escrow.ok), tampering
-            rows_found |= {difference.row for difference in (*report.differences, *escrow.differences)}
+            reports = report, escrow, channels
+            assert not all(each.ok for each in reports), tampering
+            rows_found |= {difference.row for each in reports for difference in each.differences}
         yield rows_found
 
 

@@ -21,6 +21,7 @@ from tallystick.core.ledger import GENESIS_HASH, imbalance
 from tallystick.core.permit import TokenDomain
 from tallystick.core.voucher import Voucher, voucher_typed_data
 from tallystick.errors import EventsInconsistent
+from tallystick.flows.audit_channels import audit_channels
 from tallystick.flows.channel_books import CHANNELS
 from tallystick.flows.ingest import Target, ingest
 from tallystick.storage.database import open_database, reading, transaction
@@ -152,6 +153,10 @@ def test_the_books_are_the_chain_s(life: Life, new_database: NewDatabase) -> Non
     )
     assert (wallet.debit_units, income.credit_units) == (claimed, claimed)
     assert sums[life.receiver, token][2:] == (claimed, claimed)
+    report = audit_channels(engine, Rpc(life.anvil.url), life.target())
+    assert (report.differences, report.channels, report.claims, report.settlements) == ([], 3, 4, 3)
+    held = life.business.connection().token(token).balance(life.contract.address)
+    assert [(each.owed_units, each.balance_units, each.is_covered) for each in report.holdings] == [(held, held, True)]
     one, two, three = (life.channel(salt).channel_id for salt in (1, 2, 3))
     assert channels[one].state == ChannelState(0, 1_500 - 200 - 100 - 400, 400)
     assert channels[two].state == ChannelState(1, 33, 3)

@@ -12,11 +12,13 @@ from tallystick.cli.progress import Meter
 from tallystick.config import Config
 
 if TYPE_CHECKING:
-    from tallystick.flows.audit_payments import PaymentsReport
+    from tallystick.flows.audit_channels import ChannelsReport
+    from tallystick.flows.audit_payments import Holding, PaymentsReport
     from tallystick.flows.compare import Report
 
 SHOWN = ("contract", "block", "events", "invoices", "payments_on_chain", "payments_in_ledger", "difference_count")
 """What the text says of escrow payments; `--json` says more."""
+SHOWN_OF_CHANNELS = ("contract", "block", "events", "channels", "claims", "settlements", "difference_count")
 
 
 @click.group()
@@ -33,6 +35,7 @@ def verify(config: Config, as_json: bool) -> None:
     Ends with 0 only if everything agrees, with 1 and the name of each row that differs otherwise. Changes nothing.
     """
     from tallystick.flows.audit import audit as run_audit
+    from tallystick.flows.audit_channels import audit_channels
     from tallystick.flows.audit_payments import audit_payments
     from tallystick.flows.mirror import open_mirror
 
@@ -40,7 +43,8 @@ def verify(config: Config, as_json: bool) -> None:
     with Meter("blocks") as meter:
         report = run_audit(mirror.engine, mirror.rpc, mirror.target, on_progress=meter.show)
         escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
-    ok = report.ok and escrow.ok
+        channels = audit_channels(mirror.engine, mirror.rpc, mirror.channels, on_progress=meter.show)
+    ok = report.ok and escrow.ok and channels.ok
     values = {
         "ok": ok,
         "chain_id": report.chain_id,
@@ -55,17 +59,21 @@ def verify(config: Config, as_json: bool) -> None:
         "refunds_in_ledger": report.refunds_in_ledger,
         "difference_count": report.difference_count,
     }
-    payments = _payments(escrow)
+    payments, claims = _payments(escrow), _claims(channels)
     if as_json:
-        click.echo(to_json(Record(values | _details(report) | {"escrow": payments | _details(escrow)})))
+        others = {"escrow": payments | _details(escrow), "channels": claims | _details(channels)}
+        click.echo(to_json(Record(values | _details(report) | others)))
     else:
         click.echo(to_text(Record(values)))
         click.echo("\n" + to_text(Record({f"escrow_{name}": payments[name] for name in SHOWN})))
+        click.echo("\n" + to_text(Record({f"channels_{name}": claims[name] for name in SHOWN_OF_CHANNELS})))
         if ok:
             click.echo("\nThe halves match: chain, journal, invoices and control totals agree to the last unit.")
         _tell(report, "")
         _tell(escrow, "escrow, ")
-        _tell_holdings(escrow)
+        _tell(channels, "channels, ")
+        _tell_holdings("the escrow", escrow.holdings)
+        _tell_holdings("the contract of channels", channels.holdings)
     if not ok:
         raise click.exceptions.Exit(1)
 
@@ -79,12 +87,30 @@ def _payments(report: PaymentsReport) -> dict[str, object]:
         "invoices": report.invoices,
         "payments_on_chain": report.payments_on_chain,
         "payments_in_ledger": report.payments_in_ledger,
-        "holdings": [
-            {"token": token, "owed_units": str(owed), "balance_units": None if balance is None else str(balance)}
-            for token, owed, balance in report.holdings
-        ],
+        "holdings": _holdings(report.holdings),
         "difference_count": report.difference_count,
     }
+
+
+def _claims(report: ChannelsReport) -> dict[str, object]:
+    return {
+        "contract": report.contract,
+        "block": report.block_number,
+        "block_hash": report.block_hash,
+        "events": report.events,
+        "channels": report.channels,
+        "claims": report.claims,
+        "settlements": report.settlements,
+        "holdings": _holdings(report.holdings),
+        "difference_count": report.difference_count,
+    }
+
+
+def _holdings(holdings: list[Holding]) -> list[dict[str, object]]:
+    return [
+        {"token": token, "owed_units": str(owed), "balance_units": None if balance is None else str(balance)}
+        for token, owed, balance in holdings
+    ]
 
 
 def _details(report: Report) -> dict[str, object]:
@@ -102,12 +128,12 @@ def _tell(report: Report, where: str) -> None:
         click.echo(f"\nand {report.difference_count - len(report.differences)} more")
 
 
-def _tell_holdings(report: PaymentsReport) -> None:
-    for holding in report.holdings:
+def _tell_holdings(who: str, holdings: list[Holding]) -> None:
+    for holding in holdings:
         if not holding.is_covered:
             found = (
                 "does not say what it has" if holding.balance_units is None else f"has {holding.balance_units} units"
             )
             click.echo(
-                f"the escrow {found} of {holding.token}, and owes {holding.owed_units}: the token is not to be trusted"
+                f"{who} {found} of {holding.token}, and owes {holding.owed_units}: the token is not to be trusted"
             )

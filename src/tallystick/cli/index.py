@@ -46,6 +46,7 @@ def index(config: Config, once: bool) -> Record:
             "chain_id": mirror.target.chain_id,
             "contract": mirror.target.contract,
             "escrow": mirror.escrow.contract,
+            "channels": mirror.channels.contract,
             "final_block": done.final_block,
             "head_block": done.head_block,
             "new_final_events": done.final_events,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tallystick.storage.sources import Source
 
 FORMATS = ["jsonl", "csv", "beancount"]
-CONTRACTS = ["subscriptions", "escrow"]
+CONTRACTS = ["subscriptions", "escrow", "channels"]
 NO_ENTRIES = (
     "no entries yet: only final blocks are in the ledger (index.finality), and `tallystick index --once` brings the "
     "mirror up to date"
@@ -40,13 +40,18 @@ _of_contract = click.option(
 def ledger() -> None:
     """Trial balance, journal and exports of the double-entry ledger.
 
-    Only final blocks are in it. Each entry names the event on chain that it stands for. Subscriptions and escrow
-    payments have a journal each.
+    Only final blocks are in it. Each entry names the event on chain that it stands for. Subscriptions, escrow
+    payments and payment channels have a journal each.
     """
 
 
 def _source(books: StoredBooks, contract: str) -> Source:
-    return books.payments if contract == "escrow" else books.source
+    match contract:
+        case "escrow":
+            return books.payments
+        case "channels":
+            return books.claims
+    return books.source
 
 
 @ledger.command(

@@ -54,11 +54,13 @@ class ReceiverSums(NamedTuple):
 
 
 class ChannelChange(NamedTuple):
-    """What one event does: what it makes, and what stands differently after it. What it leaves alone is None."""
+    """What one event does: what it makes, and what stands differently after it. What it leaves alone is None. There is
+    no invoice of a claim, which is for what its payer used over time."""
 
     channel: BookedChannel | None = None
     entry: Entry | None = None
     sums: ReceiverSums | None = None
+    invoice: None = None
 
 
 _NOTHING = ChannelChange()

@@ -121,7 +121,7 @@ def _require(rpc: Rpc, block: int, what: str, counted: object, found: object) ->
 
 def _rows(changes: Iterable[ChannelChange]) -> ChannelRows:
     rows = ChannelRows({}, {}, [])
-    for channel, entry, sums in changes:
+    for channel, entry, sums, _ in changes:
         if channel is not None:
             rows.channels[channel.channel_id] = channel
         if sums is not None:

@@ -12,6 +12,7 @@ from tallystick.chain.logs import Chunk, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Change
+from tallystick.core.channel_books import ChannelChange
 from tallystick.core.invoice import Invoice, Kind
 from tallystick.core.ledger import GENESIS_HASH, Entry, entry_hash, imbalance
 from tallystick.core.money import Token
@@ -113,7 +114,7 @@ class Walk:
         source: Source,
         target: Target,
         *,
-        apply: Callable[[LogEntry], Change | PaymentChange],
+        apply: Callable[[LogEntry], Change | PaymentChange | ChannelChange],
         read_documents: Callable[..., Iterable[Any]],
         last_numbers: Callable[[Connection, int], Iterable[tuple[Kind, str]]],
         count_entry: Callable[[Entry], None],

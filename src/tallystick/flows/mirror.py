@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from tallystick.chain.rpc import Rpc
 from tallystick.config import Config
 from tallystick.errors import DatabaseError, NodeInvalid
+from tallystick.flows.channel_books import CHANNELS
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
 from tallystick.flows.ingest import Target
 from tallystick.flows.kind import SourceKind
@@ -22,27 +23,30 @@ from tallystick.storage.sources import Source, find_sources
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions` and `Escrow`."""
+    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, `Escrow` and
+    `Channels`."""
 
     engine: Engine
     rpc: Rpc
     target: Target
     escrow: Target
+    channels: Target
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that is mirrored."""
-        return self.target, self.escrow
+        return self.target, self.escrow, self.channels
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBooks:
-    """A database with the books of `Subscriptions` in it, and those of the chain's `Escrow` where they are there. Each
-    contract has a journal and documents of its own."""
+    """A database with the books of `Subscriptions` in it, and those of the chain's `Escrow` and `Channels` where they
+    are there. Each contract has a journal and documents of its own."""
 
     engine: Engine
     source: Source
     escrow: Source | None = None
+    channels: Source | None = None
 
     @property
     def payments(self) -> Source:
@@ -52,6 +56,15 @@ class StoredBooks:
                 f"{self.engine.url} holds no books of escrow payments yet: fill them with `tallystick index --once`"
             )
         return self.escrow
+
+    @property
+    def claims(self) -> Source:
+        """The books of payment channels. Raises DatabaseError where there are none."""
+        if self.channels is None:
+            raise DatabaseError(
+                f"{self.engine.url} holds no books of payment channels yet: fill them with `tallystick index --once`"
+            )
+        return self.channels
 
 
 def open_mirror(config: Config) -> Mirror:
@@ -66,7 +79,7 @@ def open_mirror(config: Config) -> Mirror:
         return rpc.call(Any, method, *params)
 
     manifest = read_manifest(config.deployment or manifest_path(DEFAULT_FOLDER, chain_id))
-    kinds: tuple[SourceKind[Any, Any], ...] = (SUBSCRIPTIONS, ESCROW)
+    kinds: tuple[SourceKind[Any, Any], ...] = (SUBSCRIPTIONS, ESCROW, CHANNELS)
     targets = []
     for kind in kinds:
         contract = verify(request, manifest, kind.name)
@@ -102,17 +115,19 @@ def open_books(config: Config) -> StoredBooks:
     engine = open_existing(config.database)
     manifest = None if config.deployment is None else read_manifest(config.deployment)
     with reading(engine) as connection:
-        found, escrows = find_sources(connection, SUBSCRIPTIONS.name), find_sources(connection, ESCROW.name)
+        by_kind = [find_sources(connection, kind.name) for kind in (SUBSCRIPTIONS, ESCROW, CHANNELS)]
     if manifest is not None:
         wanted = {(manifest.chain_id, contract.address) for contract in manifest.contracts.values()}
-        found = [source for source in found if (source.chain_id, source.contract) in wanted]
-        escrows = [source for source in escrows if (source.chain_id, source.contract) in wanted]
+        by_kind = [[each for each in sources if (each.chain_id, each.contract) in wanted] for sources in by_kind]
+    found, *others = by_kind
     if not found:
         raise DatabaseError(
             f"{engine.url} holds no books of this contract yet: fill them with `tallystick index --once`"
         )
-    escrows = [source for source in escrows if source.chain_id == found[0].chain_id]
-    if len(found) > 1 or len(escrows) > 1:
-        names = ", ".join(f"{source.contract} on chain {source.chain_id}" for source in (*found, *escrows))
+    others = [[each for each in sources if each.chain_id == found[0].chain_id] for sources in others]
+    if any(len(sources) > 1 for sources in (found, *others)):
+        every = [each for sources in (found, *others) for each in sources]
+        names = ", ".join(f"{source.contract} on chain {source.chain_id}" for source in every)
         raise DatabaseError(f"{engine.url} holds the books of {names}: say which with --deployment FILE")
-    return StoredBooks(engine, found[0], escrows[0] if escrows else None)
+    escrow, channels = (sources[0] if sources else None for sources in others)
+    return StoredBooks(engine, found[0], escrow, channels)
