@@ -18,6 +18,7 @@ from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from tallystick.chain.channels import ChannelsContract
 from tallystick.chain.checkout import CheckoutContract
 from tallystick.chain.decode import decode_event, event_names
 from tallystick.chain.escrow import EscrowContract
@@ -86,8 +87,9 @@ class Business:
         subscriptions, escrow = Subscriptions(node, self.subscriptions), EscrowContract(node, deployed.address)
         sold, start = self.manifest.contract("Checkout"), self.contract.start_block
         checkout = CheckoutContract(node, sold.address)
+        channels = ChannelsContract(node, self.manifest.contract("Channels").address)
         starts = deployed.start_block, sold.start_block
-        return Connection(node, subscriptions, None, start, escrow, starts[0], checkout, starts[1])
+        return Connection(node, subscriptions, None, start, escrow, starts[0], checkout, starts[1], channels)
 
     def account(self, name: str | int) -> str:
         """An account with ether, one for each name."""

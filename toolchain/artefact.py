@@ -40,6 +40,9 @@ CONTRACTS = {
     "Escrow": "contracts/Escrow.sol",
     "Checkout": "contracts/Checkout.sol",
     "Deposit": "contracts/Checkout.sol",
+    "Channels": "contracts/Channels.sol",
+    "AuthorizationCollector": "contracts/AuthorizationCollector.sol",
+    "Permit2Collector": "contracts/Permit2Collector.sol",
     "CourtArbiter": "contracts/CourtArbiter.sol",
     "ChainlinkQuoter": "contracts/ChainlinkQuoter.sol",
     "UniswapSwapper": "contracts/UniswapSwapper.sol",
@@ -59,6 +62,8 @@ CALLED = {
     "SubscriptionsPayer": {EXTENSION_IMMUTABLE: "SubscriptionsCharges"},
     "SubscriptionsCharges": {EXTENSION_IMMUTABLE: "SubscriptionsConsent", "_ESCROW": "Escrow"},
     "SubscriptionsConsent": {EXTENSION_IMMUTABLE: "SubscriptionsViews"},
+    "AuthorizationCollector": {"channels": "Channels"},
+    "Permit2Collector": {"channels": "Channels"},
 }
 """Which contracts a contract calls, by the immutables that keep their addresses, in the order of the constructor's
 arguments. The one in `_NEXT` is its next part, whose functions are called at the first part."""

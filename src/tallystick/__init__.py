@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tallystick.config import Config as Config
     from tallystick.core.cancellation import SignedEnd as SignedEnd
     from tallystick.core.cancellation import parse_end as parse_end
+    from tallystick.core.channel import Channel as Channel
     from tallystick.core.conditions import Conditions as Conditions
     from tallystick.core.conditions import SignedMandateWithConditions as SignedMandateWithConditions
     from tallystick.core.conditions import parse_any_mandate as parse_any_mandate
@@ -50,11 +51,17 @@ if TYPE_CHECKING:
     from tallystick.core.quote_texts import parse_quote as parse_quote
     from tallystick.core.refund_address import SignedRefundAddress as SignedRefundAddress
     from tallystick.core.refund_address import parse_refund_address as parse_refund_address
+    from tallystick.core.spending import Limits as Limits
     from tallystick.core.subscription import DeclineReason as DeclineReason
     from tallystick.core.subscription import Status as Status
     from tallystick.core.subscription import Subscription as Subscription
+    from tallystick.core.voucher import Voucher as Voucher
+    from tallystick.core.voucher_texts import parse_grant as parse_grant
+    from tallystick.core.voucher_texts import parse_voucher as parse_voucher
+    from tallystick.core.voucher_texts import render_voucher as render_voucher
     from tallystick.flows.bring import PaymentFunding as PaymentFunding
     from tallystick.flows.change import When as When
+    from tallystick.flows.claim_vouchers import ClaimPolicy as ClaimPolicy
     from tallystick.flows.describe import SubscriptionState as SubscriptionState
     from tallystick.flows.describe_payment import PaymentState as PaymentState
     from tallystick.flows.describe_quote import QuoteStatus as QuoteStatus
@@ -63,11 +70,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "Amount": "tallystick.core.money",
     "AsyncTallystick": "tallystick.client",
+    "Channel": "tallystick.core.channel",
+    "ClaimPolicy": "tallystick.flows.claim_vouchers",
     "Conditions": "tallystick.core.conditions",
     "Config": "tallystick.config",
     "DeclineReason": "tallystick.core.subscription",
     "DepositStatus": "tallystick.core.expected",
     "Funding": "tallystick.flows.fund",
+    "Limits": "tallystick.core.spending",
     "Milestone": "tallystick.core.payment",
     "PaymentFunding": "tallystick.flows.bring",
     "PaymentOffer": "tallystick.core.payment_texts",
@@ -94,12 +104,14 @@ _HOMES = {
     "Tallystick": "tallystick.client",
     "Token": "tallystick.core.money",
     "Unit": "tallystick.core.period",
+    "Voucher": "tallystick.core.voucher",
     "When": "tallystick.flows.change",
     "parse_any_mandate": "tallystick.core.conditions",
     "parse_checkout": "tallystick.core.quote_texts",
     "parse_coupon": "tallystick.core.coupon",
     "parse_end": "tallystick.core.cancellation",
     "parse_fallback": "tallystick.core.fallback",
+    "parse_grant": "tallystick.core.voucher_texts",
     "parse_mandate": "tallystick.core.mandate",
     "parse_payee_change": "tallystick.core.payee_change",
     "parse_payer_change": "tallystick.core.payer_change",
@@ -108,15 +120,20 @@ _HOMES = {
     "parse_quote": "tallystick.core.quote_texts",
     "parse_refund_address": "tallystick.core.refund_address",
     "parse_signed_payment": "tallystick.core.payment_texts",
+    "parse_voucher": "tallystick.core.voucher_texts",
+    "render_voucher": "tallystick.core.voucher_texts",
 }
 __all__ = [
     "Amount",
     "AsyncTallystick",
+    "Channel",
+    "ClaimPolicy",
     "Conditions",
     "Config",
     "DeclineReason",
     "DepositStatus",
     "Funding",
+    "Limits",
     "Milestone",
     "PaymentFunding",
     "PaymentOffer",
@@ -143,12 +160,14 @@ __all__ = [
     "Tallystick",
     "Token",
     "Unit",
+    "Voucher",
     "When",
     "parse_any_mandate",
     "parse_checkout",
     "parse_coupon",
     "parse_end",
     "parse_fallback",
+    "parse_grant",
     "parse_mandate",
     "parse_payee_change",
     "parse_payer_change",
@@ -157,6 +176,8 @@ __all__ = [
     "parse_quote",
     "parse_refund_address",
     "parse_signed_payment",
+    "parse_voucher",
+    "render_voucher",
 ]
 
 

@@ -121,6 +121,7 @@ def test_deploy_once_then_verify_without_a_key(run: Run, anvil: Anvil) -> None:
     }
     assert first["escrow"] == load_artefact("Escrow").address
     assert first["checkout"] == load_artefact("Checkout").address
+    assert first["channels"] == load_artefact("Channels").address
     assert first["manifest"] == "deployments/31337.json"
     again = json.loads(run("deploy", "--rpc", anvil.url, "--json").stdout)
     assert again == first | {"created": False, "transactions": []}

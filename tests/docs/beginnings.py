@@ -11,6 +11,7 @@ from eth_account import Account
 
 from tallystick.chain.rpc import Rpc
 from tallystick.core.money import parse_units
+from tallystick.flows.channel_books import CHANNELS
 from tallystick.flows.checkout_books import CHECKOUT
 from tallystick.flows.deploy import write_manifest
 from tallystick.flows.ingest import Target, ingest
@@ -78,7 +79,7 @@ def sold(anvil: Anvil, folder: Path) -> None:
     target = Target(anvil.chain_id, business.subscriptions, business.contract.start_block, pegs={business.token: "USD"})
     engine = open_database(f"sqlite:///{folder}/tallystick.db")
     ingest(engine, Rpc(anvil.url), target)
-    kinds: tuple[SourceKind[Any, Any], ...] = (ESCROW, CHECKOUT)
+    kinds: tuple[SourceKind[Any, Any], ...] = (ESCROW, CHECKOUT, CHANNELS)
     for kind in kinds:
         contract = business.manifest.contract(kind.name)
         other = Target(anvil.chain_id, contract.address, contract.start_block, pegs=target.pegs, kind=kind)
@@ -103,6 +104,7 @@ OPERATIONS_OF = {
     "Escrow": OPERATIONS / "escrow",
     "CourtArbiter": OPERATIONS / "escrow" / "court",
     "Checkout": OPERATIONS / "checkout",
+    "Channels": OPERATIONS / "channels",
     "UniswapSwapper": CONVERSION,
 }
 """The folder with the pages of each contract's verbs. Its README is read before each of the others."""

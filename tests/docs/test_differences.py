@@ -13,6 +13,7 @@ import pytest
 from tallystick.chain.rpc import Rpc
 from tallystick.config import Config, PegConfig, load_config
 from tallystick.flows.audit import audit
+from tallystick.flows.audit_channels import audit_channels
 from tallystick.flows.audit_checkout import audit_checkout
 from tallystick.flows.audit_payments import audit_payments
 from tallystick.flows.follow import ingest_once
@@ -23,6 +24,7 @@ from tallystick.testing import start_anvil
 from tests.business import Business
 from tests.docs.beginnings import FIRST_DAY, sold
 from tests.docs.blocks import ROOT, table_of
+from tests.flows.test_channel_mirror import Life
 from tests.payments import Payments
 from tests.sales import AMOUNT, Sales
 
@@ -51,6 +53,9 @@ TAMPERINGS = (
     "UPDATE quote_totals SET quotes = 9",
     "UPDATE used_numbers SET bits = '9'",
     "UPDATE expected_payments SET from_block = 1000000",
+    "UPDATE mirrored_channels SET deposited_units = '1'",
+    "UPDATE receiver_totals SET claimed_units = '1'",
+    "UPDATE postings SET account = 'Income:Channels:x' WHERE account LIKE 'Income:Channels:%'",
 )
 BY_THE_NODE = ["number of plans", "number of registers", "balance of the contract in <token>"]
 """Differences that no change of the database makes: only a node that leaves events out, or money that is gone."""
@@ -63,7 +68,8 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
     database, whole = tmp_path / "tallystick.db", tmp_path / "whole.db"
     with start_anvil("--timestamp", str(FIRST_DAY)) as anvil:
         sold(anvil, tmp_path)
-        payments = Payments(Business(anvil))
+        business = Business(anvil)
+        payments = Payments(business)
         payments.held()
         payments.call(payments.payer, "revoke", payments.terms().words)
         sales = Sales(payments.business)
@@ -73,6 +79,9 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
         expecting.dispose()
         sales.send("X", AMOUNT)
         sales.pay(sales.quote("Y"))
+        life = Life(business)
+        life.fill(life.channel(1), 1_000)
+        life.claim(life.voucher(life.channel(1), 10))
         anvil.finalize()
         config = Config(
             rpc_url=anvil.url,
@@ -98,6 +107,7 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
                 audit(mirror.engine, mirror.rpc, mirror.target),
                 audit_payments(mirror.engine, mirror.rpc, mirror.escrow),
                 audit_checkout(mirror.engine, mirror.rpc, mirror.checkout),
+                audit_channels(mirror.engine, mirror.rpc, mirror.channels),
             )
             mirror.engine.dispose()
             assert not all(report.ok for report in reports), tampering

@@ -27,6 +27,7 @@ from tests.docs.blocks import ROOT, blocks_of, prose_of, table_of
 README, LEDGER = ROOT / "README.md", ROOT / "docs" / "ledger.md"
 SELLING, OPERATING = ROOT / "docs" / "selling.md", ROOT / "docs" / "operating.md"
 ESCROW, CHECKOUT = ROOT / "docs" / "escrow.md", ROOT / "docs" / "checkout.md"
+CHANNELS = ROOT / "docs" / "channels.md"
 CONVERSION = ROOT / "docs" / "conversion.md"
 
 
@@ -49,7 +50,9 @@ def test_every_key_of_the_configuration_with_its_variable_and_default() -> None:
 
 def test_every_error_of_the_contract_with_its_values() -> None:
     table = [
-        row for page in (SELLING, ESCROW, CHECKOUT, CONVERSION) for row in table_of(page, "| error | values | when |")
+        row
+        for page in (SELLING, ESCROW, CHECKOUT, CHANNELS, CONVERSION)
+        for row in table_of(page, "| error | values | when |")
     ]
     shown = {name: re.findall(r"\w+", values) for name, values, _ in table}
     assert shown == {cls.__name__: [part.name for part in fields(cls)] for cls in ContractError.__subclasses__()}
@@ -64,8 +67,12 @@ def test_every_other_error_and_whether_it_may_pass() -> None:
         assert passes == ("yes" if classes[name].retryable else "no"), name
     parents = {base for cls in classes.values() for base in cls.__mro__[1:]}
     leaves = {name for name, cls in classes.items() if cls not in parents and not issubclass(cls, ContractError)}
-    in_selling = set(re.findall(r"`(\w+)`", prose_of(SELLING)))
-    assert leaves - table.keys() - in_selling == set()
+    named = {name for page in (SELLING, CHANNELS) for name in re.findall(r"`(\w+)`", prose_of(page))}
+    assert leaves - table.keys() - named == set()
+
+
+def test_every_reason_why_a_voucher_is_refused() -> None:
+    assert [row[0] for row in table_of(CHANNELS, "| reason | why it is not taken |")] == list(errors.REFUSED_BECAUSE)
 
 
 def test_every_reason_of_a_decline() -> None:

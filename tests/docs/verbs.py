@@ -31,6 +31,7 @@ PARTS = {
     "Escrow": {"Escrow": "IEscrow"},
     "CourtArbiter": {"CourtArbiter": "ICourtArbiter"},
     "Checkout": {"Checkout": "ICheckout"},
+    "Channels": {"Channels": "IChannels"},
     "UniswapSwapper": {"UniswapSwapper": "ISwapper"},
 }
 """Each part of a contract with the interface whose functions it implements, and those that the interface extends."""

@@ -30,8 +30,8 @@ def test_deploys_then_finds_and_verifies(anvil: Anvil, tmp_path: Path) -> None:
     second = run_deploy(anvil, "--out", str(tmp_path))
     assert f"Subscriptions {ADDRESS} on chain 31337: already deployed, verified (block 7)" in second.stdout
     assert json.loads((tmp_path / "31337.json").read_text())["contracts"]["Subscriptions"]["address"] == ADDRESS
-    assert "Escrow 0x" in first.stdout
-    assert "Checkout 0x" in first.stdout
+    for name in ("Escrow", "Checkout", "Channels", "AuthorizationCollector", "Permit2Collector"):
+        assert f"{name} {load_artefact(name).address} on chain 31337: deployed" in first.stdout
     assert anvil.block_number == len(DEPLOYED_CONTRACTS)
 
 

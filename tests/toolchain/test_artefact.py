@@ -27,6 +27,8 @@ def test_what_is_called_is_where_the_factory_puts_it() -> None:
 
 def test_what_a_part_answers_can_be_called_at_the_one_before() -> None:
     for name, called in CALLED.items():
+        if EXTENSION_IMMUTABLE not in called:
+            continue
         abi, extension = load_artefact(name).abi, load_artefact(called[EXTENSION_IMMUTABLE]).abi
         functions = {entry["name"] for entry in abi if entry["type"] == "function"}
         assert {"charge", "changePlan", "pause", "refund", "preview"} <= functions or name != "Subscriptions"

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module:attribute, what the li
     "refunds": ("tallystick.cli.refunds:refunds", "Give back all or a part of a charge."),
     "escrow": ("tallystick.cli.escrow:escrow", "Payments that are held until they are earned."),
     "checkout": ("tallystick.cli.checkout:checkout", "Payments made once: quotes, deposit addresses."),
+    "channels": ("tallystick.cli.channels:channels", "Many small payments over one deposit, by vouchers."),
     "convert": ("tallystick.cli.convert:convert", "Receipts into the settlement token, rates, gains."),
     "claims": ("tallystick.cli.claims:claims", "What could not be paid to its account, and paying it out."),
     "ledger": ("tallystick.cli.ledger:ledger", "Trial balance, journal and exports."),

@@ -12,9 +12,10 @@ from tallystick.cli.progress import Meter
 from tallystick.config import Config
 
 if TYPE_CHECKING:
+    from tallystick.flows.audit_channels import ChannelsReport
     from tallystick.flows.audit_checkout import CheckoutReport
     from tallystick.flows.audit_conversions import ConversionsReport
-    from tallystick.flows.audit_payments import PaymentsReport
+    from tallystick.flows.audit_payments import Holding, PaymentsReport
     from tallystick.flows.compare import Report
     from tallystick.flows.mirror import Mirror
 
@@ -36,6 +37,7 @@ def verify(config: Config, as_json: bool) -> None:
     Ends with 0 only if everything agrees, with 1 and the name of each row that differs otherwise. Changes nothing.
     """
     from tallystick.flows.audit import audit as run_audit
+    from tallystick.flows.audit_channels import audit_channels
     from tallystick.flows.audit_checkout import audit_checkout
     from tallystick.flows.audit_payments import audit_payments
     from tallystick.flows.mirror import open_mirror
@@ -45,10 +47,12 @@ def verify(config: Config, as_json: bool) -> None:
         report = run_audit(mirror.engine, mirror.rpc, mirror.target, on_progress=meter.show)
         escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
         checkout = audit_checkout(mirror.engine, mirror.rpc, mirror.checkout, on_progress=meter.show)
+        channels = audit_channels(mirror.engine, mirror.rpc, mirror.channels, on_progress=meter.show)
         conversions = _audit_conversions(config, mirror, meter)
     others: dict[str, tuple[Report, dict[str, object]]] = {
         "escrow": (escrow, _payments(escrow)),
         "checkout": (checkout, _sales(checkout)),
+        "channels": (channels, _claims(channels)),
     }
     if conversions is not None:
         others["conversion"] = conversions, _conversions(conversions)
@@ -76,7 +80,8 @@ def verify(config: Config, as_json: bool) -> None:
         _tell(report, "")
         for name, (other, _) in others.items():
             _tell(other, f"{name}, ")
-        _tell_holdings(escrow)
+        _tell_holdings("the escrow", escrow.holdings)
+        _tell_holdings("the contract of channels", channels.holdings)
     if not ok:
         raise click.exceptions.Exit(1)
 
@@ -108,10 +113,7 @@ def _payments(report: PaymentsReport) -> dict[str, object]:
         **_common(report),
         "payments_on_chain": report.payments_on_chain,
         "payments_in_ledger": report.payments_in_ledger,
-        "holdings": [
-            {"token": token, "owed_units": str(owed), "balance_units": None if balance is None else str(balance)}
-            for token, owed, balance in report.holdings
-        ],
+        "holdings": _holdings(report.holdings),
         "difference_count": report.difference_count,
     }
 
@@ -139,6 +141,27 @@ def _conversions(report: ConversionsReport) -> dict[str, object]:
     }
 
 
+def _claims(report: ChannelsReport) -> dict[str, object]:
+    return {
+        "contract": report.contract,
+        "block": report.block_number,
+        "block_hash": report.block_hash,
+        "events": report.events,
+        "channels": report.channels,
+        "claims": report.claims,
+        "settlements": report.settlements,
+        "holdings": _holdings(report.holdings),
+        "difference_count": report.difference_count,
+    }
+
+
+def _holdings(holdings: list[Holding]) -> list[dict[str, object]]:
+    return [
+        {"token": token, "owed_units": str(owed), "balance_units": None if balance is None else str(balance)}
+        for token, owed, balance in holdings
+    ]
+
+
 def _details(report: Report) -> dict[str, object]:
     differences = [difference._asdict() for difference in report.differences]
     return {"pegs": [peg._asdict() for peg in report.pegs], "differences": differences}
@@ -154,12 +177,12 @@ def _tell(report: Report, where: str) -> None:
         click.echo(f"\nand {report.difference_count - len(report.differences)} more")
 
 
-def _tell_holdings(report: PaymentsReport) -> None:
-    for holding in report.holdings:
+def _tell_holdings(who: str, holdings: list[Holding]) -> None:
+    for holding in holdings:
         if not holding.is_covered:
             found = (
                 "does not say what it has" if holding.balance_units is None else f"has {holding.balance_units} units"
             )
             click.echo(
-                f"the escrow {found} of {holding.token}, and owes {holding.owed_units}: the token is not to be trusted"
+                f"{who} {found} of {holding.token}, and owes {holding.owed_units}: the token is not to be trusted"
             )

@@ -35,7 +35,7 @@ from tallystick.config import Config
 @configured
 @shown
 def deploy(config: Config, folder: Path, with_factory: bool, test_token: bool) -> Record:
-    """Bring the contracts onto a chain, or verify those there: Subscriptions with its parts, Escrow and Checkout.
+    """Bring the contracts onto a chain, or verify those there: Subscriptions, Escrow, Checkout, Channels.
 
     They get the same address on every chain, belong to nobody, and may be deployed by anyone: where somebody has done
     it, this compares the code and writes the manifest, which the other commands read. Safe to repeat.
@@ -68,10 +68,11 @@ def deploy(config: Config, folder: Path, with_factory: bool, test_token: bool) -
         "parts": [
             {"contract": name, "address": part.address}
             for name, part in done.manifest.contracts.items()
-            if name not in {"Subscriptions", "Escrow", "Checkout"}
+            if name.startswith("Subscriptions") and name != "Subscriptions"
         ],
         "escrow": done.manifest.contract("Escrow").address,
         "checkout": done.manifest.contract("Checkout").address,
+        "channels": done.manifest.contract("Channels").address,
         "start_block": contract.start_block,
         "created": "Subscriptions" in done.created,
         "transactions": sent,

@@ -47,6 +47,7 @@ def index(config: Config, once: bool) -> Record:
             "contract": mirror.target.contract,
             "escrow": mirror.escrow.contract,
             "checkout": mirror.checkout.contract,
+            "channels": mirror.channels.contract,
             "conversion": mirror.conversion and mirror.conversion.contract,
             "final_block": done.final_block,
             "head_block": done.head_block,

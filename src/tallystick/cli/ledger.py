@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tallystick.storage.sources import Source
 
 FORMATS = ["jsonl", "csv", "beancount"]
-CONTRACTS = ["subscriptions", "escrow", "checkout", "conversion"]
+CONTRACTS = ["subscriptions", "escrow", "checkout", "channels", "conversion"]
 NO_ENTRIES = (
     "no entries yet: only final blocks are in the ledger (index.finality), and `tallystick index --once` brings the "
     "mirror up to date"
@@ -44,16 +44,21 @@ def ledger() -> None:
     """Trial balance, journal and exports of the double-entry ledger.
 
     Only final blocks are in it. Each entry names the event on chain that it stands for. Subscriptions, escrow
-    payments, what is sold once (checkout) and conversions have a journal each.
+    payments, what is sold once (checkout), payment channels and conversions have a journal each.
     """
 
 
 def _source(books: StoredBooks, contract: str) -> Source:
-    if contract == "subscriptions":
-        return books.source
-    if contract == "conversion":
-        return books.conversions
-    return books.payments if contract == "escrow" else books.sales
+    match contract:
+        case "escrow":
+            return books.payments
+        case "checkout":
+            return books.sales
+        case "channels":
+            return books.claims
+        case "conversion":
+            return books.conversions
+    return books.source
 
 
 @ledger.command(

@@ -48,11 +48,13 @@ class AsyncTallystick:
         rpc_url: str | None = None,
         deployment: Path | str | None = None,
         signer: Signer | LocalAccount | None = None,
+        database: str | None = None,
     ) -> Self:
         """As `Tallystick.connect`."""
-        return cls(
-            await asyncio.to_thread(Tallystick.connect, config, rpc_url=rpc_url, deployment=deployment, signer=signer)
+        connect = functools.partial(
+            Tallystick.connect, config, rpc_url=rpc_url, deployment=deployment, signer=signer, database=database
         )
+        return cls(await asyncio.to_thread(connect))
 
     @property
     def chain_id(self) -> int:
@@ -169,6 +171,23 @@ class AsyncTallystick:
     refund_invoice = _threaded(Tallystick.refund_invoice)
     claim_checkout = _threaded(Tallystick.claim_checkout)
 
+    open_channel = _threaded(Tallystick.open_channel)
+    top_up_channel = _threaded(Tallystick.top_up_channel)
+    limit_channel = _threaded(Tallystick.limit_channel)
+    sign_voucher = _threaded(Tallystick.sign_voucher)
+    last_voucher = _threaded(Tallystick.last_voucher)
+    grant_key = _threaded(Tallystick.grant_key)
+    adopt_channel = _threaded(Tallystick.adopt_channel)
+    withdraw_channel = _threaded(Tallystick.withdraw_channel)
+    finish_withdrawal = _threaded(Tallystick.finish_withdrawal)
+    channel = _threaded(Tallystick.channel)
+    till_rules = _threaded(Tallystick.till_rules)
+    accept_voucher = _threaded(Tallystick.accept_voucher)
+    accept_vouchers = _threaded(Tallystick.accept_vouchers)
+    claim_vouchers = _threaded(Tallystick.claim_vouchers)
+    settle_channels = _threaded(Tallystick.settle_channels)
+    refund_channel = _threaded(Tallystick.refund_channel)
+    receiver_total = _threaded(Tallystick.receiver_total)
     deploy_quoter = _threaded(Tallystick.deploy_quoter)
     ask_quoter = _threaded(Tallystick.ask_quoter)
     plan_conversion = _threaded(Tallystick.plan_conversion)

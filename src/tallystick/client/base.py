@@ -38,16 +38,19 @@ class Client:
         rpc_url: str | None = None,
         deployment: Path | str | None = None,
         signer: Signer | LocalAccount | None = None,
+        database: str | None = None,
     ) -> Self:
         """Connects to a node and verifies that the contracts there are the ones that this package was made for.
 
         What is not given here comes from `config`, or from tallystick.toml and the environment; the key too, and where
-        there is none everything that only reads works. `deployment` is the manifest's file.
+        there is none everything that only reads works. `deployment` is the manifest's file, `database` the URL of what
+        payment channels keep and of the books, which deposits are declared in and read from.
 
         Raises ConfigError, SignerError, NodeUnreachable, WrongChain, DeploymentMissing or DeploymentMismatch.
         """
         config = config or load_config()
-        given: dict[str, object] = {"rpc_url": rpc_url, "deployment": None if deployment is None else Path(deployment)}
+        given: dict[str, object] = {"rpc_url": rpc_url, "database": database}
+        given["deployment"] = None if deployment is None else Path(deployment)
         config = config.model_copy(update={key: value for key, value in given.items() if value is not None})
         if isinstance(signer, LocalAccount):
             signer = KeySigner(signer)

@@ -1,7 +1,8 @@
-"""`Tallystick`: plans, consent, changes, money, escrow payments, quotes, conversions; each contract verb by name."""
+"""`Tallystick`: plans, consent, changes, money, payments of every kind, each contract verb by its name."""
 
 from __future__ import annotations
 
+from tallystick.client.channels import ChannelVerbs
 from tallystick.client.checkouts import CheckoutVerbs
 from tallystick.client.consent import ConsentVerbs
 from tallystick.client.conversions import ConversionVerbs
@@ -22,6 +23,7 @@ class Tallystick(
     PaymentVerbs,
     CourtVerbs,
     CheckoutVerbs,
+    ChannelVerbs,
     ConversionVerbs,
 ):
     """Tallystick's contracts on one chain, used by one account. Threads may share it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn, TypeVar
 
+from tallystick.core.channel_events import RecordedChannel
 from tallystick.core.checkout_events import RecordedCheckout
 from tallystick.core.events import (
     Charged,
@@ -107,7 +108,7 @@ class Act:
             refuse(self._told[-1], "what belongs to it is missing")
 
 
-def refuse(recorded: Recorded | RecordedPayment | RecordedCheckout, found: str) -> NoReturn:
+def refuse(recorded: Recorded | RecordedPayment | RecordedCheckout | RecordedChannel, found: str) -> NoReturn:
     """Raises EventsInconsistent: the event cannot follow what is in the books."""
     origin = recorded.origin
     raise EventsInconsistent(

@@ -26,8 +26,9 @@ from tallystick.core.ledger import Entry, Posting
 from tallystick.core.lots import Lots
 from tallystick.core.money import Amount, Currency, Token
 
-HELD = (WALLET, "Assets:Claimable:", "Assets:Deposits:")
-"""What an account has: in its wallet, to claim, or at deposit addresses that nobody else can empty."""
+HELD = (WALLET, "Assets:Claimable:", "Assets:Deposits:", "Assets:Channels:")
+"""What an account has: in its wallet, to claim, at deposit addresses that nobody else can empty, or claimed of channels
+and not paid out yet."""
 GAINS, LOSSES, CLEARING = "Income:Gains:", "Expenses:Losses:", "Equity:Conversion:"
 
 
@@ -179,7 +180,8 @@ class GainsBook:
 
 def moves_of(postings: Iterable[Posting]) -> dict[tuple[str, str], int]:
     """By account and token: what an entry gave to it, negative for what it took. What a contract keeps for an account,
-    and what stands at its deposit addresses, is its own already: to claim or to sweep it moves nothing."""
+    what stands at its deposit addresses, and what it claimed of channels is its own already: to have it paid out moves
+    nothing."""
     moves: defaultdict[tuple[str, str], int] = defaultdict(int)
     for account, side, token, units in postings:
         if account.startswith(HELD):

@@ -30,6 +30,12 @@ Escrow payments have a journal of their own, with these accounts beside the two 
                                                 contract that has books of its own) brought the payment: it balances
                                                 with the same account there
 
+Payment channels have a journal of their own (`core.channel_books` makes its entries). What a payer put in is in no
+entry: it is the payer's until it is claimed.
+
+    Assets:Channels:<receiver>                  what was claimed and is not paid out yet
+    Income:Channels:<receiver>                  what was claimed
+
 Conversions have one, too, with `Assets:Wallet` and these; the last two are in a currency and are not stored, they
 follow from the journals and recorded rates (`core.conversion_books`, `core.gains`):
 

@@ -30,6 +30,11 @@
         PdfNotWritten           its file cannot be written
       LedgerError
         CorruptionError         stored rows contradict each other or the chain
+      ChannelError            a payment channel, off chain
+        UnknownChannel          neither wallet nor till has it
+        SpendingLimit           the wallet's own limits do not allow it
+        ChannelExhausted        the channel has not that much
+        VoucherRefused          the till does not take it, with its reason
       DeploymentError
         DeploymentMissing       no manifest, no code at its address, or no factory to create it with
         DeploymentMismatch      another chain, another version or other code than this package was made for
@@ -49,26 +54,27 @@
         CallReverted            with a reason that is not one of our contracts'
           TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
-          AccountBlocked, AlignedToFuture, AllowanceTooLow, AlternativeIsOffered, AmountMismatch, AmountTooHigh,
-          AmountsLimited, AnotherArbiter, AnotherChargeIsNext, AnotherCoupon, AnotherGrid, AnotherRegister,
-          AnotherRoute, AnotherStage, AnotherToken, AnswerOutOfBounds, AppealEnded, AppealNotEnded, AppealUnderpaid,
-          AuthorizationExpired, BalanceTooLow, BpsOutOfRange, CaptureEnded, CaptureNotEnded, CaptureTooHigh,
-          ChangeRefused, ChargeDue, ConditionsEnded, ConfigContradicts, CouponNotFor, CouponUsed, CreditTooHigh,
-          DecimalsTooHigh, DiscountRunning, FeeOutOfRange, FeeTooHigh, FeedUnavailable, FirstChargeDeclined,
-          FixedTerm, HistoryMismatch, InputMismatch, InsufficientGas, InvalidShortString, InvalidSignature,
-          MandateExpired, MaximumMissing, MilestoneCaptured, MilestoneTooEarly, MilestonesOnly, MinimumTerm,
-          NoArbiter, NotAContract, NotActive, NotAnAlternative, NotAuthorized, NotDisputed, NotOpen, NotPaused,
+          AccountBlocked, AddressEmptyCode, AlignedToFuture, AllowanceTooLow, AlternativeIsOffered, AmountMismatch,
+          AmountTooHigh, AmountsLimited, AnotherArbiter, AnotherChargeIsNext, AnotherCoupon, AnotherGrid,
+          AnotherRegister, AnotherRoute, AnotherStage, AnotherToken, AnswerOutOfBounds, AppealEnded, AppealNotEnded,
+          AppealUnderpaid, AuthorizationExpired, BalanceTooLow, BpsOutOfRange, CaptureEnded, CaptureNotEnded,
+          CaptureTooHigh, ChangeRefused, ChargeDue, ClaimRefused, ConditionsEnded, ConfigContradicts, CouponNotFor,
+          CouponUsed, CreditTooHigh, DecimalsTooHigh, DepositTooHigh, DiscountRunning, EmptyBatch, FailedCall,
+          FeeOutOfRange, FeeTooHigh, FeedUnavailable, FirstChargeDeclined, FixedTerm, HistoryMismatch, InputMismatch,
+          InsufficientGas, InvalidRefundNonce, InvalidShortString, InvalidSignature, MandateExpired, MaximumMissing,
+          MilestoneCaptured, MilestoneTooEarly, MilestonesOnly, MinimumTerm, NoArbiter, NoWithdrawal, NotAContract,
+          NotActive, NotAnAlternative, NotAuthorized, NotDisputed, NotOpen, NotPaused, NotReceiverAuthorizer,
           NothingToChange, NothingToClaim, NumberUsed, OutputTooLow, OverMandate, PaidInAnotherToken, PartyRefused,
           PayeeRefused, PayerIsPayee, PaymentExists, PayoutsOutOfRange, PeriodOutOfRange, PeriodTooShort,
-          PlanIsArchived, PlanIsProtected, PlanIsQuoted, PlanNotAgreed, PlanNotStored, PlanRefundsUnused,
-          PriceTooHigh, QuoteExpired, QuoteStale, ReceiverRefused, ReentrancyGuardReentrantCall, RefundEnded,
-          RefundTooHigh, RegisterExists, RegisterFull, RoundInFuture, RoundIncomplete, RouteMalformed, RulingEnded,
+          PlanIsArchived, PlanIsProtected, PlanIsQuoted, PlanNotAgreed, PlanNotStored, PlanRefundsUnused, PriceTooHigh,
+          QuoteExpired, QuoteStale, ReceiverRefused, ReentrancyGuardReentrantCall, RefundEnded, RefundTooHigh,
+          RegisterExists, RegisterFull, RoundInFuture, RoundIncomplete, RouteMalformed, RowCutOff, RulingEnded,
           RulingNotEnded, RulingTooHigh, SaltUsed, SameToken, SeatsOfOneOnly, SeatsOutOfRange, SequencerDown,
           SequencerRecovering, SignatureExpired, StartOutOfRange, StringTooLong, SumMismatch, SwapExpired, SwapFailed,
           SweptBefore, TermsChanged, TermsContradict, TermsWorse, ToPayTooHigh, TokenRefused, TrialRunning,
-          UnknownCharge, UnknownDispute, UnknownMilestone, UnknownPayment, UnknownPlan, UnknownRegister,
-          UnknownRuling, UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, WindowOpen,
-          ZeroAddress, ZeroAmount
+          UnknownCharge, UnknownDispute, UnknownMilestone, UnknownPayment, UnknownPlan, UnknownRegister, UnknownRuling,
+          UnknownSubscription, UnusedNotRefunded, UsageAboveCap, UsageEnded, UsageTooDear, WindowOpen,
+          WithdrawDelayOutOfRange, WithdrawalPending, WithdrawalTooEarly, WithdrawalTooHigh, ZeroAddress, ZeroAmount
 
 The second axis is `retryable`: whether the same call may succeed later without anybody changing anything.
 Each message says what was found, what was allowed, and what to do.
@@ -112,6 +118,27 @@ from tallystick.errors.books import (
     PdfUnavailable,
     ReorganizationTooDeep,
     UnknownDocument,
+)
+from tallystick.errors.channel import (
+    REFUSED_BECAUSE,
+    AddressEmptyCode,
+    ChannelError,
+    ChannelExhausted,
+    ClaimRefused,
+    DepositTooHigh,
+    EmptyBatch,
+    FailedCall,
+    InvalidRefundNonce,
+    NotReceiverAuthorizer,
+    NoWithdrawal,
+    RowCutOff,
+    SpendingLimit,
+    UnknownChannel,
+    VoucherRefused,
+    WithdrawalPending,
+    WithdrawalTooEarly,
+    WithdrawalTooHigh,
+    WithdrawDelayOutOfRange,
 )
 from tallystick.errors.checkout import (
     NumberUsed,
@@ -289,7 +316,9 @@ from tallystick.errors.transaction import (
 
 __all__ = [
     "OWN_PLAN_KEYS",
+    "REFUSED_BECAUSE",
     "AccountBlocked",
+    "AddressEmptyCode",
     "AddressInvalid",
     "AlignedToFuture",
     "AllowanceTooLow",
@@ -320,7 +349,10 @@ __all__ = [
     "CaptureNotEnded",
     "CaptureTooHigh",
     "ChangeRefused",
+    "ChannelError",
+    "ChannelExhausted",
     "ChargeDue",
+    "ClaimRefused",
     "ConditionsEnded",
     "ConfigContradicts",
     "ConfigError",
@@ -336,10 +368,13 @@ __all__ = [
     "DeploymentError",
     "DeploymentMismatch",
     "DeploymentMissing",
+    "DepositTooHigh",
     "DiscountRunning",
     "DocumentError",
     "DocumentInvalid",
+    "EmptyBatch",
     "EventsInconsistent",
+    "FailedCall",
     "FeeOutOfRange",
     "FeeTooHigh",
     "FeedUnavailable",
@@ -352,6 +387,7 @@ __all__ = [
     "InputError",
     "InputMismatch",
     "InsufficientGas",
+    "InvalidRefundNonce",
     "InvalidShortString",
     "InvalidSignature",
     "KeyInvalid",
@@ -367,6 +403,7 @@ __all__ = [
     "MinimumTerm",
     "MoneyError",
     "NoArbiter",
+    "NoWithdrawal",
     "NodeBusy",
     "NodeError",
     "NodeInvalid",
@@ -379,6 +416,7 @@ __all__ = [
     "NotDisputed",
     "NotOpen",
     "NotPaused",
+    "NotReceiverAuthorizer",
     "NothingToChange",
     "NothingToClaim",
     "NumberUsed",
@@ -417,6 +455,7 @@ __all__ = [
     "RoundInFuture",
     "RoundIncomplete",
     "RouteMalformed",
+    "RowCutOff",
     "RulingEnded",
     "RulingNotEnded",
     "RulingTooHigh",
@@ -428,6 +467,7 @@ __all__ = [
     "SequencerRecovering",
     "SignatureExpired",
     "SignerError",
+    "SpendingLimit",
     "StartOutOfRange",
     "StringTooLong",
     "SumMismatch",
@@ -447,6 +487,7 @@ __all__ = [
     "TransactionReverted",
     "TransactionStuck",
     "TrialRunning",
+    "UnknownChannel",
     "UnknownCharge",
     "UnknownDispute",
     "UnknownDocument",
@@ -460,7 +501,12 @@ __all__ = [
     "UsageAboveCap",
     "UsageEnded",
     "UsageTooDear",
+    "VoucherRefused",
     "WindowOpen",
+    "WithdrawDelayOutOfRange",
+    "WithdrawalPending",
+    "WithdrawalTooEarly",
+    "WithdrawalTooHigh",
     "WrongChain",
     "ZeroAddress",
     "ZeroAmount",

@@ -12,6 +12,7 @@ from tallystick.chain.logs import Chunk, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.books import Change
+from tallystick.core.channel_books import ChannelChange
 from tallystick.core.checkout_books import CheckoutChange
 from tallystick.core.checkout_invoice import SaleInvoice
 from tallystick.core.conversion_books import ConversionChange
@@ -116,7 +117,7 @@ class Walk:
         source: Source,
         target: Target,
         *,
-        apply: Callable[[LogEntry], Change | PaymentChange | CheckoutChange | ConversionChange],
+        apply: Callable[[LogEntry], Change | PaymentChange | CheckoutChange | ChannelChange | ConversionChange],
         read_documents: Callable[..., Iterable[Any]],
         last_numbers: Callable[[Connection, int], Iterable[tuple[Kind, str]]],
         count_entry: Callable[[Entry], None],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tallystick.chain.channels import ChannelsContract
 from tallystick.chain.checkout import CheckoutContract
 from tallystick.chain.escrow import EscrowContract
 from tallystick.chain.history import HistoryReader
@@ -19,14 +20,15 @@ from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest
 
 ESCROW = "Escrow"
 CHECKOUT = "Checkout"
+CHANNELS = "Channels"
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The contracts on a chain, verified, and the account that uses them (None: reading alone). `escrow` is the one of
-    escrow payments, `checkout` that of quotes and deposit addresses; `start_block` is the first that may hold events of
-    `contract`, `escrow_start_block` of `escrow`, `checkout_start_block` of `checkout`. `swapper` is what converts,
-    where the manifest names one."""
+    escrow payments, `checkout` that of quotes and deposit addresses, `channels` that of payment channels;
+    `start_block` is the first that may hold events of `contract`, `escrow_start_block` of `escrow`,
+    `checkout_start_block` of `checkout`. `swapper` is what converts, where the manifest names one."""
 
     node: Node
     contract: Subscriptions
@@ -36,6 +38,7 @@ class Connection:
     escrow_start_block: int
     checkout: CheckoutContract
     checkout_start_block: int
+    channels: ChannelsContract
     swapper: SwapperContract | None = None
     swapper_start_block: int = 0
 
@@ -72,8 +75,9 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
     subscriptions = Subscriptions(node, found.address, sender)
     sold = verify(node.request, manifest, CHECKOUT)
     checkout = CheckoutContract(node, sold.address, sender)
+    channels = ChannelsContract(node, verify(node.request, manifest, CHANNELS).address, sender)
     starts = found.start_block, deployed.start_block, sold.start_block
-    connection = Connection(node, subscriptions, signer, starts[0], escrow, starts[1], checkout, starts[2])
+    connection = Connection(node, subscriptions, signer, starts[0], escrow, starts[1], checkout, starts[2], channels)
     if SWAPPER not in manifest.contracts:
         return connection
     swaps = verify(node.request, manifest, SWAPPER)

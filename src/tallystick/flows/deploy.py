@@ -39,8 +39,11 @@ DEPLOYED_CONTRACTS = (
     "SubscriptionsPayee",
     "Subscriptions",
     "Checkout",
+    "Channels",
+    "AuthorizationCollector",
+    "Permit2Collector",
 )
-"""What a deployment consists of, in the order of creation."""
+"""What a deployment consists of, in the order of creation. The collectors bring deposits of x402's clients."""
 DEPLOYED_APART = ("UniswapSwapper",)
 """What a manifest may name beside them: created with arguments of one's own, by a verb of its own, and kept here."""
 CALLED = {
@@ -49,6 +52,8 @@ CALLED = {
     "SubscriptionsPayer": ("SubscriptionsCharges",),
     "SubscriptionsCharges": ("SubscriptionsConsent", "Escrow"),
     "SubscriptionsConsent": ("SubscriptionsViews",),
+    "AuthorizationCollector": ("Channels",),
+    "Permit2Collector": ("Channels",),
 }
 """What the contracts call: their addresses are a part of the code that calls them. Most are seldom used functions of
 the contract itself, whose code works on its storage."""

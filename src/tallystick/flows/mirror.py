@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from tallystick.chain.rpc import Rpc
 from tallystick.config import Config
 from tallystick.errors import DatabaseError, NodeInvalid
+from tallystick.flows.channel_books import CHANNELS
 from tallystick.flows.checkout_books import CHECKOUT
 from tallystick.flows.conversion_books import CONVERSIONS
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
@@ -25,30 +26,33 @@ from tallystick.storage.sources import Source, find_sources
 @dataclass(frozen=True, slots=True)
 class Mirror:
     """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, `Escrow` and
-    `Checkout`, and the swapper where the manifest names one."""
+    `Checkout`, `Channels`, and the swapper where the manifest names one."""
 
     engine: Engine
     rpc: Rpc
     target: Target
     escrow: Target
     checkout: Target
+    channels: Target
     conversion: Target | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that is mirrored."""
-        return (self.target, self.escrow, self.checkout, *((self.conversion,) if self.conversion else ()))
+        optional = (self.conversion,) if self.conversion else ()
+        return (self.target, self.escrow, self.checkout, self.channels, *optional)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBooks:
-    """A database with the books of `Subscriptions` in it, and those of the chain's `Escrow` and `Checkout` where they
+    """A database with the books of `Subscriptions` in it, and those of the chain's other contracts where they
     are there. Each contract has a journal and documents of its own."""
 
     engine: Engine
     source: Source
     escrow: Source | None = None
     checkout: Source | None = None
+    channels: Source | None = None
     conversion: Source | None = None
 
     @property
@@ -76,6 +80,15 @@ class StoredBooks:
         return self.checkout
 
     @property
+    def claims(self) -> Source:
+        """The books of payment channels. Raises DatabaseError where there are none."""
+        if self.channels is None:
+            raise DatabaseError(
+                f"{self.engine.url} holds no books of payment channels yet: fill them with `tallystick index --once`"
+            )
+        return self.channels
+
+    @property
     def conversions(self) -> Source:
         """The books of conversions. Raises DatabaseError where there are none."""
         if self.conversion is None:
@@ -98,7 +111,7 @@ def open_mirror(config: Config) -> Mirror:
         return rpc.call(Any, method, *params)
 
     manifest = read_manifest(config.deployment or manifest_path(DEFAULT_FOLDER, chain_id))
-    kinds: list[SourceKind[Any, Any]] = [SUBSCRIPTIONS, ESCROW, CHECKOUT]
+    kinds: list[SourceKind[Any, Any]] = [SUBSCRIPTIONS, ESCROW, CHECKOUT, CHANNELS]
     if CONVERSIONS.decoder.contract in manifest.contracts:
         kinds.append(CONVERSIONS)
     targets = []
@@ -136,7 +149,7 @@ def open_books(config: Config) -> StoredBooks:
     engine = open_existing(config.database)
     manifest = None if config.deployment is None else read_manifest(config.deployment)
     with reading(engine) as connection:
-        kinds = SUBSCRIPTIONS.name, ESCROW.name, CHECKOUT.name, CONVERSIONS.name
+        kinds = SUBSCRIPTIONS.name, ESCROW.name, CHECKOUT.name, CHANNELS.name, CONVERSIONS.name
         found = {kind: find_sources(connection, kind) for kind in kinds}
     if manifest is not None:
         wanted = {(manifest.chain_id, contract.address) for contract in manifest.contracts.values()}

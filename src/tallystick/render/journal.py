@@ -22,7 +22,7 @@ Tokens = Mapping[str, Token]
 
 KINDS = (
     *("charge", "refund", "claim", "authorization", "capture", "void", "reclaim", "ruling", "kept"),
-    *("quote", "deposit", "sweep", "conversion"),
+    *("quote", "deposit", "sweep", "channel_claim", "settlement", "conversion"),
 )
 ACCOUNT = re.compile("(?:Assets|Equity|Expenses|Income|Liabilities)(?::[A-Z0-9][A-Za-z0-9-]*)+")
 """The accounts of `core.ledger`, all of which beancount takes."""

@@ -59,6 +59,16 @@ def open_database(url: str) -> Engine:
     return engine
 
 
+def open_durable(url: str) -> Engine:
+    """Like `open_database`, for what no chain could tell again: a commit is on the disk before it is over, also when
+    the power fails. PostgreSQL does so by itself."""
+    engine = open_database(url)
+    if engine.dialect.name == "sqlite":
+        engine.dispose()
+        event.listen(engine, "connect", _make_durable)
+    return engine
+
+
 def open_existing(url: str) -> Engine:
     """Like `open_database`, for reading: a SQLite file that is not there is not made. Raises DatabaseError then."""
     engine = _engine(url)
@@ -177,6 +187,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # A lost last commit is read from the chain again; a half-written one cannot be.
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _make_durable(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
 
 

@@ -1,6 +1,7 @@
-"""The tables. Everything in them but `attempts`, `evidence` and `leases` follows from the chain, and from `pegs` and
-`expected_payments`, which the merchant declares. `rates` are kept with their evidence, by which anyone finds them
-again.
+"""The tables. Everything in them but `attempts`, `evidence`, `leases`, `wallet_channels` and `till_channels` follows
+from the chain, and from `pegs` and `expected_payments`, which the merchant declares. `rates` are kept with their
+evidence, by which anyone finds them again.
+
 
 Amounts are digits in a STRICT table on SQLite and NUMERIC(78, 0) on PostgreSQL, because 64 bits end at ten tokens with
 18 decimals. Hashes are bytes, addresses are checksummed text, times are Unix seconds. Rows are found by what they are,
@@ -114,7 +115,7 @@ sources = _table(
     Column("final_time", Long, nullable=False),
     PrimaryKeyConstraint("source_id"),
     UniqueConstraint("chain_id", "contract"),
-    CheckConstraint("kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Conversion')", name="kind_known"),
+    CheckConstraint("kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Channels', 'Conversion')", name="kind_known"),
 )
 
 
@@ -552,4 +553,86 @@ leases = _table(
     Column("holder", Text, nullable=False),
     Column("expires_at", Long, nullable=False),
     PrimaryKeyConstraint("role"),
+)
+
+
+def _of_channels(name: str, *parts: Any) -> Table:
+    """A table of payment channels: their terms, and the spending key that signs, where there is one."""
+    return _table(
+        name,
+        Column("chain_id", Long, nullable=False),
+        Column("contract", Text, nullable=False),
+        Column("channel_id", LargeBinary, nullable=False),
+        Column("payer", Text, nullable=False),
+        Column("payer_authorizer", Text),
+        Column("receiver", Text, nullable=False),
+        Column("receiver_authorizer", Text, nullable=False),
+        Column("token", Text, nullable=False),
+        Column("withdraw_delay_s", Long, nullable=False),
+        Column("salt", LargeBinary, nullable=False),
+        Column("key", Text),
+        *_units("key_limit_sum", nullable=True),
+        Column("key_valid_before", Long),
+        Column("key_signature", LargeBinary),
+        *parts,
+        PrimaryKeyConstraint("chain_id", "contract", "channel_id"),
+    )
+
+
+wallet_channels = _of_channels(
+    "wallet_channels",
+    # How far a payer has signed, written before a voucher leaves the house; no signature: nothing was signed here yet.
+    *_units("signed_sum"),
+    Column("signature", LargeBinary),
+    *_units("usable_sum"),
+    Column("day", Long, nullable=False),
+    *_units("day_units"),
+    # What the highest voucher was for, where whoever asked for it said so: asked for again, it is given again.
+    Column("request", Text),
+    *_units("request_units", nullable=True),
+    # The payer's own limits; none: what the channel has.
+    *_units("per_voucher", nullable=True),
+    *_units("per_channel", nullable=True),
+    *_units("per_day", nullable=True),
+)
+
+till_channels = _of_channels(
+    "till_channels",
+    # A merchant's highest voucher of each channel, and what of it was claimed when we last looked.
+    *_units("taken_sum"),
+    Column("signature", LargeBinary, nullable=False),
+    *_units("claimed_sum"),
+    Column("taken_at", Long, nullable=False),
+    # Why a claim of it paid nothing, and never will: it is not tried again.
+    Column("refusal", Text),
+)
+
+mirrored_channels = _of_source(
+    "mirrored_channels",
+    # Channels as of the final block: terms, and what they have since they were opened.
+    Column("channel_id", LargeBinary, nullable=False),
+    Column("payer", Text, nullable=False),
+    Column("payer_authorizer", Text),
+    Column("receiver", Text, nullable=False),
+    Column("receiver_authorizer", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("withdraw_delay_s", Long, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("opening", Long, nullable=False),
+    *_units("deposited_units"),
+    *_units("claimed_units"),
+    *_units("withdrawing_units"),
+    Column("withdrawal_since", Long, nullable=False),
+    *_flag("closing"),
+    PrimaryKeyConstraint("source_id", "channel_id"),
+)
+
+receiver_totals = _of_source(
+    "receiver_totals",
+    # All that was ever claimed for a receiver, and paid out, as the contract counts.
+    Column("receiver", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    *_units("claimed_units"),
+    *_units("settled_units"),
+    PrimaryKeyConstraint("source_id", "receiver", "token"),
 )

@@ -10,7 +10,7 @@ from tallystick.errors import AnotherLeads, CorruptionError
 from tallystick.storage.database import add_missing_rows
 from tallystick.storage.schema import sources
 
-SUBSCRIPTIONS, ESCROW, CHECKOUT = "Subscriptions", "Escrow", "Checkout"
+SUBSCRIPTIONS, ESCROW, CHECKOUT, CHANNELS = "Subscriptions", "Escrow", "Checkout", "Channels"
 CONVERSION = "Conversion"
 """The kinds of sources: the names of the contracts, and what a swapper does."""
 

@@ -16,7 +16,7 @@ CREATE TABLE sources (
     final_time BIGINT NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
     CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
-    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Conversion'))
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Channels', 'Conversion'))
 );
 
 CREATE TABLE rates (
@@ -476,3 +476,101 @@ CREATE TABLE sale_invoices (
 );
 
 CREATE INDEX ix_sale_invoices_source_id_reference ON sale_invoices (source_id, reference);
+
+CREATE TABLE wallet_channels (
+    chain_id BIGINT NOT NULL,
+    contract TEXT NOT NULL,
+    channel_id BYTEA NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s BIGINT NOT NULL,
+    salt BYTEA NOT NULL,
+    key TEXT,
+    key_limit_sum NUMERIC(78, 0),
+    key_valid_before BIGINT,
+    key_signature BYTEA,
+    signed_sum NUMERIC(78, 0) NOT NULL,
+    signature BYTEA,
+    usable_sum NUMERIC(78, 0) NOT NULL,
+    day BIGINT NOT NULL,
+    day_units NUMERIC(78, 0) NOT NULL,
+    request TEXT,
+    request_units NUMERIC(78, 0),
+    per_voucher NUMERIC(78, 0),
+    per_channel NUMERIC(78, 0),
+    per_day NUMERIC(78, 0),
+    CONSTRAINT pk_wallet_channels PRIMARY KEY (chain_id, contract, channel_id),
+    CONSTRAINT ck_wallet_channels_signed_sum_positive CHECK (signed_sum >= 0),
+    CONSTRAINT ck_wallet_channels_usable_sum_positive CHECK (usable_sum >= 0),
+    CONSTRAINT ck_wallet_channels_day_units_positive CHECK (day_units >= 0),
+    CONSTRAINT ck_wallet_channels_request_units_positive CHECK (request_units >= 0),
+    CONSTRAINT ck_wallet_channels_per_voucher_positive CHECK (per_voucher >= 0),
+    CONSTRAINT ck_wallet_channels_per_channel_positive CHECK (per_channel >= 0),
+    CONSTRAINT ck_wallet_channels_per_day_positive CHECK (per_day >= 0),
+    CONSTRAINT ck_wallet_channels_key_limit_sum_positive CHECK (key_limit_sum >= 0)
+);
+
+CREATE TABLE till_channels (
+    chain_id BIGINT NOT NULL,
+    contract TEXT NOT NULL,
+    channel_id BYTEA NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s BIGINT NOT NULL,
+    salt BYTEA NOT NULL,
+    key TEXT,
+    key_limit_sum NUMERIC(78, 0),
+    key_valid_before BIGINT,
+    key_signature BYTEA,
+    taken_sum NUMERIC(78, 0) NOT NULL,
+    signature BYTEA NOT NULL,
+    claimed_sum NUMERIC(78, 0) NOT NULL,
+    taken_at BIGINT NOT NULL,
+    refusal TEXT,
+    CONSTRAINT pk_till_channels PRIMARY KEY (chain_id, contract, channel_id),
+    CONSTRAINT ck_till_channels_taken_sum_positive CHECK (taken_sum >= 0),
+    CONSTRAINT ck_till_channels_claimed_sum_positive CHECK (claimed_sum >= 0),
+    CONSTRAINT ck_till_channels_key_limit_sum_positive CHECK (key_limit_sum >= 0)
+);
+
+CREATE TABLE mirrored_channels (
+    source_id INTEGER NOT NULL,
+    channel_id BYTEA NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s BIGINT NOT NULL,
+    salt BYTEA NOT NULL,
+    opening BIGINT NOT NULL,
+    deposited_units NUMERIC(78, 0) NOT NULL,
+    claimed_units NUMERIC(78, 0) NOT NULL,
+    withdrawing_units NUMERIC(78, 0) NOT NULL,
+    withdrawal_since BIGINT NOT NULL,
+    closing INTEGER NOT NULL,
+    CONSTRAINT pk_mirrored_channels PRIMARY KEY (source_id, channel_id),
+    CONSTRAINT ck_mirrored_channels_deposited_units_positive CHECK (deposited_units >= 0),
+    CONSTRAINT ck_mirrored_channels_claimed_units_positive CHECK (claimed_units >= 0),
+    CONSTRAINT ck_mirrored_channels_withdrawing_units_positive CHECK (withdrawing_units >= 0),
+    CONSTRAINT ck_mirrored_channels_closing_flag CHECK (closing IN (0, 1)),
+    CONSTRAINT fk_mirrored_channels_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE receiver_totals (
+    source_id INTEGER NOT NULL,
+    receiver TEXT NOT NULL,
+    token TEXT NOT NULL,
+    claimed_units NUMERIC(78, 0) NOT NULL,
+    settled_units NUMERIC(78, 0) NOT NULL,
+    CONSTRAINT pk_receiver_totals PRIMARY KEY (source_id, receiver, token),
+    CONSTRAINT ck_receiver_totals_claimed_units_positive CHECK (claimed_units >= 0),
+    CONSTRAINT ck_receiver_totals_settled_units_positive CHECK (settled_units >= 0),
+    CONSTRAINT fk_receiver_totals_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);

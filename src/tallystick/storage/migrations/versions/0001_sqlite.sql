@@ -18,7 +18,7 @@ CREATE TABLE sources (
     final_time INTEGER NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
     CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
-    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Conversion'))
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Channels', 'Conversion'))
 )
  WITHOUT ROWID,
  STRICT;
@@ -532,3 +532,109 @@ CREATE TABLE sale_invoices (
  STRICT;
 
 CREATE INDEX ix_sale_invoices_source_id_reference ON sale_invoices (source_id, reference);
+
+CREATE TABLE wallet_channels (
+    chain_id INTEGER NOT NULL,
+    contract TEXT NOT NULL,
+    channel_id BLOB NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    "key" TEXT,
+    key_limit_sum TEXT,
+    key_valid_before INTEGER,
+    key_signature BLOB,
+    signed_sum TEXT NOT NULL,
+    signature BLOB,
+    usable_sum TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    day_units TEXT NOT NULL,
+    request TEXT,
+    request_units TEXT,
+    per_voucher TEXT,
+    per_channel TEXT,
+    per_day TEXT,
+    CONSTRAINT pk_wallet_channels PRIMARY KEY (chain_id, contract, channel_id),
+    CONSTRAINT ck_wallet_channels_signed_sum_digits CHECK (signed_sum GLOB '[0-9]*' AND signed_sum NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_usable_sum_digits CHECK (usable_sum GLOB '[0-9]*' AND usable_sum NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_day_units_digits CHECK (day_units GLOB '[0-9]*' AND day_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_request_units_digits CHECK (request_units GLOB '[0-9]*' AND request_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_per_voucher_digits CHECK (per_voucher GLOB '[0-9]*' AND per_voucher NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_per_channel_digits CHECK (per_channel GLOB '[0-9]*' AND per_channel NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_per_day_digits CHECK (per_day GLOB '[0-9]*' AND per_day NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_wallet_channels_key_limit_sum_digits CHECK (key_limit_sum GLOB '[0-9]*' AND key_limit_sum NOT GLOB '*[^0-9]*')
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE till_channels (
+    chain_id INTEGER NOT NULL,
+    contract TEXT NOT NULL,
+    channel_id BLOB NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    "key" TEXT,
+    key_limit_sum TEXT,
+    key_valid_before INTEGER,
+    key_signature BLOB,
+    taken_sum TEXT NOT NULL,
+    signature BLOB NOT NULL,
+    claimed_sum TEXT NOT NULL,
+    taken_at INTEGER NOT NULL,
+    refusal TEXT,
+    CONSTRAINT pk_till_channels PRIMARY KEY (chain_id, contract, channel_id),
+    CONSTRAINT ck_till_channels_taken_sum_digits CHECK (taken_sum GLOB '[0-9]*' AND taken_sum NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_till_channels_claimed_sum_digits CHECK (claimed_sum GLOB '[0-9]*' AND claimed_sum NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_till_channels_key_limit_sum_digits CHECK (key_limit_sum GLOB '[0-9]*' AND key_limit_sum NOT GLOB '*[^0-9]*')
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE mirrored_channels (
+    source_id INTEGER NOT NULL,
+    channel_id BLOB NOT NULL,
+    payer TEXT NOT NULL,
+    payer_authorizer TEXT,
+    receiver TEXT NOT NULL,
+    receiver_authorizer TEXT NOT NULL,
+    token TEXT NOT NULL,
+    withdraw_delay_s INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    opening INTEGER NOT NULL,
+    deposited_units TEXT NOT NULL,
+    claimed_units TEXT NOT NULL,
+    withdrawing_units TEXT NOT NULL,
+    withdrawal_since INTEGER NOT NULL,
+    closing INTEGER NOT NULL,
+    CONSTRAINT pk_mirrored_channels PRIMARY KEY (source_id, channel_id),
+    CONSTRAINT ck_mirrored_channels_deposited_units_digits CHECK (deposited_units GLOB '[0-9]*' AND deposited_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_mirrored_channels_claimed_units_digits CHECK (claimed_units GLOB '[0-9]*' AND claimed_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_mirrored_channels_withdrawing_units_digits CHECK (withdrawing_units GLOB '[0-9]*' AND withdrawing_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_mirrored_channels_closing_flag CHECK (closing IN (0, 1)),
+    CONSTRAINT fk_mirrored_channels_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE receiver_totals (
+    source_id INTEGER NOT NULL,
+    receiver TEXT NOT NULL,
+    token TEXT NOT NULL,
+    claimed_units TEXT NOT NULL,
+    settled_units TEXT NOT NULL,
+    CONSTRAINT pk_receiver_totals PRIMARY KEY (source_id, receiver, token),
+    CONSTRAINT ck_receiver_totals_claimed_units_digits CHECK (claimed_units GLOB '[0-9]*' AND claimed_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_receiver_totals_settled_units_digits CHECK (settled_units GLOB '[0-9]*' AND settled_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_receiver_totals_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
