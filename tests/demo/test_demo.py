@@ -68,6 +68,15 @@ def test_an_order_in_escrow_ends_in_a_ruling(year: tuple[Path, str, dict[str, An
     assert held["debit"] == held["credit"] == "250.000000 USDC"
 
 
+def test_a_thousand_vouchers_are_one_claim(year: tuple[Path, str, dict[str, Any]]) -> None:
+    channel = year[2]["channels"]
+    assert channel["audit"] == channel["audit"] | {"ok": True, "channels": 1, "claims_in_ledger": 1}
+    assert (channel["vouchers"], channel["claims"]) == (1_000, 1)
+    assert (channel["claimed"], channel["refunded"]) == ("2.500000 USDC", "17.500000 USDC")
+    income = next(row for row in channel["trial_balance"] if row["account"].startswith("Income:Channels:"))
+    assert income["credit"] == "2.500000 USDC"
+
+
 def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str, Any]]) -> None:
     command = [
         "tallystick",
@@ -91,7 +100,7 @@ def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -
     assert len(pdfs) == summary["invoices"] + summary["credit_notes"] + summary["escrow"]["invoices"]
     for number in ("INV-000001", "PAY-000001"):
         assert number in PdfReader(folder / "invoices" / f"{number}.pdf").pages[0].extract_text()
-    for name in ("ledger", "escrow"):
+    for name in ("ledger", "escrow", "channels"):
         _, errors, _ = loader.load_file(str(folder / f"{name}.beancount"))
         assert errors == []
     assert len((folder / "ledger.jsonl").read_text().splitlines()) == (

@@ -28,8 +28,8 @@ def demo(folder: Path, as_json: bool) -> None:
 
     Starts Anvil, deploys the contracts, sells six plans to 31 payers who subscribe in different ways, charges them
     for a year, with seats, trials, fees, an upgrade and a downgrade, declines, cancellations, refunds, a claim, a
-    reorganisation, and an order in escrow that ends in a ruling, mirrors everything into invoices and a ledger, and
-    audits it. Ends with 0 only if the audit passed.
+    reorganisation, an order in escrow that ends in a ruling, and a program that pays by the request over a channel;
+    mirrors everything into invoices and a ledger, and audits it. Ends with 0 only if the audit passed.
     """
     from tallystick.demo.run import run_demo
 
@@ -38,7 +38,7 @@ def demo(folder: Path, as_json: bool) -> None:
         click.echo((folder / "summary.json").read_text(), nl=False)
     else:
         click.echo(_text(summary, folder))
-    if not (summary["audit"]["ok"] and summary["escrow"]["audit"]["ok"]):
+    if not all(part["audit"]["ok"] for part in (summary, summary["escrow"], summary["channels"])):
         raise click.exceptions.Exit(1)
 
 
@@ -49,8 +49,10 @@ def _program() -> str:
 
 
 def _text(summary: dict[str, Any], folder: Path) -> str:
-    audit, escrow = summary["audit"], summary["escrow"]
-    proven = "its halves match" if escrow["audit"]["ok"] else "DIFFERENCES, see summary.json"
+    audit, escrow, channel = summary["audit"], summary["escrow"], summary["channels"]
+    proven, claims_proven = (
+        "its halves match" if part["audit"]["ok"] else "DIFFERENCES, see summary.json" for part in (escrow, channel)
+    )
     matched = "the halves match" if audit["ok"] else f"{len(audit['differences'])} DIFFERENCES, see summary.json"
     width = max(len(row["account"]) for row in summary["trial_balance"])
     amounts = max(len(row[side]) for row in summary["trial_balance"] for side in ("debit", "credit"))
@@ -72,11 +74,13 @@ Audit at block {audit["block"]}: {audit["charges_on_chain"]} charges on chain, {
 ledger, {audit["refunds_on_chain"]} and {audit["refunds_in_ledger"]} refunds: {matched}.
 Escrow: an order over 250, {escrow["captured"]} captured, the rest divided by a ruling into \
 {escrow["ruling"]["payee"]}, {escrow["ruling"]["payer"]} and {escrow["ruling"]["arbiter"]}: {proven}.
+Channel: {channel["vouchers"]:,} vouchers, {channel["claimed"]} in {channel["claims"]} claim: {claims_proven}.
 
 In {folder}/
   invoices/          {summary["pdfs"]} PDFs: {summary["invoices"]} invoices, {summary["credit_notes"]} credit notes, \
 {escrow["invoices"]} of the order
-  ledger.beancount   the journal; also as ledger.csv and ledger.jsonl; escrow.* is that of the order
+  ledger.beancount   the journal; also as ledger.csv and ledger.jsonl; escrow.* is that of the order,
+                     channels.* that of the channel
   tallystick.db      the books
   summary.json       all these numbers
 

@@ -13,6 +13,7 @@ from tallystick.demo.stage import MERCHANT, Stage
 from tallystick.demo.story import Counts, Tell, Year
 from tallystick.errors import InputError
 from tallystick.flows.audit import AuditReport, audit
+from tallystick.flows.audit_channels import ChannelsReport, audit_channels
 from tallystick.flows.audit_payments import PaymentsReport, audit_payments
 from tallystick.flows.export import export_journal_file
 from tallystick.flows.mirror import StoredBooks, open_books
@@ -63,23 +64,25 @@ def run_demo(folder: Path, tell: Tell) -> dict[str, Any]:
         for form in ("beancount", "csv", "jsonl"):
             export_journal_file(books.engine, books.source, form, folder / f"ledger.{form}")
             export_journal_file(books.engine, books.payments, form, folder / f"escrow.{form}")
-        report, payments = _audit(stage)
-        found = report.difference_count + payments.difference_count
+            export_journal_file(books.engine, books.claims, form, folder / f"channels.{form}")
+        report, payments, claims = _audit(stage)
+        found = sum(each.difference_count for each in (report, payments, claims))
         tell("the audit " + (f"finds {found} differences" if found else "passes"))
         stage.mirror.engine.dispose()
     write_config(folder, stage)
     summary = summarize(counts, report, books, pdfs) | {"escrow": summarize_escrow(counts, payments, books)}
+    summary |= {"channels": summarize_channels(counts, claims, books)}
     summary |= {"seconds": round(time.monotonic() - started, 1)}
     books.engine.dispose()
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
 
-def _audit(stage: Stage) -> tuple[AuditReport, PaymentsReport]:
+def _audit(stage: Stage) -> tuple[AuditReport, PaymentsReport, ChannelsReport]:
     mirror = stage.mirror
-    assert mirror.escrow is not None  # it was deployed with the rest
     report = audit(mirror.engine, mirror.rpc, mirror.target)
-    return report, audit_payments(mirror.engine, mirror.rpc, mirror.escrow)
+    payments = audit_payments(mirror.engine, mirror.rpc, mirror.escrow)
+    return report, payments, audit_channels(mirror.engine, mirror.rpc, mirror.channels)
 
 
 def prepare_folder(folder: Path) -> None:
@@ -158,6 +161,27 @@ def summarize_escrow(counts: Counts, report: PaymentsReport, books: StoredBooks)
             "block": report.block_number,
             "payments_on_chain": report.payments_on_chain,
             "payments_in_ledger": report.payments_in_ledger,
+            "differences": [difference._asdict() for difference in report.differences],
+        },
+    }
+
+
+def summarize_channels(counts: Counts, report: ChannelsReport, books: StoredBooks) -> dict[str, Any]:
+    """The channel over which a program paid by the request, and its books."""
+    metering = counts.metering
+    assert metering is not None
+    return {
+        "channel": f"0x{metering.channel_id.hex()}",
+        "vouchers": metering.vouchers,
+        "claims": metering.claims,
+        "claimed": str(metering.claimed),
+        "refunded": str(metering.refunded),
+        "trial_balance": _trial_balance(books, books.claims),
+        "audit": {
+            "ok": report.ok,
+            "block": report.block_number,
+            "channels": report.channels,
+            "claims_in_ledger": report.claims,
             "differences": [difference._asdict() for difference in report.differences],
         },
     }

@@ -12,6 +12,7 @@ from tallystick.core.money import Amount
 from tallystick.core.period import DAY_S, Period, Unit
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
+from tallystick.demo.metering import Metering, play_metering
 from tallystick.demo.order import Order, play_order
 from tallystick.demo.stage import Stage
 from tallystick.flows.subscribe import Funding
@@ -29,7 +30,7 @@ SPENDING_MONEY = "1000"
 
 ORDER_IN = 2
 EMPTY_WALLET_IN, REFUND_IN, CANCEL_IN, REORGANISE_IN, REVOKE_IN = 3, 4, 5, 6, 7
-UPGRADE_IN, BLOCK_IN, DOWNGRADE_IN, SIGN_OFF_IN = 8, 9, 10, 11
+UPGRADE_IN, BLOCK_IN, DOWNGRADE_IN, SIGN_OFF_IN, METER_IN = 8, 9, 10, 11, 12
 TRIAL_S = 14 * DAY_S
 FEE_BPS = 250
 TEAMS = (("permit", 3), ("mandate with permit", 8))
@@ -65,6 +66,7 @@ class Counts:
     rolled_back_events: int = 0
     ways: dict[str, int] = field(default_factory=dict)
     order: Order | None = None
+    metering: Metering | None = None
 
 
 class Year:
@@ -186,6 +188,7 @@ class Year:
             BLOCK_IN: self._claim,
             DOWNGRADE_IN: lambda: self._change(self.plans[0], days=20),
             SIGN_OFF_IN: self._sign_off,
+            METER_IN: self._meter,
         }
         if month in acts:
             acts[month]()
@@ -221,6 +224,13 @@ class Year:
         self.tell(
             f"  an order is paid into escrow: the merchant captures {order.captured}, the buyer disputes the rest, and "
             f"the arbiter gives {order.to_payee} to the merchant, {order.to_payer} back, and takes {order.arbiter_fee}"
+        )
+
+    def _meter(self) -> None:
+        found = self.counts.metering = play_metering(self.stage)
+        self.tell(
+            f"  a customer's program pays for {found.vouchers:,} requests by vouchers; the merchant claims "
+            f"{found.claimed} at once, and gives {found.refunded} back"
         )
 
     def _refund(self) -> None:

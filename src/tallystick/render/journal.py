@@ -20,7 +20,10 @@ from tallystick.errors import CorruptionError
 
 Tokens = Mapping[str, Token]
 
-KINDS = ("charge", "refund", "claim", "authorization", "capture", "void", "reclaim", "ruling", "kept")
+KINDS = (
+    *("charge", "refund", "claim", "authorization", "capture", "void", "reclaim", "ruling", "kept"),
+    *("channel_claim", "settlement"),
+)
 ACCOUNT = re.compile("(?:Assets|Equity|Expenses|Income|Liabilities)(?::[A-Z0-9][A-Za-z0-9-]*)+")
 """The accounts of `core.ledger`, all of which beancount takes."""
 BEANCOUNT_UNITS = 10**27
