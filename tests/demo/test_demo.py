@@ -96,6 +96,15 @@ def test_a_price_in_euros_and_euros_that_are_converted(year: tuple[Path, str, di
     assert (gain["debit"], gain["credit"]) == ("0.00 USD", "3.65 USD")
 
 
+def test_a_thousand_vouchers_are_one_claim(year: tuple[Path, str, dict[str, Any]]) -> None:
+    channel = year[2]["channels"]
+    assert channel["audit"] == channel["audit"] | {"ok": True, "channels": 1, "claims_in_ledger": 1}
+    assert (channel["vouchers"], channel["claims"]) == (1_000, 1)
+    assert (channel["claimed"], channel["refunded"]) == ("2.500000 USDC", "17.500000 USDC")
+    income = next(row for row in channel["trial_balance"] if row["account"].startswith("Income:Channels:"))
+    assert income["credit"] == "2.500000 USDC"
+
+
 def test_a_change_of_plan_stands_in_the_invoices(year: tuple[Path, str, dict[str, Any]]) -> None:
     command = [
         "tallystick",
@@ -121,7 +130,7 @@ def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -
     )
     for number in ("INV-000001", "PAY-000001", "SALE-000001"):
         assert number in PdfReader(folder / "invoices" / f"{number}.pdf").pages[0].extract_text()
-    for name in ("ledger", "escrow", "checkout", "conversion"):
+    for name in ("ledger", "escrow", "checkout", "channels", "conversion"):
         _, errors, _ = loader.load_file(str(folder / f"{name}.beancount"))
         assert errors == []
     assert len((folder / "ledger.jsonl").read_text().splitlines()) == (

@@ -29,8 +29,8 @@ def demo(folder: Path, as_json: bool) -> None:
     Starts Anvil, deploys the contracts, sells seven plans to 32 payers who subscribe in different ways, charges them
     for a year, with seats, trials, fees, a price in euros, an upgrade and a downgrade, declines, cancellations,
     refunds, a claim, a reorganisation, an order in escrow that ends in a ruling, an invoice that is paid from an
-    exchange, a quote, and euros that are converted, mirrors everything into invoices and a ledger, and audits it. Ends
-    with 0 only if the audit passed.
+    exchange, a quote, a program that pays by the request over a channel, and euros that are converted; mirrors
+    everything into invoices and a ledger, and audits it. Ends with 0 only if the audit passed.
     """
     from tallystick.demo.run import run_demo
 
@@ -39,7 +39,7 @@ def demo(folder: Path, as_json: bool) -> None:
         click.echo((folder / "summary.json").read_text(), nl=False)
     else:
         click.echo(_text(summary, folder))
-    parts = (summary, summary["escrow"], summary["checkout"], summary["conversion"])
+    parts = [summary, *(summary[name] for name in ("escrow", "checkout", "channels", "conversion"))]
     if not all(part["audit"]["ok"] for part in parts if part is not None):
         raise click.exceptions.Exit(1)
 
@@ -51,7 +51,7 @@ def _program() -> str:
 
 
 def _text(summary: dict[str, Any], folder: Path) -> str:
-    audit, escrow, checkout = summary["audit"], summary["escrow"], summary["checkout"]
+    audit, escrow, checkout, channel = (summary[name] for name in ("audit", "escrow", "checkout", "channels"))
     deposit, euros, conversion = checkout["deposit"], summary["priced_in_euros"], _conversion(summary["conversion"])
     matched = "the halves match" if audit["ok"] else f"{len(audit['differences'])} DIFFERENCES, see summary.json"
     width = max(len(row["account"]) for row in summary["trial_balance"])
@@ -77,13 +77,14 @@ Escrow: an order over 250, {escrow["captured"]} captured, the rest divided by a 
 {escrow["ruling"]["payee"]}, {escrow["ruling"]["payer"]} and {escrow["ruling"]["arbiter"]}: {_proven(escrow)}.
 Checkout: {deposit["invoice"]} over {deposit["due"]} paid from an exchange, {deposit["first"]} at first, in the end \
 too much, {deposit["given_back"]} given back; a quote over {checkout["quote"]["amount"]}: {_proven(checkout)}.
+Channel: {channel["vouchers"]:,} vouchers, {channel["claimed"]} in {channel["claims"]} claim: {_proven(channel)}.
 {conversion}
 
 In {folder}/
   invoices/          {summary["pdfs"]} PDFs: {summary["invoices"]} invoices, {summary["credit_notes"]} credit notes, \
 {escrow["invoices"]} of the order, {checkout["invoices"]} of what was sold once
   ledger.beancount   the journal; also as ledger.csv and ledger.jsonl; escrow.* is that of the order, checkout.* that of
-                     what was sold once, conversion.* that of what was exchanged
+                     what was sold once, channels.* that of the channel, conversion.* that of what was exchanged
   tallystick.db      the books
   summary.json       all these numbers
 

@@ -13,6 +13,7 @@ from tallystick.demo.story import Tell, Year
 from tallystick.demo.summary import Reports, summarize
 from tallystick.errors import InputError
 from tallystick.flows.audit import audit
+from tallystick.flows.audit_channels import audit_channels
 from tallystick.flows.audit_checkout import audit_checkout
 from tallystick.flows.audit_conversions import audit_conversions
 from tallystick.flows.audit_payments import audit_payments
@@ -67,6 +68,7 @@ def run_demo(folder: Path, tell: Tell) -> dict[str, Any]:
             export_journal_file(books.engine, books.source, form, folder / f"ledger.{form}")
             export_journal_file(books.engine, books.payments, form, folder / f"escrow.{form}")
             export_journal_file(books.engine, books.sales, form, folder / f"checkout.{form}")
+            export_journal_file(books.engine, books.claims, form, folder / f"channels.{form}")
             if books.conversion is not None:
                 export_journal_file(books.engine, books.conversion, form, folder / f"conversion.{form}")
         reports = _audit(stage)
@@ -90,6 +92,7 @@ def _audit(stage: Stage) -> Reports:
         audit(mirror.engine, mirror.rpc, mirror.target),
         audit_payments(mirror.engine, mirror.rpc, mirror.escrow),
         audit_checkout(mirror.engine, mirror.rpc, mirror.checkout),
+        audit_channels(mirror.engine, mirror.rpc, mirror.channels),
         exchanges,
     )
 

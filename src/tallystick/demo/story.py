@@ -13,6 +13,7 @@ from tallystick.core.period import DAY_S, Period, Unit
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Subscription
 from tallystick.demo.conversion import Exchanged, exchange_euros, sell_for_euros
+from tallystick.demo.metering import Metering, play_metering
 from tallystick.demo.order import Order, play_order
 from tallystick.demo.sale import SoldOnce, sell_once
 from tallystick.demo.stage import Stage
@@ -33,7 +34,7 @@ EURO_CENTS, EURO_BOUND = 2_000, "25"
 
 SALE_IN, ORDER_IN = 1, 2
 EMPTY_WALLET_IN, REFUND_IN, CANCEL_IN, REORGANISE_IN, REVOKE_IN = 3, 4, 5, 6, 7
-UPGRADE_IN, BLOCK_IN, DOWNGRADE_IN, SIGN_OFF_IN = 8, 9, 10, 11
+UPGRADE_IN, BLOCK_IN, DOWNGRADE_IN, SIGN_OFF_IN, METER_IN = 8, 9, 10, 11, 12
 TRIAL_S = 14 * DAY_S
 FEE_BPS = 250
 TEAMS = (("permit", 3), ("mandate with permit", 8))
@@ -73,6 +74,7 @@ class Counts:
     in_euros: int = 0
     """The number of the subscription whose price is in euros."""
     exchanged: Exchanged | None = None
+    metering: Metering | None = None
 
 
 class Year:
@@ -214,6 +216,7 @@ class Year:
             BLOCK_IN: self._claim,
             DOWNGRADE_IN: lambda: self._change(self.plans[0], days=20),
             SIGN_OFF_IN: self._sign_off,
+            METER_IN: self._meter,
         }
         if month in acts:
             acts[month]()
@@ -271,6 +274,13 @@ class Year:
         self.tell(
             f"  an order is paid into escrow: the merchant captures {order.captured}, the buyer disputes the rest, and "
             f"the arbiter gives {order.to_payee} to the merchant, {order.to_payer} back, and takes {order.arbiter_fee}"
+        )
+
+    def _meter(self) -> None:
+        found = self.counts.metering = play_metering(self.stage)
+        self.tell(
+            f"  a customer's program pays for {found.vouchers:,} requests by vouchers; the merchant claims "
+            f"{found.claimed} at once, and gives {found.refunded} back"
         )
 
     def _refund(self) -> None:

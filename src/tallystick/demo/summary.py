@@ -11,6 +11,7 @@ from tallystick.core.money import Amount, Asset
 from tallystick.demo.conversion import CURRENCY
 from tallystick.demo.story import EURO_CENTS, Counts
 from tallystick.flows.audit import AuditReport
+from tallystick.flows.audit_channels import ChannelsReport
 from tallystick.flows.audit_checkout import CheckoutReport
 from tallystick.flows.audit_conversions import ConversionsReport
 from tallystick.flows.audit_payments import PaymentsReport
@@ -30,6 +31,7 @@ class Reports(NamedTuple):
     subscriptions: AuditReport
     payments: PaymentsReport
     sales: CheckoutReport
+    channels: ChannelsReport
     conversions: ConversionsReport | None
 
 
@@ -63,6 +65,7 @@ def summarize(counts: Counts, reports: Reports, books: StoredBooks, pdfs: int) -
         ),
         "escrow": _escrow(counts, reports.payments, books),
         "checkout": _checkout(counts, reports.sales, books),
+        "channels": _channel(counts, reports.channels, books),
         "conversion": None if reports.conversions is None else _conversion(counts, reports.conversions, books),
     }
 
@@ -121,6 +124,21 @@ def _checkout(counts: Counts, report: CheckoutReport, books: StoredBooks) -> dic
             quotes_in_ledger=report.quotes_in_ledger,
             standing_compared=report.standing,
         ),
+    }
+
+
+def _channel(counts: Counts, report: ChannelsReport, books: StoredBooks) -> dict[str, Any]:
+    """The channel over which a program paid by the request, and its books."""
+    metering = counts.metering
+    assert metering is not None
+    return {
+        "channel": f"0x{metering.channel_id.hex()}",
+        "vouchers": metering.vouchers,
+        "claims": metering.claims,
+        "claimed": str(metering.claimed),
+        "refunded": str(metering.refunded),
+        "trial_balance": _trial_balance(books, books.claims),
+        "audit": _audited(report, channels=report.channels, claims_in_ledger=report.claims),
     }
 
 
