@@ -24,6 +24,7 @@ from tallystick.chain.decode import decode_event, event_names
 from tallystick.chain.escrow import EscrowContract
 from tallystick.chain.node import Node, connect
 from tallystick.chain.subscriptions import Subscriptions
+from tallystick.chain.swap_collector import SwapCollectorContract
 from tallystick.contracts import load_artefact
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.deployment import DeployedContract, Manifest
@@ -88,8 +89,9 @@ class Business:
         sold, start = self.manifest.contract("Checkout"), self.contract.start_block
         checkout = CheckoutContract(node, sold.address)
         channels = ChannelsContract(node, self.manifest.contract("Channels").address)
+        collector = SwapCollectorContract(node, self.manifest.contract("SwapCollector").address)
         starts = deployed.start_block, sold.start_block
-        return Connection(node, subscriptions, None, start, escrow, starts[0], checkout, starts[1], channels)
+        return Connection(node, subscriptions, None, start, escrow, starts[0], checkout, starts[1], channels, collector)
 
     def account(self, name: str | int) -> str:
         """An account with ether, one for each name."""

@@ -12,6 +12,7 @@ functions by numbers that other files in the same run would shift.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import sys
@@ -46,6 +47,7 @@ CONTRACTS = {
     "CourtArbiter": "contracts/CourtArbiter.sol",
     "ChainlinkQuoter": "contracts/ChainlinkQuoter.sol",
     "UniswapSwapper": "contracts/UniswapSwapper.sol",
+    "SwapCollector": "contracts/SwapCollector.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
     "MockCourt": "contracts/mocks/MockCourt.sol",
     "MockFeed": "contracts/mocks/MockFeed.sol",
@@ -64,6 +66,7 @@ CALLED = {
     "SubscriptionsConsent": {EXTENSION_IMMUTABLE: "SubscriptionsViews"},
     "AuthorizationCollector": {"channels": "Channels"},
     "Permit2Collector": {"channels": "Channels"},
+    "SwapCollector": {"CHECKOUT": "Checkout"},
 }
 """Which contracts a contract calls, by the immutables that keep their addresses, in the order of the constructor's
 arguments. The one in `_NEXT` is its next part, whose functions are called at the first part."""
@@ -73,6 +76,7 @@ OUTPUTS = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.dep
 WITHOUT_METADATA = {"appendCBOR": False, "bytecodeHash": "none"}
 
 
+@functools.cache
 def compiler_input(source: str) -> tuple[str, dict[str, Any]]:
     """The compiler's version and standard JSON input for one source and its imports, as Ape has them."""
     tempfile.tempdir = str(SCRATCH)  # as toolchain/run tells Ape, for the reason that stands there
@@ -101,6 +105,7 @@ def compiled(version: str, standard_input: dict[str, Any]) -> dict[str, Any]:
     return output
 
 
+@functools.cache  # many are called by several others
 def artefact(name: str, source: str) -> dict[str, Any]:
     """What is shipped of one contract. `codeHash` is keccak-256 of the creation code, `bytecode`."""
     version, standard_input = compiler_input(source)

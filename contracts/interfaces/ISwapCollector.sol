@@ -27,8 +27,9 @@ interface ISwapCollector is ICollector {
     }
 
     error NotAuthorized(address caller);
-    /// @notice More of the payer's token is gone than `mostIn`, by the balance before and after.
-    error InputMismatch(uint256 left, uint256 before);
+    /// @notice More of the payer's token is gone than `mostIn`: what there is of it now, and what there was before it was
+    /// brought.
+    error InputMismatch(uint256 left, uint256 brought);
 
     /// @notice The caller pays a quote. The quote's event names the caller as its payer, and this contract as collector.
     /// @return quoteId As {ICheckout-pay} gives it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from fractions import Fraction
 from math import isqrt
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tallystick.core.swap import route_of
 from tests.business import Business
-from tests.cli.conftest import MERCHANT, Run, Say
+from tests.cli.conftest import MERCHANT, OTHER, Run, Say
 from tests.exchange import EUR_USD, MILLION, Exchange
 
 PRICE = 100_000_000
@@ -220,3 +221,38 @@ def test_E34_a_rate_comes_with_its_evidence_or_not_at_all(scene: Scene, run: Run
     assert say(None, "convert", "rate", scene.eurc, "--block", block)["evidence"] == evidence
     assert say(None, "convert", "rate", scene.usdc)["evidence"] == {"kind": "par", "from_block": block + 2}
     assert "nothing says what" in run("convert", "rate", scene.usdc, "--currency", "GBP", exit_code=1).stderr
+
+
+def test_E35_a_quote_in_dollars_is_paid_with_euros(
+    scene: Scene, run: Run, say: Say, write: Callable[..., str], business: Business
+) -> None:
+    business.mint(business.anvil.address(OTHER), 10**9, token=scene.eurc)
+    made = ("checkout", "quote", "--number", 7, "--amount", "54.00", "--token", scene.usdc)
+    write(MERCHANT, *made, "--out", "quote.json")
+    way = ("checkout", "pay", "quote.json", "--with", scene.eurc, "--route", "500")
+    planned = say(OTHER, *way, "--dry-run")
+    assert (planned["payer"], "transaction" in planned) == (business.anvil.address(OTHER), False)
+    low = run(*way, "--most", "1.00", "--dry-run", env={"TALLYSTICK_KEY": business.anvil.key(OTHER)})
+    assert "Nothing was sent: the pools take" in low.stdout
+    assert "error: Uniswap refuses the exchange" in write(OTHER, *way, "--most", "1.00", exit_code=1)
+    paid = say(OTHER, *way)
+    assert units(paid["used"]) + units(paid["returned"]) == units(paid["most"])
+    assert paid["used"] == planned["pools_take"]
+    assert say(None, "checkout", "show", "quote.json")["status"] == "used"
+
+
+def test_options_of_a_swap_that_do_not_fit_are_told(
+    scene: Scene, write: Callable[..., str], business: Business
+) -> None:
+    business.mint(business.anvil.address(OTHER), 10**9)
+    made = ("checkout", "quote", "--number", 8, "--amount", "54.00", "--token", scene.usdc)
+    write(MERCHANT, *made, "--out", "quote.json")
+    pay = ("checkout", "pay", "quote.json")
+    assert "without --with: say which token pays" in write(OTHER, *pay, "--route", "500", exit_code=1)
+    assert "say which token, and by which pools" in write(OTHER, *pay, "--with", scene.eurc, exit_code=1)
+    assert "allowed are fees" in write(OTHER, *pay, "--with", scene.eurc, "--route", "500,", exit_code=2)
+    ordered = write(OTHER, *pay, "--with", scene.eurc, "--route", "500,3000", exit_code=1)
+    assert "found the route [500, 3000]" in ordered
+    write(OTHER, "checkout", "sign", "quote.json", "--out", "signed.json")
+    signed = write(OTHER, "checkout", "pay", "signed.json", "--with", scene.eurc, "--route", "500", exit_code=1)
+    assert "who pays with another token sends it too" in signed

@@ -144,7 +144,10 @@ def send_failure(error: NodeRefused, sender: str) -> TransactionError:
 # --- Reverts ----------------------------------------------------------------------------------------------------------
 
 _SELECTOR = 4
-OURS = ("Subscriptions", "Escrow", "CourtArbiter", "Checkout", "Channels", "ChainlinkQuoter", "UniswapSwapper")
+OURS = (
+    *("Subscriptions", "Escrow", "CourtArbiter", "Checkout", "Channels"),
+    *("ChainlinkQuoter", "UniswapSwapper", "SwapCollector"),
+)
 """The contracts whose errors have classes of their own."""
 _WORDS = function_signature_to_4byte_selector("Error(string)")
 _PANIC = function_signature_to_4byte_selector("Panic(uint256)")

@@ -13,14 +13,12 @@ from tallystick.chain.calls import decoded
 from tallystick.chain.contract import Contract, Sent
 from tallystick.chain.decode_swapper import SWAPPER
 from tallystick.chain.decoder import Decoder
-from tallystick.chain.failures import revert
 from tallystick.chain.logs import LogEntry, LogReader
-from tallystick.chain.node import hex_bytes
 from tallystick.chain.rpc import Rpc
-from tallystick.chain.token import TokenContract, approval_data
+from tallystick.chain.simulate import approvals, simulated
+from tallystick.chain.token import TokenContract
 from tallystick.core.address import parse_address
 from tallystick.core.swap import Swap
-from tallystick.errors import NodeRefused
 
 ARTEFACT = "UniswapSwapper"
 """The name of its artefact, and of its entry in manifests."""
@@ -58,23 +56,13 @@ class SwapperContract(Contract):
     def simulate_exact_input(self, swap: Swap, sender: str) -> tuple[int, int] | None:
         """As `try_exact_input`, also where the account has not given the allowance yet: then that is made in the same
         simulation (`eth_simulateV1`). None where the node does not know how. Raises as `swap_exact_input`."""
-        token = TokenContract(self.node, swap.token_in)
-        allowance = token.allowance(sender, self.address)
-        if allowance >= swap.amount_in_units:
+        steps = approvals(TokenContract(self.node, swap.token_in), sender, self.address, swap.amount_in_units)
+        if not steps:
             return self.try_exact_input(swap, sender)
-        approvals = [0, swap.amount_in_units] if allowance else [swap.amount_in_units]
-        calls = [(swap.token_in, approval_data(self.address, units)) for units in approvals]
-        calls.append((self.address, self._data("swapExactInput", swap.words)))
-        asked = [{"from": sender, "to": to, "data": "0x" + data.hex()} for to, data in calls]
-        try:
-            (block,) = self.node.request("eth_simulateV1", [{"blockStateCalls": [{"calls": asked}]}, "latest"])
-            done = block["calls"][-1]
-            answer, is_done = hex_bytes(done["returnData"]), int(done["status"], 16)
-        except (NodeRefused, TypeError, KeyError, ValueError, IndexError):
+        answers = simulated(self.node, sender, [*steps, (self.address, self._data("swapExactInput", swap.words))])
+        if answers is None:
             return None
-        if not is_done:
-            raise revert(answer or hex_bytes((done.get("error") or {}).get("data") or "0x"))
-        used, received = decoded("swapExactInput", answer, contract=ARTEFACT)
+        used, received = decoded("swapExactInput", answers[-1], contract=ARTEFACT)
         return int(used), int(received)
 
     def swaps_of(self, caller: str, token_in: str, start_block: int) -> Iterator[LogEntry]:

@@ -167,6 +167,11 @@ def approval_data(spender: str, units: int) -> bytes:
     return _data("approve(address,uint256)", spender, units)
 
 
+def balance_data(account: str) -> bytes:
+    """The call that tells what an account has."""
+    return _data("balanceOf(address)", account)
+
+
 def _data(signature: str, *values: object) -> bytes:
     types = signature.partition("(")[2].removesuffix(")")
     return function_signature_to_4byte_selector(signature) + CODEC.encode(types.split(",") if types else [], values)

@@ -8,11 +8,13 @@ import click
 
 from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.checkout_deposits import address, deposit, deposits, expect, refund, refund_address, sweep
+from tallystick.cli.checkout_swap import SwapChoice, pay_by_swap, require_no_swap, swap_options
 from tallystick.cli.files import content_of, funding_option, out_option
 from tallystick.cli.output import Record, Time, shown
 from tallystick.cli.spans import SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount
+from tallystick.errors import InputError
 
 _quote = click.argument("file", metavar="QUOTE")
 
@@ -132,19 +134,25 @@ def sign(config: Config, /, file: str, funding: str, out: TextIO) -> None:
     epilog=examples(
         "TALLYSTICK_KEY=0x... tallystick checkout pay quote.json  the payer themselves",
         "tallystick checkout pay signed.json                      what the payer signed, sent by anyone",
+        "tallystick checkout pay quote.json --with 0x1aBa... --route 500 --dry-run",
     )
 )
 @_quote
+@swap_options
 @configured
 @shown
-def pay(config: Config, file: str) -> Record:
+def pay(config: Config, file: str, swap: SwapChoice) -> Record:
     """Pay a quote: with the money of the account that signs here, or by what a payer signed.
 
     QUOTE is the merchant's, or what `tallystick checkout sign` wrote. The allowance of the account that signs here is
     raised where it is too low.
+
+    With --with another token pays: what the quote asks for is bought with it through Uniswap's pools in the same
+    transaction, for no more than --most, or than the quoter's rate (without one, what the pools take now) and
+    --max-slippage on top. What is not used comes back at once. Either the quote is paid whole, or nothing happens.
     """
     from tallystick.core.checkout_events import QuotePaid
-    from tallystick.core.quote_texts import parse_checkout, parse_quote
+    from tallystick.core.quote_texts import SignedCheckout, parse_checkout, parse_quote
     from tallystick.core.reference import shown_reference
     from tallystick.flows.connect import open_contract
     from tallystick.flows.pay_quote import pay_quote
@@ -152,6 +160,11 @@ def pay(config: Config, file: str) -> Record:
     content = _content(file)
     payment = parse_checkout(content) if b'"funding"' in content else parse_quote(content)
     connection = open_contract(unlocked(config), signing=True)
+    if swap.pay_with is not None:
+        if isinstance(payment, SignedCheckout):
+            raise InputError("found what a payer signed and --with: who pays with another token sends it too")
+        return pay_by_swap(connection, payment, swap)
+    require_no_swap(swap)
     sent = pay_quote(connection, payment)
     paid = sent.one(QuotePaid)
     token = connection.token(paid.quote.token).describe()

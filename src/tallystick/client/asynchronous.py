@@ -159,6 +159,8 @@ class AsyncTallystick:
     checkout_quote = _threaded(Tallystick.checkout_quote)
     sign_checkout = _threaded(Tallystick.sign_checkout)
     pay_quote = _threaded(Tallystick.pay_quote)
+    plan_quote_payment = _threaded(Tallystick.plan_quote_payment)
+    pay_quote_by_swap = _threaded(Tallystick.pay_quote_by_swap)
     quote_state = _threaded(Tallystick.quote_state)
     withdraw_quote = _threaded(Tallystick.withdraw_quote)
     quote_total = _threaded(Tallystick.quote_total)

@@ -18,6 +18,7 @@ from tallystick.flows.expect import expect
 from tallystick.flows.find_deposits import FoundDeposit, find_deposit, find_deposits
 from tallystick.flows.make_quote import VALID_S, make_quote
 from tallystick.flows.mirror import open_books
+from tallystick.flows.pay_by_swap import SLIPPAGE_BPS, PaidBySwap, PlannedQuotePayment, pay_by_swap, plan_quote_payment
 from tallystick.flows.pay_quote import pay_quote, sign_checkout
 from tallystick.flows.refund_invoice import proven_address, refund_invoice, sign_refund_address
 from tallystick.storage.database import open_database
@@ -72,6 +73,46 @@ class CheckoutVerbs(Client):
         AmountMismatch, NotAContract, TokenReverted, CallReverted, or InputError for a quote for elsewhere.
         """
         return pay_quote(self._connection, payment)
+
+    def plan_quote_payment(
+        self,
+        quote: SignedQuote,
+        *,
+        pay_with: str,
+        route: Sequence[int | str],
+        max_slippage_bps: int = SLIPPAGE_BPS,
+        quoter: str | None = None,
+        most: Money | None = None,
+    ) -> PlannedQuotePayment:
+        """What paying a quote with another token of the signer's would take now; nothing is sent. `route` are fees of
+        Uniswap v3's pools from that token to the quote's, with tokens between them: `[500]`.
+
+        `most_in` of the answer is the most that is used: `most`, or what a `quoter` says and the slippage on top, the
+        lower where both are given; without them what the pools take now and the slippage on top.
+
+        Raises QuoteExpired, NumberUsed and what else `pay_quote` does, SwapFailed where the pools cannot do it for what
+        the signer has, what a quoter raises where it has no rate, and InputError where quote, route or quoter do not
+        fit, there is nothing to pay with, or the deployment names no swapper.
+        """
+        return plan_quote_payment(
+            self._connection,
+            quote,
+            self.address,
+            parse_address(pay_with),
+            route,
+            max_slippage_bps=max_slippage_bps,
+            quoter=None if quoter is None else parse_address(quoter),
+            most_units=None if most is None else self.units(most, pay_with),
+        )
+
+    def pay_quote_by_swap(self, planned: PlannedQuotePayment) -> PaidBySwap:
+        """Pays a quote as it was planned, in one transaction: what it asks for is bought with the signer's token, at
+        most `most_in` of it, and what was not used comes back. The allowance of exactly that comes by a permit where
+        the token takes one, else in a transaction before.
+
+        Raises SwapFailed where the pools take more, and as `plan_quote_payment`; nothing was paid then.
+        """
+        return pay_by_swap(self._connection, planned)
 
     def quote_state(self, quote: SignedQuote) -> QuoteState:
         """Whether a quote can still be paid. Raises InputError for one for elsewhere."""

@@ -110,12 +110,22 @@ def period_start(every: Every, now: int) -> int:
 
 def least_out_up(quoted_units: int, max_slippage_bps: int) -> int:
     """The least that an exchange must bring: what the quoter says less the slippage, rounded up, and one at least."""
+    _require_slippage(quoted_units, max_slippage_bps)
+    return max(1, -(-quoted_units * (WHOLE_BPS - max_slippage_bps) // WHOLE_BPS))
+
+
+def most_in_down(quoted_units: int, max_slippage_bps: int) -> int:
+    """The most that an exchange may use: what it should cost and the slippage on top, rounded down."""
+    _require_slippage(quoted_units, max_slippage_bps)
+    return quoted_units * (WHOLE_BPS + max_slippage_bps) // WHOLE_BPS
+
+
+def _require_slippage(quoted_units: int, max_slippage_bps: int) -> None:
     if not 0 <= max_slippage_bps < WHOLE_BPS or quoted_units < 0:
         raise AmountInvalid(
             f"found a slippage of {max_slippage_bps} hundredths of a percent of {quoted_units} units, allowed are 0 to "
             f"{WHOLE_BPS - 1}"
         )
-    return max(1, -(-quoted_units * (WHOLE_BPS - max_slippage_bps) // WHOLE_BPS))
 
 
 def slippage_bps_up(quoted: Amount, brought: Amount) -> int:

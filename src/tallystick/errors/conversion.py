@@ -182,7 +182,7 @@ class AnotherRoute(ContractError):
 
 @dataclass(eq=False)
 class InputMismatch(ContractError):
-    """Units that the swapper has of the token after the exchange, and that were brought."""
+    """Units that the swapper, or the collector, has of the token after the exchange, and that were there before."""
 
     left: int
     brought: int
@@ -251,7 +251,8 @@ class SwapFailed(ContractError):
     def __str__(self) -> str:
         return (
             f"Uniswap refuses the exchange ({_words(self.reason)}): where it is `Too little received`, the pools give "
-            "less than the limit on slippage allows; wait, exchange less at once, or name another route"
+            "less than the limit on slippage allows, where it is `STF`, they take more than may be used; wait, "
+            "exchange less at once, or name another route"
         )
 
 

@@ -12,6 +12,8 @@ from tallystick.chain.node import Node, connect
 from tallystick.chain.sender import Sender
 from tallystick.chain.signer import Signer, configured_signer
 from tallystick.chain.subscriptions import Subscriptions
+from tallystick.chain.swap_collector import ARTEFACT as SWAP_COLLECTOR
+from tallystick.chain.swap_collector import SwapCollectorContract
 from tallystick.chain.swapper import ARTEFACT as SWAPPER
 from tallystick.chain.swapper import SwapperContract
 from tallystick.chain.token import TokenContract
@@ -28,7 +30,8 @@ class Connection:
     """The contracts on a chain, verified, and the account that uses them (None: reading alone). `escrow` is the one of
     escrow payments, `checkout` that of quotes and deposit addresses, `channels` that of payment channels;
     `start_block` is the first that may hold events of `contract`, `escrow_start_block` of `escrow`,
-    `checkout_start_block` of `checkout`. `swapper` is what converts, where the manifest names one."""
+    `checkout_start_block` of `checkout`. `swapper` is what converts, where the manifest names one, and `swap_collector`
+    what pays quotes with another token through it."""
 
     node: Node
     contract: Subscriptions
@@ -39,6 +42,7 @@ class Connection:
     checkout: CheckoutContract
     checkout_start_block: int
     channels: ChannelsContract
+    swap_collector: SwapCollectorContract
     swapper: SwapperContract | None = None
     swapper_start_block: int = 0
 
@@ -77,7 +81,10 @@ def open_contract(config: Config, *, signer: Signer | None = None, signing: bool
     checkout = CheckoutContract(node, sold.address, sender)
     channels = ChannelsContract(node, verify(node.request, manifest, CHANNELS).address, sender)
     starts = found.start_block, deployed.start_block, sold.start_block
-    connection = Connection(node, subscriptions, signer, starts[0], escrow, starts[1], checkout, starts[2], channels)
+    collector = SwapCollectorContract(node, verify(node.request, manifest, SWAP_COLLECTOR).address, sender)
+    connection = Connection(
+        *(node, subscriptions, signer, starts[0], escrow, starts[1], checkout, starts[2], channels, collector)
+    )
     if SWAPPER not in manifest.contracts:
         return connection
     swaps = verify(node.request, manifest, SWAPPER)

@@ -26,7 +26,7 @@ from tallystick.core.money import Amount, Token, parse_units
 from tallystick.core.swap import Swap, Swapped, route_of
 from tallystick.errors import BalanceTooLow, ConfigError, InputError, NodeInvalid, OutputTooLow, RevertError
 from tallystick.flows.connect import Connection
-from tallystick.flows.quoter import open_quoter
+from tallystick.flows.quoter import quoted_in
 from tallystick.flows.swapper import require_swapper
 
 VALID_S = 600
@@ -235,16 +235,8 @@ def _planned(
 
 def _bounds(connection: Connection, rule: Rule, settlement: Token, amount: Amount) -> tuple[Amount, Amount]:
     """What the quoter says, and the least to be received."""
-    quoter = open_quoter(connection, rule.quoter)
-    terms = quoter.terms()
-    if terms.token != settlement.address or terms.price_decimals != rule.asset.decimals:
-        raise InputError(
-            f"the quoter {rule.quoter} quotes in {terms.token} for prices with {terms.price_decimals} decimals, needed "
-            f"is one in {settlement.symbol} ({settlement.address}) for the {rule.asset.decimals} decimals of "
-            f"{rule.asset.symbol}: create it with `tallystick convert deploy-quoter`"
-        )
-    quoted = quoter.quote(settlement.address, amount.units)
-    return Amount(quoted, settlement), Amount(least_out_up(quoted, rule.max_slippage_bps), settlement)
+    quoted = quoted_in(connection, rule.quoter, amount, settlement)
+    return quoted, Amount(least_out_up(quoted.units, rule.max_slippage_bps), settlement)
 
 
 def _swap(planned: PlannedConversion, valid_before: int) -> Swap:

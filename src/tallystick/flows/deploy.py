@@ -42,6 +42,7 @@ DEPLOYED_CONTRACTS = (
     "Channels",
     "AuthorizationCollector",
     "Permit2Collector",
+    "SwapCollector",
 )
 """What a deployment consists of, in the order of creation. The collectors bring deposits of x402's clients."""
 DEPLOYED_APART = ("UniswapSwapper",)
@@ -54,6 +55,7 @@ CALLED = {
     "SubscriptionsConsent": ("SubscriptionsViews",),
     "AuthorizationCollector": ("Channels",),
     "Permit2Collector": ("Channels",),
+    "SwapCollector": ("Checkout",),
 }
 """What the contracts call: their addresses are a part of the code that calls them. Most are seldom used functions of
 the contract itself, whose code works on its storage."""

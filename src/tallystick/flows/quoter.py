@@ -13,6 +13,7 @@ from tallystick.chain.sender import Call
 from tallystick.contracts import load_artefact
 from tallystick.core.address import parse_address
 from tallystick.core.deployment import FACTORY, SALT, create2_address
+from tallystick.core.money import Amount, Token
 from tallystick.core.quoter import NO_FEED, QuoterTerms, TrustedFeed
 from tallystick.errors import InputError, TallystickError
 from tallystick.flows.connect import Connection
@@ -65,6 +66,22 @@ def open_quoter(connection: Connection, address: str) -> QuoterContract:
     another contract, or none."""
     require_code(connection, address, ARTEFACT)
     return QuoterContract(connection.node, address)
+
+
+def quoted_in(connection: Connection, address: str, amount: Amount, token: Token) -> Amount:
+    """What an amount of one token is in another one, by a quoter, rounded up.
+
+    Raises InputError for a quoter that is none for these two tokens, and what it raises where it has no price.
+    """
+    quoter, asset = open_quoter(connection, address), amount.asset
+    terms = quoter.terms()
+    if terms.token != token.address or terms.price_decimals != asset.exponent:
+        raise InputError(
+            f"the quoter {address} quotes in {terms.token} for prices with {terms.price_decimals} decimals, needed is "
+            f"one in {token.symbol} ({token.address}) for the {asset.exponent} decimals of {asset.symbol}: create it "
+            "with `tallystick convert deploy-quoter`"
+        )
+    return Amount(quoter.quote(token.address, amount.units), token)
 
 
 def created(connection: Connection, artefact: str, arguments: bytes) -> Created:
