@@ -12,6 +12,7 @@ from tallystick.chain.node import Node, hex_bytes
 from tallystick.chain.sender import Call, Receipt, Sender
 from tallystick.chain.signer import NO_KEY
 from tallystick.core.channel_events import ChannelEvent
+from tallystick.core.channel_plan import ChannelFilled
 from tallystick.core.checkout_events import CheckoutEvent
 from tallystick.core.court import CourtEvent
 from tallystick.core.events import Charged, Declined, Event
@@ -20,7 +21,7 @@ from tallystick.core.subscription import DeclineReason
 from tallystick.core.swap import Swapped
 from tallystick.errors import KeyMissing, NodeInvalid
 
-AnyEvent = Event | PaymentEvent | CourtEvent | CheckoutEvent | Swapped | ChannelEvent
+AnyEvent = Event | PaymentEvent | CourtEvent | CheckoutEvent | Swapped | ChannelEvent | ChannelFilled
 
 E = TypeVar("E", bound=AnyEvent)
 

@@ -146,7 +146,7 @@ def send_failure(error: NodeRefused, sender: str) -> TransactionError:
 _SELECTOR = 4
 OURS = (
     *("Subscriptions", "Escrow", "CourtArbiter", "Checkout", "Channels"),
-    *("ChainlinkQuoter", "UniswapSwapper", "SwapCollector"),
+    *("ChainlinkQuoter", "UniswapSwapper", "SwapCollector", "ChannelPlan"),
 )
 """The contracts whose errors have classes of their own."""
 _WORDS = function_signature_to_4byte_selector("Error(string)")

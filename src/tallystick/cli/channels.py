@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from tallystick.cli import configured, examples, unlocked
+from tallystick.cli.channels_plan import create_plan, fill, take_up
 from tallystick.cli.channels_till import accept, claim, refund, settle
 from tallystick.cli.files import content_of, funding_option, out_option
 from tallystick.cli.output import Record, Span, Table, Time, shown
@@ -41,7 +42,7 @@ def channels() -> None:
     """
 
 
-for _command in (accept, claim, refund, settle):
+for _command in (accept, claim, refund, settle, create_plan, fill, take_up):
     channels.add_command(_command)
 
 

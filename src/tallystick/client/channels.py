@@ -15,12 +15,21 @@ from tallystick.chain.contract import Sent
 from tallystick.client.base import Client, Money
 from tallystick.core.address import parse_address
 from tallystick.core.channel import MIN_WITHDRAW_DELAY_S, Channel
+from tallystick.core.channel_plan import ChannelFilled, ChannelPlanTerms
+from tallystick.core.period import Unit
 from tallystick.core.spending import Limits
 from tallystick.core.till import TillRules
 from tallystick.core.voucher import Voucher
 from tallystick.core.voucher_texts import Grant
 from tallystick.flows.accept_vouchers import Accepted, Rejected, Till, till_rules
 from tallystick.flows.bring import PaymentFunding
+from tallystick.flows.channel_plan import (
+    CreatedChannelPlan,
+    create_channel_plan,
+    fill_channels,
+    open_channel_plan,
+    take_up_channel,
+)
 from tallystick.flows.claim_vouchers import ClaimPolicy, ClaimReport, claim_vouchers
 from tallystick.flows.leave_channel import announce_withdrawal, finish_withdrawal, refund_channel
 from tallystick.flows.look_up_channel import (
@@ -134,6 +143,47 @@ class ChannelVerbs(Client):
     def channel(self, channel: AnyChannel) -> ChannelReport:
         """A channel as it stands on chain, in the wallet and in the till. Raises UnknownChannel."""
         return describe_channel(self._connection, self._engine, self._channel(channel))
+
+    # --- Plans whose charges fill channels ---
+
+    def create_channel_plan(
+        self,
+        *,
+        token: str,
+        price: Money,
+        every: int = 1,
+        unit: Unit | str = Unit.MONTH,
+        receiver_authorizer: str | None = None,
+        withdraw_delay_s: int = DELAY_S,
+    ) -> CreatedChannelPlan:
+        """A plan of which each charge goes into the payer's own channel to the signer, from where vouchers spend it.
+
+        Payers subscribe to its `plan_id` as to any other; the `beneficiary` that they name, or else they themselves,
+        signs vouchers. Created once for the same terms: its address follows from them. Raises InputError,
+        AddressInvalid, NotAContract or KeyMissing.
+        """
+        token = parse_address(token)
+        period = Unit[unit.upper()] if isinstance(unit, str) else unit
+        authorizer = _address(receiver_authorizer) or self.address
+        parties = self.address, authorizer, withdraw_delay_s, token
+        terms = ChannelPlanTerms(*parties, self.units(price, token), every, period)
+        return create_channel_plan(self._connection, terms)
+
+    def fill_channels(self, contract: str, subscription_ids: Sequence[int]) -> list[ChannelFilled]:
+        """Puts what these subscriptions were charged since the last time into their channels: one answer for each of
+        which something was charged. Anyone may. Raises AnotherPlan or InputError."""
+        sent = fill_channels(self._connection, parse_address(contract), subscription_ids)
+        return [event for event in sent.events if isinstance(event, ChannelFilled)]
+
+    def take_up_channel(self, contract: str, subscription_id: int, *, limits: Limits | None = None) -> Channel:
+        """The signer, the payer or the key that the payer named, spends from a subscription's channel by its own wallet
+        from now on. Raises AnotherPlan, NotAuthorized or InputError."""
+        address = parse_address(contract)
+        return take_up_channel(self._connection, self._engine, address, subscription_id, limits=limits).channel
+
+    def archive_channel_plan(self, contract: str) -> Sent:
+        """The signer, the plan's receiver, ends the sale; subscriptions go on. Raises NotAuthorized or InputError."""
+        return open_channel_plan(self._connection, parse_address(contract)).archive()
 
     # --- The merchant's till ---
 

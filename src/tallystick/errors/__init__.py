@@ -55,7 +55,7 @@
           TokenReverted           the token's words, or an ERC-6093 error
         ContractError           ours did; one class per Solidity error, same name, its values as attributes
           AccountBlocked, AddressEmptyCode, AlignedToFuture, AllowanceTooLow, AlternativeIsOffered, AmountMismatch,
-          AmountTooHigh, AmountsLimited, AnotherArbiter, AnotherChargeIsNext, AnotherCoupon, AnotherGrid,
+          AmountTooHigh, AmountsLimited, AnotherArbiter, AnotherChargeIsNext, AnotherCoupon, AnotherGrid, AnotherPlan,
           AnotherRegister, AnotherRoute, AnotherStage, AnotherToken, AnswerOutOfBounds, AppealEnded, AppealNotEnded,
           AppealUnderpaid, AuthorizationExpired, BalanceTooLow, BpsOutOfRange, CaptureEnded, CaptureNotEnded,
           CaptureTooHigh, ChangeRefused, ChargeDue, ClaimRefused, ConditionsEnded, ConfigContradicts, CouponNotFor,
@@ -122,6 +122,7 @@ from tallystick.errors.books import (
 from tallystick.errors.channel import (
     REFUSED_BECAUSE,
     AddressEmptyCode,
+    AnotherPlan,
     ChannelError,
     ChannelExhausted,
     ClaimRefused,
@@ -332,6 +333,7 @@ __all__ = [
     "AnotherCoupon",
     "AnotherGrid",
     "AnotherLeads",
+    "AnotherPlan",
     "AnotherRegister",
     "AnotherRoute",
     "AnotherStage",

@@ -107,6 +107,21 @@ class AddressEmptyCode(ContractError):
 
 
 @dataclass(eq=False)
+class AnotherPlan(ContractError):
+    """The plan of the subscription, and the one whose charges fill channels here."""
+
+    subscription_id: int
+    found: int
+    expected: int
+
+    def __str__(self) -> str:
+        return (
+            f"subscription {self.subscription_id} is to plan {self.found}, and plan {self.expected} fills channels "
+            "here: name the contract of its own plan"
+        )
+
+
+@dataclass(eq=False)
 class ClaimRefused(ContractError):
     """The channel, and the number of the reason."""
 
