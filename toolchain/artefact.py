@@ -55,9 +55,10 @@ CONTRACTS = {
     "MockToken": "contracts/mocks/MockToken.sol",
 }
 """Every contract that the package ships, by its source. Arbiter, quoter, swapper and channel plans are created with
-arguments of one's own, which their bytecode here does not have. A Deposit is created by Checkout, which is why it is taken from that one's
-compilation: deposit addresses are made of its code. MockUSDC is what the demo deploys as its dollar, MockToken as its
-euro, MockFeed plays its prices, MockCourt is what an arbiter is tried with on a chain of one's own."""
+arguments of one's own, which their bytecode here does not have. A Deposit is created by Checkout, which is why it is
+taken from that one's compilation: deposit addresses are made of its code. MockUSDC is what the demo deploys as its
+dollar, MockToken as its euro, MockFeed plays its prices, MockCourt is what an arbiter is tried with on a chain of one's
+own."""
 EXTENSION_IMMUTABLE = "_NEXT"
 CALLED = {
     "Subscriptions": {EXTENSION_IMMUTABLE: "SubscriptionsPayee"},
