@@ -239,6 +239,12 @@ def test_E35_a_quote_in_dollars_is_paid_with_euros(
     assert units(paid["used"]) + units(paid["returned"]) == units(paid["most"])
     assert paid["used"] == planned["pools_take"]
     assert say(None, "checkout", "show", "quote.json")["status"] == "used"
+    scene.sell("first")
+    say(None, "index", "--once")
+    say(None, "convert", "record")
+    assert say(None, "convert", "gains")["conversions"] == [], "what the collector exchanged is nobody's gain"
+    assert "SALE-" in str(say(None, "invoices", "list"))
+    assert say(None, "audit", "verify")["ok"]
 
 
 def test_options_of_a_swap_that_do_not_fit_are_told(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from tallystick.chain.node import Node
 from tallystick.config import Config
+from tallystick.contracts import load_artefact
 from tallystick.core.conversion_books import exchange_of
 from tallystick.core.events import Origin
 from tallystick.core.gains import Disposal, GainsBook, Place, gain_postings, moves_of
@@ -242,9 +243,12 @@ def _walk(
     conversion = books.conversions
     through = min(source.final_number for source in books.sources)
     followed = set(more or ())
+    collector = load_artefact("SwapCollector").address  # exchanges for who pays a quote: nobody's gain
     for entry in read_entries(connection, conversion.source_id, through=through):
         exchange = exchange_of(entry)
-        if exchange is not None and (not accounts or exchange.caller in accounts):
+        if exchange is None or (not accounts and exchange.caller == collector):
+            continue
+        if not accounts or exchange.caller in accounts:
             followed.add((exchange.caller, exchange.token_in))
     book = GainsBook(tokens, into, value, followed)
     for _, contract, entry in heapq.merge(
