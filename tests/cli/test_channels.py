@@ -141,3 +141,31 @@ def test_what_is_typed_wrongly_is_told(say: Say, write: Write, run: Run, busines
 def test_every_verb_teaches(run: Run, verb: str) -> None:
     said = run("channels", verb, "--help").stdout
     assert f"tallystick channels {verb}" in said.partition("Example")[2]
+
+
+def test_a_plan_is_billed_filled_spent_and_proven(say: Say, write: Write, business: Business) -> None:
+    token, hour = business.token, 3_600
+    period = ("--every", 30, "--unit", "day")
+    made = say(MERCHANT, "channels", "create-plan", "--price", "2.00", "--token", token, *period, "--delay", "1h")
+    assert (made["price"]["amount"], made["every"], made["delay"]) == ("2.000000", "30 day", hour)
+    number = say(PAYER, "subscriptions", "subscribe", made["plan_id"])["subscription_id"]
+    business.anvil.advance(30 * 86_400 + 1)
+    with Path("tallystick.toml").open("a") as config:
+        payees = json.dumps([business.anvil.address(MERCHANT), made["contract"]])
+        config.write(f"[index]\nfinality = 0\n[merchant]\npayees = {payees}\n")
+    say(None, "index", "--once")
+    assert say(BILLER, "bill")["charged"] == 1
+    (row,) = say(BILLER, "channels", "fill", made["contract"], number)
+    assert (row["charges"], row["filled"]["amount"]) == (2, "4.000000")
+    (row,) = say(BILLER, "channels", "fill", made["contract"], number)
+    assert (row["charges"], row["channel"]) == (0, None)
+    taken = say(PAYER, "channels", "take-up", made["contract"], number)
+    assert (taken["receiver"], taken["usable"]["amount"]) == (business.anvil.address(MERCHANT), "4.000000")
+    write(PAYER, "channels", "voucher", taken["channel"][:12], "--amount", "3.00", "--out", "a.json")
+    say(MERCHANT, "channels", "accept", "a.json", "--token", token)
+    claimed = say(MERCHANT, "channels", "claim", "--token", token)
+    assert [(line["amount"]["amount"], line["became"]) for line in claimed] == [("3.000000", "claimed")]
+    say(None, "index", "--once")
+    assert say(None, "audit", "verify")["ok"]
+    said = write(OTHER, "channels", "take-up", made["contract"], number, exit_code=1)
+    assert f"error: {business.anvil.address(OTHER)} may not do this" in said

@@ -11,14 +11,13 @@ from typing import Any, ClassVar, Final
 
 from tallystick.chain.contract import Contract, Sent
 from tallystick.chain.decoder import WORD, Decoder, Shape, uint_at
-from tallystick.core.address import parse_address
+from tallystick.core.address import ZERO_ADDRESS, parse_address
 from tallystick.core.channel import ChannelTerms
 from tallystick.core.channel_plan import ChannelFilled
 from tallystick.core.money import UINT256_MAX
 
 ARTEFACT = "ChannelPlan"
 """The name of its artefact."""
-_ZERO = "0x" + "0" * 40
 
 
 def _filled(topics: bytes, data: bytes) -> ChannelFilled:
@@ -45,7 +44,7 @@ class ChannelPlanContract(Contract):
     def terms_of(self, subscription_id: int) -> ChannelTerms:
         """The channel into which a subscription's charges go. Raises AnotherPlan."""
         payer, key, receiver, authorizer, token, delay, salt = self._read("channelOf", subscription_id)
-        parties = parse_address(payer), None if key == _ZERO else parse_address(key), parse_address(receiver)
+        parties = parse_address(payer), None if key == ZERO_ADDRESS else parse_address(key), parse_address(receiver)
         return ChannelTerms(*parties, parse_address(authorizer), parse_address(token), delay, salt)
 
     def unfilled(self, subscription_id: int) -> tuple[int, int]:

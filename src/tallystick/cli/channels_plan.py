@@ -6,11 +6,11 @@ import click
 
 from tallystick.cli import configured, examples, unlocked
 from tallystick.cli.output import Record, Span, Table, shown
+from tallystick.cli.plans import UNITS
 from tallystick.cli.spans import SPAN
 from tallystick.config import Config
 from tallystick.core.money import Amount
 
-UNITS = ["second", "day", "week", "month", "year"]
 _plan = click.argument("plan", metavar="CONTRACT")
 
 

@@ -11,6 +11,7 @@ from tallystick.cli.files import content_of, out_option
 from tallystick.cli.output import Record, Table, Time, shown
 from tallystick.cli.spans import SPAN
 from tallystick.config import Config
+from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.money import Amount, Token
 from tallystick.errors import InputError
 
@@ -80,7 +81,7 @@ def sweep(config: Config, invoices: tuple[str, ...], token: str | None, coin: bo
     connection = open_contract(unlocked(config), signing=True)
     wanted = parse_address(token) if token else None
     rows = bring(connection, parse_address(receiver) if receiver else connection.sender.address, wanted, invoices)
-    coins = Token(connection.node.chain_id, "0x" + "0" * 40, "COIN", COIN_DECIMALS)
+    coins = Token(connection.node.chain_id, ZERO_ADDRESS, "COIN", COIN_DECIMALS)
     assets = {None: coins} | ({wanted: connection.token(wanted).describe()} if wanted else {})
     return Table(
         [

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from eth_utils.crypto import keccak
 
 from tallystick.core import funding
+from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.funding import Agreement
 from tallystick.core.permit import TokenDomain
 from tallystick.core.signed import types_of
@@ -37,7 +38,6 @@ CONFIG_TYPE = (
 _CONFIG_TYPEHASH = keccak(text=CONFIG_TYPE)
 _DEPOSIT_WITNESS = "DepositWitness(bytes32 channelId)"
 _OPENING_AT = 96
-_ZERO = "0x" + "0" * 40
 
 
 def opening_of(sum_units: int) -> int:
@@ -72,7 +72,7 @@ class ChannelTerms:
     @property
     def words(self) -> tuple[Any, ...]:
         """In the order of the contract's struct."""
-        key = self.payer_authorizer or _ZERO
+        key = self.payer_authorizer or ZERO_ADDRESS
         parties = self.payer, key, self.receiver, self.receiver_authorizer
         return *parties, self.token, self.withdraw_delay_s, self.salt
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
@@ -12,13 +12,13 @@ from tallystick.chain.channel_plan import ARTEFACT, ChannelPlanContract
 from tallystick.chain.contract import Sent
 from tallystick.core.channel import MAX_WITHDRAW_DELAY_S, MIN_WITHDRAW_DELAY_S
 from tallystick.core.channel_plan import ChannelPlanTerms
-from tallystick.core.spending import Limits, Spending
+from tallystick.core.spending import Limits
 from tallystick.errors import InputError, NotAuthorized
 from tallystick.flows.connect import Connection
+from tallystick.flows.create import created, require_code
 from tallystick.flows.look_up_channel import refresh
-from tallystick.flows.quoter import created, require_code
-from tallystick.storage.channels import WalletChannel, lock_wallet_channel, write_wallet_channel
-from tallystick.storage.database import transaction
+from tallystick.flows.open_channel import keep_channel
+from tallystick.storage.channels import WalletChannel
 
 _CREATED_WITH = ["address"] * 4 + ["uint40", "address", "uint96", "uint32", "uint8"]
 MOST_PRICE = 2**96 - 1
@@ -83,8 +83,5 @@ def take_up_channel(
     if (signer := connection.sender.address) != (terms.payer_authorizer or terms.payer):
         raise NotAuthorized(signer)
     channel = connection.channels.channel(terms)
-    with transaction(engine) as database:
-        known = lock_wallet_channel(database, channel.chain_id, channel.contract, channel.channel_id)
-        found = known or WalletChannel(channel, None, Spending(0, 0), None, Limits())
-        write_wallet_channel(database, found if limits is None else replace(found, limits=limits))
+    keep_channel(engine, channel, limits)
     return refresh(connection, engine, channel.channel_id)

@@ -77,13 +77,18 @@ def open_channel(
     Raises BalanceTooLow or InputError before anything is sent, and what `ChannelsContract.fill` raises.
     """
     brought = _money(connection, channel, units, funding)
+    keep_channel(engine, channel, limits)
+    sent = connection.channels.fill(channel.terms, units, *brought)
+    refresh(connection, engine, channel.channel_id)
+    return sent
+
+
+def keep_channel(engine: Engine, channel: Channel, limits: Limits | None) -> None:
+    """The wallet has a channel from now on, with limits where some are given; what it knows already stays."""
     with transaction(engine) as database:
         known = lock_wallet_channel(database, channel.chain_id, channel.contract, channel.channel_id)
         found = known or WalletChannel(channel, None, Spending(0, 0), None, Limits())
         write_wallet_channel(database, found if limits is None else replace(found, limits=limits))
-    sent = connection.channels.fill(channel.terms, units, *brought)
-    refresh(connection, engine, channel.channel_id)
-    return sent
 
 
 def top_up_channel(

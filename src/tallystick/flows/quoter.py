@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from eth_utils.crypto import keccak
-
 from tallystick.chain.abi import CODEC
 from tallystick.chain.feed import place_of, read_feed
 from tallystick.chain.quoter import ARTEFACT, QuoterContract
-from tallystick.chain.sender import Call
-from tallystick.contracts import load_artefact
 from tallystick.core.address import parse_address
-from tallystick.core.deployment import FACTORY, SALT, create2_address
 from tallystick.core.money import Amount, Token
 from tallystick.core.quoter import NO_FEED, QuoterTerms, TrustedFeed
-from tallystick.errors import InputError, TallystickError
+from tallystick.errors import InputError
 from tallystick.flows.connect import Connection
+from tallystick.flows.create import Created, created, require_code
 
 PRICE_BAND_BPS = (5_000, 20_000)
 """Between which parts of the present answer a currency's later answers are taken, unless told otherwise."""
@@ -25,14 +19,6 @@ TOKEN_BAND_BPS = (9_700, 10_300)
 WHOLE_BPS = 10_000
 _FEED = "(address,uint32,uint96,uint96)"
 _CREATED_WITH = [f"(address,uint8,{_FEED},{_FEED},address,uint32)"]
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """Where a contract is that anybody can create; `transaction` is None where it was there before."""
-
-    address: str
-    transaction: str | None
 
 
 def deploy_quoter(connection: Connection, terms: QuoterTerms) -> Created:
@@ -82,32 +68,3 @@ def quoted_in(connection: Connection, address: str, amount: Amount, token: Token
             "with `tallystick convert deploy-quoter`"
         )
     return Amount(quoter.quote(token.address, amount.units), token)
-
-
-def created(connection: Connection, artefact: str, arguments: bytes) -> Created:
-    """A contract of ours without owner that is created with arguments, by the factory that all chains share."""
-    code = load_artefact(artefact).creation_code + arguments
-    address = create2_address(FACTORY, SALT, keccak(code))
-    if connection.node.code(address):
-        return Created(address, None)
-    sender = connection.sender
-    # The factory passes no reason on: what the constructor refuses is asked for by itself.
-    sender.node.request("eth_call", [{"from": sender.address, "data": "0x" + code.hex()}, "latest"])
-    try:
-        return Created(address, sender.send(Call(FACTORY, SALT + code)).transaction)
-    except TallystickError:
-        if connection.node.code(address):  # somebody else was quicker
-            return Created(address, None)
-        raise
-
-
-def require_code(connection: Connection, address: str, artefact: str) -> None:
-    """Raises InputError unless the code at an address is that of the artefact."""
-    code = connection.node.code(address)
-    if not code:
-        raise InputError(f"{address} has no code on chain {connection.node.chain_id}: check the address and the chain")
-    if not load_artefact(artefact).is_code(code):
-        raise InputError(
-            f"the code at {address} ({len(code)} bytes) is not that of {artefact} as this Tallystick ships it: use it "
-            "for nothing unless you know what it is"
-        )

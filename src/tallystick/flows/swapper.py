@@ -13,8 +13,8 @@ from tallystick.contracts import load_artefact
 from tallystick.core.deployment import DeployedContract
 from tallystick.errors import InputError, NodeError, RevertError
 from tallystick.flows.connect import Connection
+from tallystick.flows.create import Created, created, require_code
 from tallystick.flows.deploy import DEFAULT_FOLDER, first_block_with_code, manifest_path, read_manifest, write_manifest
-from tallystick.flows.quoter import Created, created, require_code
 
 
 def deploy_swapper(connection: Connection, config: Config, router: str) -> Created:
