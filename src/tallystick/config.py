@@ -176,6 +176,14 @@ class ConvertConfig(_Section):
     rule: tuple[ConvertRuleConfig, ...] = ()
 
 
+class X402Config(_Section):
+    """x402's own deployment of payment channels, mirrored beside ours from `start_block` on. `contract`: elsewhere than
+    where x402 has it on every chain."""
+
+    start_block: Annotated[int, Field(ge=0)] | None = None
+    contract: Address = "0x4020074e9dF2ce1deE5A9C1b5c3f541D02a10003"
+
+
 class Config(_Section):
     """Everything that can be set. `deployment` None: `deployments/<chain id>.json`. Paths are as opened from here."""
 
@@ -190,6 +198,7 @@ class Config(_Section):
     peg: tuple[PegConfig, ...] = ()
     convert: ConvertConfig = ConvertConfig()
     rate: tuple[RateConfig, ...] = ()
+    x402: X402Config = X402Config()
 
 
 def load_config(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.batch_settlement import BatchSettlement
 from tests.business import Business
 from tests.cli.conftest import BILLER, MERCHANT, OTHER, PAYER, Run, Say
 
@@ -87,6 +88,33 @@ def test_what_was_claimed_is_in_the_books(say: Say, write: Write, run: Run, busi
     ]
     proof = say(None, "audit", "verify")
     assert (proof["ok"], proof["channels"]["claims"], proof["channels"]["channels"]) == (True, 1, 1)
+
+
+def test_x402_s_own_channels_are_in_the_books_when_asked_for(say: Say, run: Run, business: Business) -> None:
+    other = BatchSettlement(business, business.anvil.address(MERCHANT))
+    channel = other.channel(1)
+    other.deposit(channel, 1_000_000)
+    other.claim(channel, 30_000, 20_000)
+    other.settle()
+    business.anvil.finalize()
+    assert say(None, "index", "--once")["x402"] is None
+    refused = run("ledger", "trial-balance", "--of", "x402", exit_code=1).stderr
+    assert "holds no books of x402's own channels: name the block" in refused
+    nowhere = {"TALLYSTICK_X402_START_BLOCK": "0"}
+    assert "there is no contract at 0x4020" in run("index", "--once", env=nowhere, exit_code=1).stderr
+    with Path("tallystick.toml").open("a") as file:
+        file.write(f'[x402]\nstart_block = 0\ncontract = "{other.address}"\n')
+    assert say(None, "index", "--once")["x402"] == other.address
+    balances = say(None, "ledger", "trial-balance", "--of", "x402")
+    assert [(row["account"].split(":0x")[0], row["debit"]["amount"], row["credit"]["amount"]) for row in balances] == [
+        ("Assets:Channels", "0.020000", "0.020000"),
+        ("Assets:Wallet", "0.020000", "0.000000"),
+        ("Income:Channels", "0.000000", "0.020000"),
+        ("Total", "0.040000", "0.040000"),
+    ]
+    proof = say(None, "audit", "verify")
+    assert (proof["ok"], proof["x402"]["claims"], proof["x402"]["channels"]) == (True, 1, 1)
+    assert "x402 claims" in run("audit", "verify").stdout
 
 
 def test_a_spending_key_spends_by_a_wallet_of_its_own(say: Say, write: Write, business: Business) -> None:

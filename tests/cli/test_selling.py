@@ -99,6 +99,7 @@ def test_init_sets_what_it_is_given_and_never_overwrites(run: Run) -> None:
         "bill": {},
         "merchant": {},
         "convert": {},
+        "x402": {},
     }
     found = load_config(Path("new/my.toml"), environment={})
     assert (found.rpc_url, found.database) == ("http://node:1", "sqlite:///new/books.db")

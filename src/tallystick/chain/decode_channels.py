@@ -101,3 +101,8 @@ SHAPES: Final[dict[str, Shape[ChannelEvent]]] = {
 """As `chain.decode_payments.SHAPES`."""
 
 CHANNELS: Final = Decoder("Channels", SHAPES)
+
+OURS_ALONE: Final = {"ChannelOpened", "ClaimSkipped"}
+"""Events of our `fill` and `claimRows`, which x402's own contract does not have."""
+X402: Final = Decoder("Channels", {name: shape for name, shape in SHAPES.items() if name not in OURS_ALONE})
+"""Of x402's own contract: the others have the same shapes there."""

@@ -40,6 +40,7 @@ def verify(config: Config, as_json: bool) -> None:
     from tallystick.flows.audit_channels import audit_channels
     from tallystick.flows.audit_checkout import audit_checkout
     from tallystick.flows.audit_payments import audit_payments
+    from tallystick.flows.channel_books import X402
     from tallystick.flows.mirror import open_mirror
 
     mirror = open_mirror(config)
@@ -49,6 +50,9 @@ def verify(config: Config, as_json: bool) -> None:
         checkout = audit_checkout(mirror.engine, mirror.rpc, mirror.checkout, on_progress=meter.show)
         channels = audit_channels(mirror.engine, mirror.rpc, mirror.channels, on_progress=meter.show)
         conversions = _audit_conversions(config, mirror, meter)
+        x402 = None
+        if mirror.x402 is not None:
+            x402 = audit_channels(mirror.engine, mirror.rpc, mirror.x402, X402, on_progress=meter.show)
     others: dict[str, tuple[Report, dict[str, object]]] = {
         "escrow": (escrow, _payments(escrow)),
         "checkout": (checkout, _sales(checkout)),
@@ -56,6 +60,8 @@ def verify(config: Config, as_json: bool) -> None:
     }
     if conversions is not None:
         others["conversion"] = conversions, _conversions(conversions)
+    if x402 is not None:
+        others["x402"] = x402, _claims(x402)
     ok = report.ok and all(other.ok for other, _ in others.values())
     values = {
         "ok": ok,
@@ -82,6 +88,7 @@ def verify(config: Config, as_json: bool) -> None:
             _tell(other, f"{name}, ")
         _tell_holdings("the escrow", escrow.holdings)
         _tell_holdings("the contract of channels", channels.holdings)
+        _tell_holdings("x402's contract of channels", x402.holdings if x402 else [])
     if not ok:
         raise click.exceptions.Exit(1)
 

@@ -49,6 +49,7 @@ def index(config: Config, once: bool) -> Record:
             "checkout": mirror.checkout.contract,
             "channels": mirror.channels.contract,
             "conversion": mirror.conversion and mirror.conversion.contract,
+            "x402": mirror.x402 and mirror.x402.contract,
             "final_block": done.final_block,
             "head_block": done.head_block,
             "new_final_events": done.final_events,

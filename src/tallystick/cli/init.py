@@ -100,10 +100,15 @@ TEMPLATE = """\
 #above = 100
 #keep = 0
 #every = "week"
+
+[x402]
+# Mirror x402's own deployment of payment channels too, from this block on (from none, unless one is named).
+#start_block = 0
+#contract = "0x4020074e9dF2ce1deE5A9C1b5c3f541D02a10003"
 """
 NO_DEFAULTS = {
     *("deployment", "keystore", "tax_id", "email", "token", "currency", "token_feed", "currency_feed", "settlement"),
-    *("asset", "quoter", "route", "above", "keep", "every"),
+    *("asset", "quoter", "route", "above", "keep", "every", "start_block"),
 }
 """Keys whose line shows an example, not a default."""
 

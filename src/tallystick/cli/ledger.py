@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tallystick.storage.sources import Source
 
 FORMATS = ["jsonl", "csv", "beancount"]
-CONTRACTS = ["subscriptions", "escrow", "checkout", "channels", "conversion"]
+CONTRACTS = ["subscriptions", "escrow", "checkout", "channels", "conversion", "x402"]
 NO_ENTRIES = (
     "no entries yet: only final blocks are in the ledger (index.finality), and `tallystick index --once` brings the "
     "mirror up to date"
@@ -44,7 +44,7 @@ def ledger() -> None:
     """Trial balance, journal and exports of the double-entry ledger.
 
     Only final blocks are in it. Each entry names the event on chain that it stands for. Subscriptions, escrow
-    payments, what is sold once (checkout), payment channels and conversions have a journal each.
+    payments, what is sold once (checkout), payment channels, conversions and x402's own channels have a journal each.
     """
 
 
@@ -58,6 +58,8 @@ def _source(books: StoredBooks, contract: str) -> Source:
             return books.claims
         case "conversion":
             return books.conversions
+        case "x402":
+            return books.x402_claims
     return books.source
 
 

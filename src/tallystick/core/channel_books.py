@@ -103,12 +103,28 @@ class ChannelBooks:
             refuse(recorded, "nothing before it closes the channel")
         elif isinstance(event, ChannelCreated) and self._has_money(event.channel_id):
             refuse(recorded, "the channel is open already")
+        elif isinstance(event, Deposited) and not self._has_money(event.channel_id):
+            refuse(recorded, "nothing before it opens the channel")
         return self._VERBS[type(event)](self, recorded, event, final)
 
     def require_whole(self) -> None:
         """Raises EventsInconsistent where what belongs to the last event was not told."""
         if self._awaited is not None:
             refuse(self._awaited.after, f"{self._awaited.kind.__name__} is missing after it")
+
+    # --- when a channel closes, which is not the same in x402's own contract ---
+
+    def closes(self, state: ChannelState, units: int, *, as_announced: bool) -> bool:
+        """Whether a channel closes with units that go back, a withdrawal `as_announced` or a refund."""
+        return units == state.available or (as_announced and state.closing)
+
+    def announces_closing(self, state: ChannelState, units: int) -> bool:
+        """Whether a withdrawal of so many units, once it is paid out, closes the channel."""
+        return units == state.available
+
+    def closed(self, state: ChannelState) -> ChannelState:
+        """What a channel has after it was closed: what came in meanwhile, in the next opening."""
+        return ChannelState(state.opening + 1, state.available, 0)
 
     # --- money comes in ---
 
@@ -176,7 +192,7 @@ class ChannelBooks:
         before = self._channel(recorded, event.channel_id)
         state, units = before.state, event.amount_units
         fulfils = state.withdrawal_since != 0 and units >= state.withdrawing
-        closes = units == state.available or (fulfils and state.closing)
+        closes = self.closes(state, units, as_announced=fulfils)
         after = self._paid_back(recorded, before, units)
         if fulfils or closes:
             after = _with(after, withdrawing=0, withdrawal_since=0, closing=False)
@@ -189,7 +205,8 @@ class ChannelBooks:
         state, units = before.state, event.amount_units
         if state.withdrawal_since or not 0 < units <= state.available:
             refuse(recorded, f"{units} units are asked back of {state.available}, after {state.withdrawing} were")
-        since, closing = event.finalize_after - before.terms.withdraw_delay_s, units == state.available
+        since = event.finalize_after - before.terms.withdraw_delay_s
+        closing = self.announces_closing(state, units)
         return self._set(_with(before, withdrawing=units, withdrawal_since=since, closing=closing))
 
     def _withdraw(self, recorded: RecordedChannel, event: Withdrawn, _final: bool) -> ChannelChange:
@@ -198,7 +215,7 @@ class ChannelBooks:
         expected = min(state.withdrawing, state.available)
         if not state.withdrawal_since or event.amount_units != expected:
             refuse(recorded, f"{event.amount_units} units are withdrawn, {expected} were asked back and are there")
-        closes = state.closing or expected == state.available
+        closes = self.closes(state, expected, as_announced=True)
         after = self._paid_back(recorded, before, expected)
         after = _with(after, withdrawing=0, withdrawal_since=0, closing=False)
         return self._left(recorded, after, closes=closes)
@@ -207,7 +224,7 @@ class ChannelBooks:
         before = self._channel(recorded, event.channel_id)
         if event.terms != before.terms:
             refuse(recorded, "its terms are others than those of its channel")
-        after = replace(before, state=ChannelState(before.state.opening + 1, before.state.available, 0))
+        after = replace(before, state=self.closed(before.state))
         if after.state.deposited:
             self._await(ChannelCreated, after, recorded)
         return self._set(after)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 
-from tallystick.chain.channel_totals import CountedChannels, read_counted_channels
+from tallystick.chain.channel_totals import CountedChannels
 from tallystick.chain.payment_totals import read_holding
 from tallystick.chain.rpc import Rpc
 from tallystick.core.channel_books import CLAIM, SETTLEMENT, ChannelBooks
@@ -22,6 +22,7 @@ from tallystick.core.channel_events import RecordedChannel
 from tallystick.core.ledger import Entry
 from tallystick.errors import NodeRefused
 from tallystick.flows.audit_payments import CALLS, Holding
+from tallystick.flows.channel_books import CHANNELS, ChannelsBooks
 from tallystick.flows.compare import (
     Report,
     Walk,
@@ -42,7 +43,7 @@ from tallystick.storage.tokens import read_tokens
 
 @dataclass
 class ChannelsReport(Report):
-    """The report on the books of `Channels`.
+    """The report on the books of payment channels.
 
     `claims` and `settlements` are how many are in the journal. `holdings` are of each token in which there were
     channels: what is in them, and what was claimed and not paid out. Anybody may open channels in tokens that lie.
@@ -55,10 +56,15 @@ class ChannelsReport(Report):
 
 
 def audit_channels(
-    engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
+    engine: Engine,
+    rpc: Rpc,
+    target: Target,
+    kind: ChannelsBooks = CHANNELS,
+    *,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> ChannelsReport:
     """Compares chain, journal and the contract's own counts up to the source's final block, and the events behind it
-    that are pending. Writes nothing.
+    that are pending. Writes nothing. `kind` is that of the target.
 
     Raises CorruptionError where the database knows nothing of the contract or has a row that cannot be read, NodeError
     for a node that cannot be used.
@@ -69,7 +75,7 @@ def audit_channels(
         node = log_reader(rpc, target)
         compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)
-        books = ChannelBooks(target.chain_id, target.contract)
+        books = kind.books(target.chain_id, target.contract)
         journal: defaultdict[tuple[str, str], int] = defaultdict(int)
         walk = Walk(
             *(report, connection, source, target),
@@ -84,7 +90,7 @@ def audit_channels(
                 on_progress(Progress(chunk.end.number, source.final_number, report.events))
         walk.finish()
         _compare_derived(report, connection, source.source_id, books)
-        _compare_counted(report, books, journal, _read_counted(rpc, source, books))
+        _compare_counted(report, books, journal, _read_counted(rpc, source, books, kind))
         _compare_holdings(report, rpc, source, books)
         compare_tokens(report, rpc, target.chain_id, tokens, walk.token_blocks)
         compare_pending(report, node, connection, source)
@@ -116,13 +122,13 @@ def _compare_derived(report: ChannelsReport, connection: Connection, source_id: 
     compare_strays(report, connection, source_id)
 
 
-def _read_counted(rpc: Rpc, source: Source, books: ChannelBooks) -> CountedChannels:
+def _read_counted(rpc: Rpc, source: Source, books: ChannelBooks, kind: ChannelsBooks) -> CountedChannels:
     ids, pairs = sorted(books.channels), sorted(books.sums)
     try:
-        counted = read_counted_channels(rpc, source.contract, pairs, ids[:CALLS], source.final_number)
+        counted = kind.read_counted(rpc, source.contract, pairs, ids[:CALLS], source.final_number)
         for start in range(CALLS, len(ids), CALLS):
             part = ids[start : start + CALLS]
-            counted.states.update(read_counted_channels(rpc, source.contract, (), part, source.final_number).states)
+            counted.states.update(kind.read_counted(rpc, source.contract, (), part, source.final_number).states)
     except NodeRefused as error:
         raise NodeRefused(
             f"the totals of block {source.final_number}, with which the books end, cannot be read: {error}. Bring the "
@@ -137,7 +143,7 @@ def _compare_counted(
     """What the contract counted, with the books and with what the journal adds up to."""
     for channel_id, state in counted.states.items():
         here = books.channels[channel_id].state
-        if state._replace(refunds=0) != here:
+        if state != here:
             report.note(f"channel 0x{channel_id.hex()}, on chain", here, state)
     wanted: dict[tuple[str, str], int] = {}
     for (receiver, token), (claimed, settled) in counted.totals.items():

@@ -1,15 +1,16 @@
-"""How the mirror keeps the books of `Channels`."""
+"""How the mirror keeps the books of payment channels: of `Channels`, and of x402's own contract."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from tallystick.chain.channel_totals import read_counted_channels
+from tallystick.chain.channel_totals import CountedChannels, read_counted_channels, read_counted_x402
 from tallystick.chain.decode_channels import CHANNELS as DECODER
+from tallystick.chain.decode_channels import X402 as X402_DECODER
 from tallystick.chain.decoder import Decoder
 from tallystick.chain.logs import LogEntry
 from tallystick.chain.rpc import Rpc
@@ -24,6 +25,7 @@ from tallystick.core.channel_events import ChannelCreated, ChannelEvent, Channel
 from tallystick.core.events import Origin
 from tallystick.core.ledger import Entry
 from tallystick.core.pegs import PegHistory
+from tallystick.core.x402_books import X402Books
 from tallystick.errors import EventsInconsistent, NodeRefused
 from tallystick.flows.kind import WatchesNothing
 from tallystick.storage import sources
@@ -47,11 +49,13 @@ class ChannelRows(NamedTuple):
 
 @dataclass(frozen=True)
 class ChannelsBooks(WatchesNothing):
-    """A `SourceKind`."""
+    """A `SourceKind`. `books` is the rules, `read_counted` who counts."""
 
     name: str = sources.CHANNELS
     decoder: Decoder[ChannelEvent] = DECODER
     opening: tuple[type, ...] = (ChannelCreated, ChannelOpened)
+    books: type[ChannelBooks] = ChannelBooks
+    read_counted: Callable[..., CountedChannels] = read_counted_channels
 
     def tokens_of(self, event: ChannelCreated | ChannelOpened) -> tuple[str, ...]:
         """That of a channel which begins."""
@@ -60,7 +64,7 @@ class ChannelsBooks(WatchesNothing):
     def load(self, connection: Connection, source: Source, pegs: PegHistory) -> ChannelBooks:
         """Without channels. Nothing in these books has a worth in a currency."""
         del pegs
-        return load_channel_books(connection, source)
+        return load_channel_books(connection, source, self.books)
 
     def derive(
         self, connection: Connection, source: Source, books: ChannelBooks, logs: Sequence[LogEntry]
@@ -75,7 +79,7 @@ class ChannelsBooks(WatchesNothing):
         self, connection: Connection, source: Source, pending: Sequence[tuple[Origin, ChannelEvent]]
     ) -> tuple[ChannelBooks, ChannelRows]:
         """What pending events make."""
-        books = load_channel_books(connection, source)
+        books = load_channel_books(connection, source, self.books)
         fill_channel_books(connection, source, books, touched_channels(event for _, event in pending))
         rows = _rows([books.apply(RecordedChannel(*found), final=False) for found in pending])
         books.require_whole()
@@ -85,7 +89,7 @@ class ChannelsBooks(WatchesNothing):
         """By the contract's totals of receivers, and the state of each channel that changed."""
         pairs = sorted(books.sums if len(books.sums) <= MOST_PAIRS else rows.sums)
         try:
-            counted = read_counted_channels(rpc, source.contract, pairs, sorted(rows.channels), block)
+            counted = self.read_counted(rpc, source.contract, pairs, sorted(rows.channels), block)
         except NodeRefused:
             return
         for (receiver, token), total in counted.totals.items():
@@ -94,7 +98,7 @@ class ChannelsBooks(WatchesNothing):
             )
         for channel_id, state in counted.states.items():
             found = books.channels[channel_id].state
-            _require(rpc, block, f"as the state of channel 0x{channel_id.hex()}", state._replace(refunds=0), found)
+            _require(rpc, block, f"as the state of channel 0x{channel_id.hex()}", state, found)
 
     def write(self, connection: Connection, source_id: int, rows: ChannelRows) -> None:
         """Each kind of row."""
@@ -109,6 +113,11 @@ class ChannelsBooks(WatchesNothing):
 
 
 CHANNELS = ChannelsBooks()
+X402 = ChannelsBooks(
+    *(sources.X402, X402_DECODER, (ChannelCreated,)),
+    books=X402Books,
+    read_counted=read_counted_x402,
+)
 
 
 def _require(rpc: Rpc, block: int, what: str, counted: object, found: object) -> None:

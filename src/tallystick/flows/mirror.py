@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from tallystick.chain.rpc import Rpc
+from tallystick.chain.x402 import require_x402
 from tallystick.config import Config
 from tallystick.errors import DatabaseError, NodeInvalid
-from tallystick.flows.channel_books import CHANNELS
+from tallystick.flows.channel_books import CHANNELS, X402
 from tallystick.flows.checkout_books import CHECKOUT
 from tallystick.flows.conversion_books import CONVERSIONS
 from tallystick.flows.deploy import DEFAULT_FOLDER, manifest_path, read_manifest, verify
@@ -26,7 +27,8 @@ from tallystick.storage.sources import Source, find_sources
 @dataclass(frozen=True, slots=True)
 class Mirror:
     """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, `Escrow` and
-    `Checkout`, `Channels`, and the swapper where the manifest names one."""
+    `Checkout`, `Channels`, the swapper where the manifest names one, and x402's own channels where the configuration
+    asks for them."""
 
     engine: Engine
     rpc: Rpc
@@ -35,11 +37,12 @@ class Mirror:
     checkout: Target
     channels: Target
     conversion: Target | None = None
+    x402: Target | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All that is mirrored."""
-        optional = (self.conversion,) if self.conversion else ()
+        optional = [found for found in (self.conversion, self.x402) if found is not None]
         return (self.target, self.escrow, self.checkout, self.channels, *optional)
 
 
@@ -54,6 +57,7 @@ class StoredBooks:
     checkout: Source | None = None
     channels: Source | None = None
     conversion: Source | None = None
+    x402: Source | None = None
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -89,6 +93,16 @@ class StoredBooks:
         return self.channels
 
     @property
+    def x402_claims(self) -> Source:
+        """The books of x402's own payment channels. Raises DatabaseError where there are none."""
+        if self.x402 is None:
+            raise DatabaseError(
+                f"{self.engine.url} holds no books of x402's own channels: name the block from which to mirror them as "
+                "x402.start_block in tallystick.toml, and fill them with `tallystick index --once`"
+            )
+        return self.x402
+
+    @property
     def conversions(self) -> Source:
         """The books of conversions. Raises DatabaseError where there are none."""
         if self.conversion is None:
@@ -111,23 +125,26 @@ def open_mirror(config: Config) -> Mirror:
         return rpc.call(Any, method, *params)
 
     manifest = read_manifest(config.deployment or manifest_path(DEFAULT_FOLDER, chain_id))
-    kinds: list[SourceKind[Any, Any]] = [SUBSCRIPTIONS, ESCROW, CHECKOUT, CHANNELS]
-    if CONVERSIONS.decoder.contract in manifest.contracts:
-        kinds.append(CONVERSIONS)
-    targets = []
-    for kind in kinds:
-        contract = verify(request, manifest, kind.decoder.contract)
-        target = Target(
-            chain_id,
-            contract.address,
-            contract.start_block,
-            config.index.finality,
+
+    def target(kind: SourceKind[Any, Any], address: str, start_block: int) -> Target:
+        return Target(
+            *(chain_id, address, start_block, config.index.finality),
             {peg.token: peg.currency for peg in config.peg},
             config.index.events_per_request,
             kind,
         )
-        targets.append(target)
-    return Mirror(open_database(config.database), rpc, *targets)
+
+    def deployed(kind: SourceKind[Any, Any]) -> Target:
+        contract = verify(request, manifest, kind.decoder.contract)
+        return target(kind, contract.address, contract.start_block)
+
+    conversion = deployed(CONVERSIONS) if CONVERSIONS.decoder.contract in manifest.contracts else None
+    x402 = None
+    if config.x402.start_block is not None:
+        require_x402(rpc, config.x402.contract, chain_id)
+        x402 = target(X402, config.x402.contract, config.x402.start_block)
+    always = (deployed(SUBSCRIPTIONS), deployed(ESCROW), deployed(CHECKOUT), deployed(CHANNELS))
+    return Mirror(open_database(config.database), rpc, *always, conversion, x402)
 
 
 def _chain_id(rpc: Rpc) -> int:
@@ -149,10 +166,11 @@ def open_books(config: Config) -> StoredBooks:
     engine = open_existing(config.database)
     manifest = None if config.deployment is None else read_manifest(config.deployment)
     with reading(engine) as connection:
-        kinds = SUBSCRIPTIONS.name, ESCROW.name, CHECKOUT.name, CHANNELS.name, CONVERSIONS.name
+        kinds = SUBSCRIPTIONS.name, ESCROW.name, CHECKOUT.name, CHANNELS.name, CONVERSIONS.name, X402.name
         found = {kind: find_sources(connection, kind) for kind in kinds}
     if manifest is not None:
-        wanted = {(manifest.chain_id, contract.address) for contract in manifest.contracts.values()}
+        addresses = config.x402.contract, *(contract.address for contract in manifest.contracts.values())
+        wanted = {(manifest.chain_id, address) for address in addresses}
         found = {
             kind: [source for source in sources if (source.chain_id, source.contract) in wanted]
             for kind, sources in found.items()

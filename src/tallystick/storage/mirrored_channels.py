@@ -70,10 +70,12 @@ def read_sums(connection: Connection, source_id: int) -> dict[tuple[str, str], R
     return {(row.receiver, row.token): ReceiverSums(*row[1:]) for row in rows}
 
 
-def load_channel_books(connection: Connection, source: Source) -> ChannelBooks:
+def load_channel_books(
+    connection: Connection, source: Source, rules: type[ChannelBooks] = ChannelBooks
+) -> ChannelBooks:
     """The books at the source's final block without any channels; `fill_channel_books` brings in those that are
     needed."""
-    books = ChannelBooks(source.chain_id, source.contract)
+    books = rules(source.chain_id, source.contract)
     books.sums = read_sums(connection, source.source_id)
     books.entry_number, books.entry_hash = last_entry(connection, source.source_id)
     return books

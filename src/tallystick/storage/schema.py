@@ -103,7 +103,7 @@ def _table(name: str, *parts: Any) -> Table:
 
 sources = _table(
     "sources",
-    # One contract on one chain: its own journal, its own cursor. `kind` is the contract's name.
+    # One contract on one chain: its own journal, its own cursor. `kind`: storage.sources.
     Column("source_id", Integer, nullable=False, autoincrement=False),
     Column("chain_id", Long, nullable=False),
     Column("contract", Text, nullable=False),
@@ -115,7 +115,9 @@ sources = _table(
     Column("final_time", Long, nullable=False),
     PrimaryKeyConstraint("source_id"),
     UniqueConstraint("chain_id", "contract"),
-    CheckConstraint("kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Channels', 'Conversion')", name="kind_known"),
+    CheckConstraint(
+        "kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Channels', 'Conversion', 'x402')", name="kind_known"
+    ),
 )
 
 

@@ -12,7 +12,8 @@ from tallystick.storage.schema import sources
 
 SUBSCRIPTIONS, ESCROW, CHECKOUT, CHANNELS = "Subscriptions", "Escrow", "Checkout", "Channels"
 CONVERSION = "Conversion"
-"""The kinds of sources: the names of the contracts, and what a swapper does."""
+X402 = "x402"
+"""The kinds of sources: the names of the contracts, what a swapper does, and x402's own contract of channels."""
 
 
 class Source(NamedTuple):

@@ -16,7 +16,7 @@ CREATE TABLE sources (
     final_time BIGINT NOT NULL,
     CONSTRAINT pk_sources PRIMARY KEY (source_id),
     CONSTRAINT uq_sources_chain_id_contract UNIQUE (chain_id, contract),
-    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Channels', 'Conversion'))
+    CONSTRAINT ck_sources_kind_known CHECK (kind IN ('Subscriptions', 'Escrow', 'Checkout', 'Channels', 'Conversion', 'x402'))
 );
 
 CREATE TABLE rates (
