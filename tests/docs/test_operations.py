@@ -40,12 +40,14 @@ OWN_FRAMES: dict[str, set[str]] = {
     "CourtArbiter": set(),
     "Checkout": set(),
     "Channels": set(),
+    "ChannelPlan": set(),
     "UniswapSwapper": set(),
 }
 """What only the contract itself calls, and the escrow of it."""
 AT_CREATION = {
     "UniswapSwapper": {"NotAContract"},
     "ChainlinkQuoter": {"NotAContract", "DecimalsTooHigh", "ConfigContradicts"},
+    "ChannelPlan": {"SafeERC20FailedOperation"},
 }
 """Errors of the constructor, which stand in the text."""
 BY_ALLOWANCE = {"InsufficientGas"}

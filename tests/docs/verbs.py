@@ -32,6 +32,7 @@ PARTS = {
     "CourtArbiter": {"CourtArbiter": "ICourtArbiter"},
     "Checkout": {"Checkout": "ICheckout"},
     "Channels": {"Channels": "IChannels"},
+    "ChannelPlan": {"ChannelPlan": "IChannelPlan"},
     "UniswapSwapper": {"UniswapSwapper": "ISwapper"},
 }
 """Each part of a contract with the interface whose functions it implements, and those that the interface extends."""
