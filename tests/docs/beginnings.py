@@ -99,12 +99,14 @@ BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
 
 OPERATIONS = ROOT / "docs" / "operations"
 CONVERSION = OPERATIONS / "conversion"
+SWAP = OPERATIONS / "checkout" / "swap"
 PLAN = OPERATIONS / "channels" / "plan"
 OPERATIONS_OF = {
     "Subscriptions": OPERATIONS,
     "Escrow": OPERATIONS / "escrow",
     "CourtArbiter": OPERATIONS / "escrow" / "court",
     "Checkout": OPERATIONS / "checkout",
+    "SwapCollector": SWAP,
     "Channels": OPERATIONS / "channels",
     "ChannelPlan": PLAN,
     "UniswapSwapper": CONVERSION,
@@ -112,9 +114,9 @@ OPERATIONS_OF = {
 """The folder with the pages of each contract's verbs. Its README is read before each of the others."""
 QUOTE = CONVERSION / "quote.md"
 """Of a contract that only reads."""
-BEHIND = {PLAN: OPERATIONS / "channels"}
+BEHIND = {SWAP: CONVERSION, PLAN: OPERATIONS / "channels"}
 """Folders whose set-up goes on where another's ends."""
-BEGINNINGS |= {f"docs/operations/conversion/{page.name}": clone for page in CONVERSION.glob("*.md")}
+BEGINNINGS |= {str(page.relative_to(ROOT)): clone for folder in (CONVERSION, SWAP) for page in folder.glob("*.md")}
 
 
 def read_before(document: Path) -> list[Path]:

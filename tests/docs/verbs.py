@@ -31,6 +31,7 @@ PARTS = {
     "Escrow": {"Escrow": "IEscrow"},
     "CourtArbiter": {"CourtArbiter": "ICourtArbiter"},
     "Checkout": {"Checkout": "ICheckout"},
+    "SwapCollector": {"SwapCollector": "ISwapCollector"},
     "Channels": {"Channels": "IChannels"},
     "ChannelPlan": {"ChannelPlan": "IChannelPlan"},
     "UniswapSwapper": {"UniswapSwapper": "ISwapper"},
