@@ -25,7 +25,7 @@ from eth_utils.crypto import keccak
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gas_channels import channels
+from benchmarks.gas_channels import channel_plans, channels
 from benchmarks.gas_checkout import checkout
 from benchmarks.gas_escrow import escrow
 from benchmarks.scene import (
@@ -258,8 +258,9 @@ def measure(anvil: Anvil) -> list[Measurement]:
     for kind in (OZ_INFINITE, OZ_FINITE, USDC):
         sale = sell(scene, kind)
         found += [*transfer_limits(scene, sale), *charges(scene, sale), *subscribing(scene, sale)]
-    sections = [section(scene, kind) for section in (escrow, checkout, channels) for kind in (OZ_INFINITE, USDC)]
-    return found + [line for section in sections for line in section]
+    sections = (escrow, checkout, channels, channel_plans)
+    parts = [section(scene, kind) for section in sections for kind in (OZ_INFINITE, USDC)]
+    return found + [line for part in parts for line in part]
 
 
 def show(measurements: Sequence[Measurement]) -> None:

@@ -1,4 +1,4 @@
-"""What each verb of a payment channel costs: part of `benchmarks.gas`."""
+"""What each verb of a payment channel costs, and of a plan that fills channels: part of `benchmarks.gas`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,20 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from benchmarks.scene import DAY_S, FUNDS_UNITS, PRICE_UNITS, Scene, account, calldata, creation_code, measured
+from benchmarks.scene import (
+    DAY_S,
+    FUNDS_UNITS,
+    PER_REGISTER,
+    PRICE_UNITS,
+    Scene,
+    account,
+    calldata,
+    creation_code,
+    measured,
+)
 from benchmarks.standards import USDC, Measurement
+from tallystick.contracts import load_artefact
+from tallystick.core.period import Unit
 from tallystick.core.permit2 import PERMIT2
 from tests.contracts.channels import AUTHORIZATION, PERMIT2_WITNESS, Channels, Config, Voucher
 from tests.contracts.payments import signed
@@ -20,6 +32,8 @@ from tests.contracts.permit2 import place_permit2
 CONFIG = "(address,address,address,address,address,uint40,bytes32)"
 CLAIMS = f"(({CONFIG},uint128),bytes,uint128)[]"
 ROWS = (1, 10, 100)
+FILLED = (1, 20)
+PLAN = ["address"] * 4 + ["uint40", "address", "uint96", "uint32", "uint8"]
 DEPOSIT_UNITS = 100 * PRICE_UNITS
 
 
@@ -132,3 +146,28 @@ def channels(scene: Scene, kind: str) -> list[Measurement]:
         gas["withdraw", 1] = made.send(payer, f"finalizeWithdraw({CONFIG})", config)
     gas["refund of a channel", 1] = made.send(made.authorizer, f"refund({CONFIG},{half[0]})", made.config(1), half[1])
     return [measured(op, kind, n, used) for (op, n), used in gas.items()]
+
+
+def channel_plans(scene: Scene, kind: str) -> list[Measurement]:
+    """What payers were charged for another month of a plan, put into their channels, which are open."""
+    terms = (account(f"{kind} receiver of a plan"), account(f"{kind} authorizer of a plan"), DAY_S)
+    sold = (scene.tokens[kind], PRICE_UNITS, 1, Unit.MONTH)
+    created = encode(PLAN, [scene.subscriptions, load_artefact("Channels").address, *terms, *sold])
+    contract = scene.create(load_artefact("ChannelPlan").creation_code + created)
+    scene.plans += 1
+    scene.newest = scene.registers * PER_REGISTER
+    scene.registers += 1
+    payers = [account(f"{kind} payer of a plan {row}") for row in range(max(FILLED))]
+    scene.fund(kind, payers, scene.subscriptions)
+    scene.subscribe(payers, scene.plans)
+    ids = range(scene.newest - len(payers) + 1, scene.newest + 1)
+    scene.send(scene.operator, contract, calldata("fill(uint256[])", list(ids)))
+    found = []
+    for n in FILLED:
+        scene.next_month()
+        scene.charge(ids)
+        used = [
+            scene.send(scene.operator, contract, calldata("fill(uint256[])", list(part))) for part in (ids[:n], ids[n:])
+        ]
+        found.append(measured("fill channels of a plan", kind, n, used[0] // n))
+    return found

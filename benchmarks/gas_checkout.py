@@ -17,7 +17,8 @@ from tallystick.core.permit2 import PERMIT2
 from tallystick.core.quote import Quote, shared
 from tests.contracts.permit2 import place_permit2
 
-PAY = "pay((address,uint256,bytes32,address,uint256,uint40,(address,uint96)[]),bytes,address,uint8,bytes)"
+QUOTE = "(address,uint256,bytes32,address,uint256,uint40,(address,uint96)[])"
+PAY = f"pay({QUOTE},bytes,address,uint8,bytes)"
 LATER = 2_100_000_000
 FEW, MOST = 20, 16
 
@@ -42,14 +43,19 @@ class Sales:
         """By the merchant's or the payer's key."""
         return bytes(Account.sign_typed_data(self.keys[name], full_message=message).signature)
 
-    def pay(self, funding: Funding, payees: int = 1) -> int:
-        """Another quote; the gas that its payment used."""
+    def offer(self, payees: int = 1) -> tuple[Quote, bytes]:
+        """Another quote, with the merchant's signature."""
         payouts = shared(PRICE_UNITS, [(payee, 1) for payee in self.payees[:payees]])
         invoice = keccak(text=f"invoice {self.numbers}")
         quote = Quote(self.merchant, self.numbers, invoice, self.token, LATER, payouts)
         self.numbers += 1
+        asked = quotes.typed_data(quote, chain_id=self.scene.anvil.chain_id, contract=self.contract)
+        return quote, self.sign("merchant", asked)
+
+    def pay(self, funding: Funding, payees: int = 1) -> int:
+        """Another quote; the gas that its payment used."""
+        quote, signature = self.offer(payees)
         chain_id, contract = self.scene.anvil.chain_id, self.contract
-        signature = self.sign("merchant", quotes.typed_data(quote, chain_id=chain_id, contract=contract))
         data, sender = b"", self.scene.operator
         match funding:
             case Funding.PERMIT2:

@@ -1,11 +1,11 @@
-"""What a price in a currency and a swap cost in gas, beside the same without.
+"""What a price in a currency, a swap and a quote paid by one cost in gas, beside the same without.
 
     toolchain/run python -m benchmarks.gas_conversion        prints a table, writes results/gas-conversion.json
 
 Whole receipts on the stage of `benchmarks.gas`. A quote is what a transaction costs that does nothing else. A charge at
 a quoted price stands beside one at a fixed price with the same maximum per period; a swap beside the same swap at
-Uniswap's router itself, which judges no balances. Feeds are `MockFeed`, which reads five words of storage; Chainlink's
-read less, behind a proxy.
+Uniswap's router itself, which judges no balances; a quote that another token pays beside the same that its own token
+pays. Feeds are `MockFeed`, which reads five words of storage; Chainlink's read less, behind a proxy.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.gas import FEW, ROWS, SUBSCRIBE_WITH_CONDITIONS
+from benchmarks.gas_checkout import QUOTE, Sales
 from benchmarks.scene import (
     APE_BUILD,
     CREATE_PLAN,
@@ -36,6 +37,8 @@ from benchmarks.scene import (
     start,
 )
 from benchmarks.standards import OZ_INFINITE, USDC, Measurement
+from tallystick.contracts import load_artefact
+from tallystick.core.funding import Funding
 from tallystick.core.period import Unit
 from tests.uniswap import HIGHEST_TICK, LOW, PAR, TICK_SPACING, artefact, path_of
 
@@ -48,6 +51,7 @@ FEED = "(address,uint32,uint96,uint96)"
 CONFIG = f"(address,uint8,{FEED},{FEED},address,uint32)"
 SWAP = "(address,address,uint256,uint256,address,uint256,bytes)"
 ROUTED = "(bytes,address,uint256,uint256,uint256)"
+PAY_QUOTE = f"payQuote({QUOTE},bytes,(address,address,uint256,bytes,bytes))"
 NO_FEED = (NOBODY, 0, 0, 0)
 NO_COUPON = (0, 0, 0, 0, NOBODY, 0, 0)
 HOUR_S, DAY_S = 3_600, 86_400
@@ -208,6 +212,24 @@ def swaps(scene: Scene, exchange: Exchange, kind: str) -> list[Measurement]:
     return found
 
 
+def paid_quotes(scene: Scene, exchange: Exchange) -> list[Measurement]:
+    """Of a price in euros by a payer who has them, and other tokens as well, after others like it."""
+    scene.tokens["euro"] = exchange.euro
+    sales, collector = Sales(scene, "euro"), load_artefact("SwapCollector").address
+    scene.send(sales.payer, exchange.euro, calldata("approve(address,uint256)", sales.contract, UNLIMITED))
+    found = []
+    for kind in (OZ_INFINITE, USDC):
+        token = scene.tokens[kind]
+        scene.send(sales.payer, token, calldata("mint(address,uint256)", sales.payer, FUNDS_UNITS))
+        scene.send(sales.payer, token, calldata("approve(address,uint256)", collector, UNLIMITED))
+        payment = (exchange.swapper, token, 2 * PRICE_UNITS, path_of(exchange.euro, LOW, token), b"")
+        paid = [calldata(PAY_QUOTE, quote.words, signed, payment) for quote, signed in (sales.offer(), sales.offer())]
+        swapped = [scene.send(sales.payer, collector, data) for data in paid]
+        direct = [sales.pay(Funding.ALLOWANCE) for _ in paid]
+        found.append(line("pay a quote with another token", kind, 1, swapped[-1], direct[-1]))
+    return found
+
+
 def measure(scene: Scene) -> list[Measurement]:
     """Everything."""
     feeds = Feeds(scene)
@@ -215,7 +237,8 @@ def measure(scene: Scene) -> list[Measurement]:
     for kind in (OZ_INFINITE, USDC):
         found += charges(scene, feeds, kind)
     exchange = Exchange(scene)
-    return found + [row for kind in (OZ_INFINITE, USDC) for row in swaps(scene, exchange, kind)]
+    found += [row for kind in (OZ_INFINITE, USDC) for row in swaps(scene, exchange, kind)]
+    return found + paid_quotes(scene, exchange)
 
 
 def main() -> None:

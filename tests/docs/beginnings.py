@@ -99,21 +99,30 @@ BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
 
 OPERATIONS = ROOT / "docs" / "operations"
 CONVERSION = OPERATIONS / "conversion"
+SWAP = OPERATIONS / "checkout" / "swap"
+PLAN = OPERATIONS / "channels" / "plan"
 OPERATIONS_OF = {
     "Subscriptions": OPERATIONS,
     "Escrow": OPERATIONS / "escrow",
     "CourtArbiter": OPERATIONS / "escrow" / "court",
     "Checkout": OPERATIONS / "checkout",
+    "SwapCollector": SWAP,
     "Channels": OPERATIONS / "channels",
+    "ChannelPlan": PLAN,
     "UniswapSwapper": CONVERSION,
 }
 """The folder with the pages of each contract's verbs. Its README is read before each of the others."""
 QUOTE = CONVERSION / "quote.md"
 """Of a contract that only reads."""
-BEGINNINGS |= {f"docs/operations/conversion/{page.name}": clone for page in CONVERSION.glob("*.md")}
+BEHIND = {SWAP: CONVERSION, PLAN: OPERATIONS / "channels"}
+"""Folders whose set-up goes on where another's ends."""
+BEGINNINGS |= {str(page.relative_to(ROOT)): clone for folder in (CONVERSION, SWAP) for page in folder.glob("*.md")}
 
 
 def read_before(document: Path) -> list[Path]:
     """The pages that its reader has gone through."""
-    set_up = document.parent / "README.md"
-    return [set_up] if document.parent in OPERATIONS_OF.values() and document != set_up else []
+    folder = document.parent
+    if folder not in OPERATIONS_OF.values():
+        return []
+    set_ups = [BEHIND[folder], folder] if folder in BEHIND else [folder]
+    return [page for page in (set_up / "README.md" for set_up in set_ups) if page != document]

@@ -39,13 +39,16 @@ OWN_FRAMES: dict[str, set[str]] = {
     "Escrow": set(),
     "CourtArbiter": set(),
     "Checkout": set(),
+    "SwapCollector": set(),
     "Channels": set(),
+    "ChannelPlan": set(),
     "UniswapSwapper": set(),
 }
 """What only the contract itself calls, and the escrow of it."""
 AT_CREATION = {
     "UniswapSwapper": {"NotAContract"},
     "ChainlinkQuoter": {"NotAContract", "DecimalsTooHigh", "ConfigContradicts"},
+    "ChannelPlan": {"SafeERC20FailedOperation"},
 }
 """Errors of the constructor, which stand in the text."""
 BY_ALLOWANCE = {"InsufficientGas"}
@@ -86,11 +89,11 @@ def contract_of(page: Path) -> str:
 
 
 def signature(function: dict[str, Any]) -> str:
-    """As the pages write it: with the names of structs, without where things are stored."""
+    """As the pages write it: with the names of structs, without where things are stored; not all values have names."""
 
     def listed(parts: list[dict[str, Any]]) -> str:
         kinds = [re.sub(r"^(struct|enum) (\w+\.)?", "", part["internalType"]) for part in parts]
-        return ", ".join(f"{kind} {part['name']}" for kind, part in zip(kinds, parts, strict=True))
+        return ", ".join(f"{kind} {part['name']}".strip() for kind, part in zip(kinds, parts, strict=True))
 
     returned = f" returns ({listed(function['outputs'])})" if function["outputs"] else ""
     return f"{function['name']}({listed(function['inputs'])}){returned}"

@@ -31,7 +31,9 @@ PARTS = {
     "Escrow": {"Escrow": "IEscrow"},
     "CourtArbiter": {"CourtArbiter": "ICourtArbiter"},
     "Checkout": {"Checkout": "ICheckout"},
+    "SwapCollector": {"SwapCollector": "ISwapCollector"},
     "Channels": {"Channels": "IChannels"},
+    "ChannelPlan": {"ChannelPlan": "IChannelPlan"},
     "UniswapSwapper": {"UniswapSwapper": "ISwapper"},
 }
 """Each part of a contract with the interface whose functions it implements, and those that the interface extends."""
