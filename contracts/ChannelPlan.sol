@@ -28,7 +28,7 @@ contract ChannelPlan is IChannelPlan {
 
     /// @param receiver The merchant: who receives what is claimed of the channels.
     /// @param receiverAuthorizer Who may claim and refund for it.
-    /// @param withdrawDelay Seconds that it has to claim once a payer announces a withdrawal; bounded by {IChannels}.
+    /// @param withdrawDelay Seconds that it has to claim once a payer announces a withdrawal.
     /// @param price Units of the token for each period, of `every` times `unit`.
     constructor(
         ISubscriptions subscriptions,
@@ -41,6 +41,13 @@ contract ChannelPlan is IChannelPlan {
         uint32 every,
         ISubscriptionsTypes.Unit unit
     ) {
+        // Terms that no channel can have would keep here whatever is charged, for ever.
+        if (receiver == address(0) || receiverAuthorizer == address(0)) revert ZeroAddress();
+        if (receiver == address(channels)) revert PartyRefused(receiver);
+        (uint256 least, uint256 most) = (channels.MIN_WITHDRAW_DELAY(), channels.MAX_WITHDRAW_DELAY());
+        if (withdrawDelay < least || withdrawDelay > most) {
+            revert WithdrawDelayOutOfRange(withdrawDelay, least, most);
+        }
         (SUBSCRIPTIONS, CHANNELS, TOKEN, PRICE) = (subscriptions, channels, token, price);
         (RECEIVER, RECEIVER_AUTHORIZER, WITHDRAW_DELAY) = (receiver, receiverAuthorizer, withdrawDelay);
         ISubscriptionsTypes.PlanTerms memory terms;

@@ -23,8 +23,8 @@ import {VoucherSignature} from "./libraries/VoucherSignature.sol";
 /// once it was refunded or a withdrawal announced.
 contract Channels is IChannels, EIP712, Multicall, ReentrancyGuardTransient {
     /// @notice Bounds of `withdrawDelay`, in seconds.
-    uint40 public constant MIN_WITHDRAW_DELAY = 15 minutes;
-    uint40 public constant MAX_WITHDRAW_DELAY = 30 days;
+    uint40 public constant override MIN_WITHDRAW_DELAY = 15 minutes;
+    uint40 public constant override MAX_WITHDRAW_DELAY = 30 days;
 
     /// @dev In a struct, so that what reads and writes it looks for its place once.
     struct ChannelState {

@@ -27,6 +27,10 @@ interface IChannelPlan {
     /// @notice The subscription is to another plan.
     error AnotherPlan(uint256 subscriptionId, uint256 found, uint256 expected);
     error NotAuthorized(address caller);
+    error ZeroAddress();
+    /// @notice The receiver is the channels' contract.
+    error PartyRefused(address party);
+    error WithdrawDelayOutOfRange(uint256 found, uint256 least, uint256 most);
 
     /// @notice Puts what these subscriptions were charged since the last time into their channels. Anyone may, as often
     /// as something was charged; a subscription that was not charged since is passed over.

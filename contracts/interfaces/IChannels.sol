@@ -230,6 +230,11 @@ interface IChannels {
 
     // ------------------------------------------------------------------- views
 
+    /// @notice The bounds of `withdrawDelay`, in seconds.
+    function MIN_WITHDRAW_DELAY() external view returns (uint40);
+
+    function MAX_WITHDRAW_DELAY() external view returns (uint40);
+
     /// @notice What names a channel everywhere: the EIP-712 digest of its terms, of this contract on this chain.
     function getChannelId(ChannelConfig calldata config) external view returns (bytes32);
 

@@ -95,6 +95,8 @@ def test_a_plan_is_created_once_and_is_of_this_deployment(parties: Parties, busi
         parties.biller.fill_channels(plan.contract, [])
     with pytest.raises(InputError, match="found 1 for the delay in seconds"):
         parties.merchant.create_channel_plan(token=token, price="5.00", withdraw_delay_s=1)
+    with pytest.raises(InputError, match="for who claims for the receiver"):
+        parties.merchant.create_channel_plan(token=token, price="5.00", receiver_authorizer="0x" + "00" * 20)
     with pytest.raises(InputError, match="found 0 for the price"):
         parties.merchant.create_channel_plan(token=token, price=0)
     with pytest.raises(NotAuthorized):

@@ -96,12 +96,16 @@ class Feeds:
 
     def refuses(self, config: Config, error: str, *values: str | int) -> None:
         """No quoter is created of this configuration, but this error, by its signature, with these values."""
-        code = self.project.ChainlinkQuoter.contract_type.deployment_bytecode.bytecode
-        data = code + encode([CONFIG], [config]).hex()
-        call = {"from": self.sender.address, "data": "0x" + data.removeprefix("0x")}
-        trace = self.stage.rpc("debug_traceCall", call, "latest", {"tracer": "callTracer"})
-        kinds = [kind for kind in error.partition("(")[2].rstrip(")").split(",") if kind]
-        assert trace["output"] == "0x" + (keccak(text=error)[:4] + encode(kinds, values)).hex(), trace.get("error")
+        refuses_to_create(self.stage, self.project.ChainlinkQuoter, encode([CONFIG], [config]), error, *values)
+
+
+def refuses_to_create(stage: Stage, container: Any, arguments: bytes, error: str, *values: str | int) -> None:
+    """No such contract is created with these arguments, but this error, by its signature, with these values."""
+    data = container.contract_type.deployment_bytecode.bytecode.removeprefix("0x") + arguments.hex()
+    call = {"from": stage.anyone.address, "data": "0x" + data}
+    trace = stage.rpc("debug_traceCall", call, "latest", {"tracer": "callTracer"})
+    kinds = [kind for kind in error.partition("(")[2].rstrip(")").split(",") if kind]
+    assert trace["output"] == "0x" + (keccak(text=error)[:4] + encode(kinds, values)).hex(), trace.get("error")
 
 
 def fair(price: int, price_decimals: int, price_rate: Fraction, token_rate: Fraction, token_decimals: int) -> Fraction:

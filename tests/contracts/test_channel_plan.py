@@ -1,5 +1,9 @@
 """ChannelPlan: what a subscription is charged goes into the payer's channel, by one consent for both.
 
+created
+├── without a receiver, or an authorizer: ZeroAddress
+├── for the channels' own contract: PartyRefused
+└── with a delay that no channel has: WithdrawDelayOutOfRange
 fill
 ├── of another plan: AnotherPlan
 ├── nothing was charged since: nothing
@@ -15,10 +19,12 @@ from typing import Any
 
 import pytest
 from ape.exceptions import ContractLogicError
+from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from tallystick.core.subscription import DeclineReason
 from tests.contracts.channels import DELAY, Channel, Channels, Config
+from tests.contracts.feeds import refuses_to_create
 from tests.contracts.signing import (
     NO_COUPON,
     Conditions,
@@ -73,6 +79,27 @@ def test_the_plan_has_a_price_and_a_period_and_nothing_else(stage: Stage, plan: 
     assert (terms.payee, terms.token, terms.price, terms.every, terms.unit) == (plan, token, PRICE, 1, MONTH)
     others = set(terms.__dataclass_fields__) - {"payee", "token", "price", "every", "unit"}
     assert {getattr(terms, name) for name in others} <= {0, NOBODY}
+
+
+def test_it_is_not_created_with_terms_that_no_channel_can_have(
+    stage: Stage, project: Any, channels: Channels, token: Contract
+) -> None:
+    """What is charged under it could never leave it."""
+    contracts = stage.subscriptions.address, channels.contract.address
+    good = channels.receiver.address, channels.authorizer.address, DELAY
+    least, most = 15 * 60, 30 * DAY
+    outside = "WithdrawDelayOutOfRange(uint256,uint256,uint256)"
+    for place, wrong, error, *values in (
+        (0, NOBODY, "ZeroAddress()"),
+        (1, NOBODY, "ZeroAddress()"),
+        (0, contracts[1], "PartyRefused(address)", contracts[1]),
+        (2, least - 1, outside, least - 1, least, most),
+        (2, most + 1, outside, most + 1, least, most),
+    ):
+        terms = [*good[:place], wrong, *good[place + 1 :]]
+        kinds = ["address"] * 4 + ["uint40", "address", "uint96", "uint32", "uint8"]
+        arguments = encode(kinds, [*contracts, *terms, token.address, PRICE, 1, MONTH])
+        refuses_to_create(stage, project.ChannelPlan, arguments, error, *values)
 
 
 def test_each_charge_goes_into_the_payers_channel(

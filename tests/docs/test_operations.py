@@ -48,7 +48,7 @@ OWN_FRAMES: dict[str, set[str]] = {
 AT_CREATION = {
     "UniswapSwapper": {"NotAContract"},
     "ChainlinkQuoter": {"NotAContract", "DecimalsTooHigh", "ConfigContradicts"},
-    "ChannelPlan": {"SafeERC20FailedOperation"},
+    "ChannelPlan": {"SafeERC20FailedOperation", "ZeroAddress", "PartyRefused", "WithdrawDelayOutOfRange"},
 }
 """Errors of the constructor, which stand in the text."""
 BY_ALLOWANCE = {"InsufficientGas"}

@@ -16,11 +16,16 @@ abstract contract ChannelPlanScene is Scene {
     function setUp() public virtual override {
         super.setUp();
         channels = IChannels(_deploy(_creationCode("Channels")));
-        bytes memory arguments = abi.encode(
-            subscriptions, channels, RECEIVER, RECEIVER, uint40(1 days), address(token), PRICE, uint32(1), Unit.Week
-        );
-        plan = IChannelPlan(_deploy(bytes.concat(_creationCode("ChannelPlan"), arguments)));
+        plan = IChannelPlan(_created(RECEIVER, RECEIVER, 1 days));
         vm.assertTrue(address(plan) != address(0), "deployed");
+    }
+
+    /// @return Zero where it is refused.
+    function _created(address receiver, address authorizer, uint40 delay) internal returns (address) {
+        bytes memory arguments = abi.encode(
+            subscriptions, channels, receiver, authorizer, delay, address(token), PRICE, uint32(1), Unit.Week
+        );
+        return _deploy(bytes.concat(_creationCode("ChannelPlan"), arguments));
     }
 
     function _subscribes(address account) internal returns (uint256) {
@@ -53,6 +58,20 @@ contract ChannelPlanPathsTest is ChannelPlanScene {
         vm.assertEq(_inChannel(other), PRICE, "in the other's");
         (uint256 charges, uint256 amount) = plan.unfilled(id);
         vm.assertEq(charges + amount, 0, "nothing is left");
+    }
+
+    function testFuzz_only_with_terms_that_a_channel_can_have(uint256 seed, uint40 delay) public {
+        address[4] memory parties = [address(0), address(channels), RECEIVER, stranger];
+        (address receiver, address authorizer) = (parties[seed % 4], parties[(seed >> 8) % 4]);
+        delay = uint40(delay % 32 days);
+        bool sound = receiver != address(0) && receiver != address(channels) && authorizer != address(0)
+            && delay >= 15 minutes && delay <= 30 days;
+        address made = _created(receiver, authorizer, delay);
+        vm.assertTrue((made != address(0)) == sound, "created");
+        if (!sound) return;
+        plan = IChannelPlan(made);
+        uint256 id = _subscribes(payer);
+        vm.assertEq(_fill(id, id), PRICE, "what is charged goes into the channel");
     }
 
     function test_of_another_plan() public {

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from tallystick.chain.abi import CODEC
 from tallystick.chain.channel_plan import ARTEFACT, ChannelPlanContract
 from tallystick.chain.contract import Sent
+from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.channel import MAX_WITHDRAW_DELAY_S, MIN_WITHDRAW_DELAY_S
 from tallystick.core.channel_plan import ChannelPlanTerms
 from tallystick.core.spending import Limits
@@ -39,6 +40,8 @@ def create_channel_plan(connection: Connection, terms: ChannelPlanTerms) -> Crea
 
     Raises InputError for terms out of range, NotAContract, and what the contract's plan refuses.
     """
+    if terms.receiver_authorizer == ZERO_ADDRESS:
+        raise InputError(f"found {ZERO_ADDRESS} for who claims for the receiver: name an account, or none for your own")
     allowed = {
         "price": (terms.price_units, 1, MOST_PRICE),
         "number of units in a period": (terms.every, 1, MOST_EVERY),
