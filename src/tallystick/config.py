@@ -98,10 +98,12 @@ class IndexConfig(_Section):
 
 
 class BillConfig(_Section):
-    """How charges are made: gas of one batch, and seconds after a decline at which it is tried again, one by one."""
+    """How charges are made: gas of one batch, seconds after a decline at which it is tried again, one by one, and
+    whether what plans that fill channels were charged is put into the channels, in batches of the same gas."""
 
     max_gas: Annotated[int, Field(ge=1_000_000)] = 12_000_000
     retry_after_s: tuple[Annotated[int, Field(gt=0)], ...] = (86_400, 3 * 86_400, 5 * 86_400, 7 * 86_400)
+    fill_channels: bool = True
 
 
 class MerchantConfig(_Section):

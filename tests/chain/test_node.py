@@ -117,6 +117,15 @@ def test_many_calls_are_few_requests_and_fail_as_one_does(anvil: Anvil, proxy: P
         node.request_many([("eth_chainId", []), ("eth_chainId", [])])
 
 
+def test_of_many_that_are_tried_each_has_its_own_answer(anvil: Anvil) -> None:
+    anvil.rpc("anvil_setCode", anvil.address(5), "0x60006000fd")
+    node = connect(anvil.url)
+    reverting = ("eth_call", [{"to": anvil.address(5)}, "latest"])
+    results = node.try_many([reverting, *[("eth_chainId", [])] * 100, ("eth_nothing", [])])
+    assert results[1:-1] == ["0x7a69"] * 100
+    assert [type(results[0]), type(results[-1])] == [CallReverted, NodeRefused]
+
+
 def test_bytes_that_are_none_are_refused(proxy: Proxy) -> None:
     node = connect(proxy.url)
     proxy.always(b'{"jsonrpc":"2.0","id":0,"result":"0xzz"}')

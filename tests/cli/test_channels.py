@@ -171,22 +171,41 @@ def test_every_verb_teaches(run: Run, verb: str) -> None:
     assert f"tallystick channels {verb}" in said.partition("Example")[2]
 
 
-def test_a_plan_is_billed_filled_spent_and_proven(say: Say, write: Write, business: Business) -> None:
+Offer = Callable[..., Any]
+
+
+@pytest.fixture
+def offer(say: Say, business: Business) -> Offer:
+    """The merchant creates a plan of 30 days that fills channels, and names its contract among the payees."""
+
+    def create(*options: object) -> Any:
+        period = ("--token", business.token, "--every", 30, "--unit", "day", "--delay", "1h")
+        made = say(MERCHANT, "channels", "create-plan", *period, *options)
+        payees = json.dumps([business.anvil.address(MERCHANT), made["contract"]])
+        with Path("tallystick.toml").open("a") as config:
+            config.write(f"[index]\nfinality = 0\n[merchant]\npayees = {payees}\n")
+        return made
+
+    return create
+
+
+def test_a_plan_is_billed_filled_spent_and_proven(say: Say, write: Write, business: Business, offer: Offer) -> None:
     token, hour = business.token, 3_600
-    period = ("--every", 30, "--unit", "day")
-    made = say(MERCHANT, "channels", "create-plan", "--price", "2.00", "--token", token, *period, "--delay", "1h")
+    made = offer("--price", "2.00")
     assert (made["price"]["amount"], made["every"], made["delay"]) == ("2.000000", "30 day", hour)
     number = say(PAYER, "subscriptions", "subscribe", made["plan_id"])["subscription_id"]
-    business.anvil.advance(30 * 86_400 + 1)
-    with Path("tallystick.toml").open("a") as config:
-        payees = json.dumps([business.anvil.address(MERCHANT), made["contract"]])
-        config.write(f"[index]\nfinality = 0\n[merchant]\npayees = {payees}\n")
-    say(None, "index", "--once")
-    assert say(BILLER, "bill")["charged"] == 1
     (row,) = say(BILLER, "channels", "fill", made["contract"], number)
-    assert (row["charges"], row["filled"]["amount"]) == (2, "4.000000")
+    assert (row["charges"], row["filled"]["amount"], row["not_filled"]) == (1, "2.000000", None)
     (row,) = say(BILLER, "channels", "fill", made["contract"], number)
     assert (row["charges"], row["channel"]) == (0, None)
+    business.anvil.advance(30 * 86_400 + 1)
+    say(None, "index", "--once")
+    billed = say(BILLER, "bill", "--once")
+    (fill,) = billed["fills"]
+    assert (billed["charged"], fill["plan"], fill["contract"]) == (1, made["plan_id"], made["contract"])
+    assert (fill["channels"], fill["amount"]["amount"], len(fill["transactions"])) == (1, "2.000000", 1)
+    assert (fill["not_filled"], fill["reasons"], fill["gas_used"] > 0) == ([], [], True)
+    assert say(BILLER, "bill", "--once")["fills"] == []
     taken = say(PAYER, "channels", "take-up", made["contract"], number)
     assert (taken["receiver"], taken["usable"]["amount"]) == (business.anvil.address(MERCHANT), "4.000000")
     write(PAYER, "channels", "voucher", taken["channel"][:12], "--amount", "3.00", "--out", "a.json")
@@ -197,3 +216,60 @@ def test_a_plan_is_billed_filled_spent_and_proven(say: Say, write: Write, busine
     assert say(None, "audit", "verify")["ok"]
     said = write(OTHER, "channels", "take-up", made["contract"], number, exit_code=1)
     assert f"error: {business.anvil.address(OTHER)} may not do this" in said
+
+
+def test_channels_that_cannot_be_filled_are_told(
+    say: Say, write: Write, run: Run, business: Business, offer: Offer
+) -> None:
+    made = offer("--price", "2.00")
+    number = say(PAYER, "subscriptions", "subscribe", made["plan_id"])["subscription_id"]
+    say(None, "index", "--once")
+    business.block(made["contract"])
+    (fill,) = say(BILLER, "bill")["fills"]
+    assert (fill["channels"], fill["amount"]["amount"], fill["transactions"]) == (0, "0.000000", [])
+    assert fill["not_filled"] == [number]
+    assert "the token" in fill["reasons"][0]
+    text = run("bill", env={"TALLYSTICK_KEY": business.anvil.key(BILLER)}).stdout
+    assert "fills\n" in text
+    said = write(BILLER, "channels", "fill", made["contract"], exit_code=1)
+    assert said.startswith("error: the token")
+    business.unblock(made["contract"])
+    assert [fill["channels"] for fill in say(BILLER, "bill")["fills"]] == [1]
+
+
+def test_who_does_not_want_to_pay_for_it_lets_others_fill(say: Say, run: Run, business: Business, offer: Offer) -> None:
+    made = offer("--price", "2.00")
+    ids = [say(index, "subscriptions", "subscribe", made["plan_id"])["subscription_id"] for index in (PAYER, OTHER)]
+    missing = run(
+        *("channels", "fill", made["contract"]), env={"TALLYSTICK_KEY": business.anvil.key(BILLER)}, exit_code=1
+    )
+    assert "make it with `tallystick index --once`" in missing.stderr
+    say(None, "index", "--once")
+    key = {"TALLYSTICK_KEY": business.anvil.key(BILLER), "TALLYSTICK_BILL_FILL_CHANNELS": "false"}
+    assert json.loads(run("bill", "--json", env=key).stdout)["fills"] == []
+    rows = say(OTHER, "channels", "fill", made["contract"])
+    assert [(row["subscription"], row["filled"]["amount"]) for row in rows] == [(each, "2.000000") for each in ids]
+    assert say(OTHER, "channels", "fill", made["contract"]) == []
+
+
+def test_a_biller_that_goes_on_says_what_it_filled_and_once_what_it_could_not(
+    say: Say, run: Run, business: Business, offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = offer("--price", "2.00")
+    say(PAYER, "subscriptions", "subscribe", made["plan_id"])
+    say(None, "index", "--once")
+    business.block(made["contract"])
+
+    def rounds(step: Callable[[], None], **_: object) -> None:
+        """In place of one every 15 seconds, for ever."""
+        step()
+        step()
+        business.unblock(made["contract"])
+        step()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tallystick.flows.follow.repeat", rounds)
+    done = run("bill", "--follow", env={"TALLYSTICK_KEY": business.anvil.key(BILLER)}, exit_code=130).stderr
+    stuck, filled, *_ = done.splitlines()
+    assert f"channels not filled 1, of plan {made['plan_id']} ({made['contract']}): the token" in stuck
+    assert filled.endswith("charged 0, declined 0, waiting for a retry 0, channels filled 1")

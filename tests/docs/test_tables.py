@@ -18,6 +18,7 @@ from tallystick.core.plan import PlanTerms
 from tallystick.core.subscription import MAX_CHARGES, DeclineReason
 from tallystick.errors import ContractError, TallystickError
 from tallystick.flows.bill import MOST_ROWS
+from tallystick.flows.fill import REMEMBER_S
 from tallystick.flows.follow import LONGEST_PAUSE_S
 from tallystick.flows.lead import LEASE_S
 from tallystick.flows.mint import MINTED_UNITS, OWN_CHAINS
@@ -42,6 +43,8 @@ def test_every_key_of_the_configuration_with_its_variable_and_default() -> None:
         value = getattr(getattr(default, section) if section else default, name)
         if value is None:
             assert shown == "", key
+        elif isinstance(value, bool):
+            assert shown == str(value).lower(), key
         elif isinstance(value, tuple):
             assert tomllib.loads(f"value = {shown}")["value"] == list(value), key
         else:
@@ -87,6 +90,8 @@ def test_numbers_in_the_text_are_the_code_s() -> None:
     assert f"every {index.POLL_S:.0f} seconds" in operating
     assert f"a round every {bill.POLL_S:.0f} seconds" in operating
     assert f"up to {MOST_ROWS} rows" in operating
+    assert "in the block alone, after an hour" in operating
+    assert REMEMBER_S == 3_600
     assert f"followed after {LEASE_S} seconds" in operating
     assert LONGEST_PAUSE_S == 60
     assert "a pause that grows to a minute" in operating

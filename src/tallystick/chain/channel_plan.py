@@ -9,20 +9,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
+from tallystick.chain.calls import decoded
 from tallystick.chain.contract import Contract, Sent
 from tallystick.chain.decoder import WORD, Decoder, Shape, uint_at
+from tallystick.chain.node import hex_bytes
+from tallystick.chain.sender import Call
 from tallystick.core.address import ZERO_ADDRESS, parse_address
 from tallystick.core.channel import ChannelTerms
 from tallystick.core.channel_plan import ChannelFilled
 from tallystick.core.money import UINT256_MAX
+from tallystick.errors import NodeRefused, RevertError
 
 ARTEFACT = "ChannelPlan"
 """The name of its artefact."""
+DRY_RUN_GAS: Final = 5_000_000
+"""For one subscription, far more than it takes: a token may burn what it is given, and the node's time with it."""
 
 
 def _filled(topics: bytes, data: bytes) -> ChannelFilled:
     numbers = uint_at(topics, 0, UINT256_MAX), uint_at(data, 0, UINT256_MAX), uint_at(data, 1, UINT256_MAX)
     return ChannelFilled(numbers[0], topics[WORD : 2 * WORD], *numbers[1:])
+
+
+def _amount(answer: str) -> int:
+    return int(decoded("fill", hex_bytes(answer), contract=ARTEFACT))
 
 
 CHANNEL_PLAN: Final = Decoder(ARTEFACT, {"ChannelFilled": Shape(2, 2, _filled)})
@@ -51,6 +61,18 @@ class ChannelPlanContract(Contract):
         """Charges that are not in the channel yet, and their units. Raises AnotherPlan."""
         charges, units = self._read("unfilled", subscription_id)
         return int(charges), int(units)
+
+    def fill_each_dry_run(self, subscription_ids: Sequence[int]) -> list[int | RevertError | NodeRefused]:
+        """Of each by itself: the units that `fill` would put into its channel in the next block, 0 where all is there,
+        or why it would not. Few requests, no key."""
+        data = [self._data("fill", [number]) for number in subscription_ids]
+        requests = [{"to": self.address, "data": "0x" + each.hex(), "gas": hex(DRY_RUN_GAS)} for each in data]
+        answers = self.node.try_many([("eth_call", [request, "pending"]) for request in requests])
+        return [answer if isinstance(answer, RevertError | NodeRefused) else _amount(answer) for answer in answers]
+
+    def fill_gas(self, subscription_ids: Sequence[int]) -> int:
+        """The gas that `fill` would need in the next block. Raises as `fill`."""
+        return self.sender.estimate(Call(self.address, self._data("fill", list(subscription_ids))))
 
     def fill(self, subscription_ids: Sequence[int]) -> Sent:
         """Anyone puts what these were charged since the last time into their channels. Event: ChannelFilled for each

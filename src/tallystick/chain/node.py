@@ -15,7 +15,7 @@ from web3.types import RPCEndpoint
 
 from tallystick.chain.failures import answered_error, http_failure
 from tallystick.config import shown_url
-from tallystick.errors import NodeInvalid, NodeRefused, WrongChain
+from tallystick.errors import NodeInvalid, NodeRefused, RevertError, WrongChain
 
 TIMEOUT_S = 30
 ATTEMPTS = 4
@@ -47,6 +47,13 @@ class Node:
         results: list[Any] = []
         for start in range(0, len(calls), BATCH_LIMIT):
             results += _request_batch(self.provider, calls[start : start + BATCH_LIMIT])
+        return results
+
+    def try_many(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """As `request_many`; but where one call fails, by a RevertError or NodeRefused, that stands in its place."""
+        results: list[Any] = []
+        for start in range(0, len(calls), BATCH_LIMIT):
+            results += _try_batch(self.provider, calls[start : start + BATCH_LIMIT])
         return results
 
     def call(self, to: str, data: bytes, *, sender: str | None = None, block: Block = "latest") -> bytes:
@@ -133,16 +140,30 @@ def _request(provider: HTTPProvider, method: str, parameters: Sequence[Any]) -> 
 
 
 def _request_batch(provider: HTTPProvider, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+    answers, url = _answers(provider, calls), _url(provider)
+    return [_result(answer, url, method) for answer, (method, _) in zip(answers, calls, strict=True)]
+
+
+def _try_batch(provider: HTTPProvider, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+    results: list[Any] = []
+    for answer, (method, _) in zip(_answers(provider, calls), calls, strict=True):
+        try:
+            results.append(_result(answer, _url(provider), method))
+        except (RevertError, NodeRefused) as error:
+            results.append(error)
+    return results
+
+
+def _answers(provider: HTTPProvider, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
     with _http(provider, calls[0][0]):
-        answers: Any = provider.make_batch_request(
+        answered: Any = provider.make_batch_request(
             [(RPCEndpoint(method), list(parameters)) for method, parameters in calls]
         )
     url = _url(provider)
-    if not isinstance(answers, list):
-        answers = [answers] * len(calls)  # refused as a whole, by one error
+    answers = answered if isinstance(answered, list) else [answered] * len(calls)  # refused as a whole, by one error
     if len(answers) != len(calls):
         raise NodeInvalid(f"{shown_url(url)} gave {len(answers)} answers to {len(calls)} calls: use another node")
-    return [_result(answer, url, method) for answer, (method, _) in zip(answers, calls, strict=True)]
+    return answers
 
 
 @contextlib.contextmanager

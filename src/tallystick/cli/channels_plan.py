@@ -9,7 +9,8 @@ from tallystick.cli.output import Record, Span, Table, shown
 from tallystick.cli.plans import UNITS
 from tallystick.cli.spans import SPAN
 from tallystick.config import Config
-from tallystick.core.money import Amount
+from tallystick.core.channel_plan import ChannelFilled
+from tallystick.core.money import Amount, Token
 
 _plan = click.argument("plan", metavar="CONTRACT")
 
@@ -61,41 +62,66 @@ def create_plan(
             "delay": Span(delay),
             "transaction": made.transaction,
         },
-        note=f"After each round of charges: tallystick channels fill {made.contract} SUBSCRIPTION...",
+        note=f"Next: name {made.contract} in merchant.payees; tallystick bill then charges and fills.",
     )
 
 
-@click.command("fill", epilog=examples("tallystick channels fill 0x5FbD...0aa3 1000000001 1000000002"))
+@click.command(
+    "fill",
+    epilog=examples(
+        "tallystick channels fill 0x5FbD...0aa3                        all that the mirror knows",
+        "tallystick channels fill 0x5FbD...0aa3 1000000001 1000000002",
+    ),
+)
 @_plan
-@click.argument("subscriptions", metavar="SUBSCRIPTION...", nargs=-1, required=True, type=click.IntRange(1))
+@click.argument("subscriptions", metavar="[SUBSCRIPTION]...", nargs=-1, type=click.IntRange(1))
 @configured
 @shown
 def fill(config: Config, plan: str, subscriptions: tuple[int, ...]) -> Table:
     """Put what subscriptions were charged since the last time into their channels. Anyone may; the account that signs
-    here pays the gas."""
+    here pays the gas. `tallystick bill` does it by itself for your own plans.
+
+    Without numbers it is done for all subscriptions of the plan, which are read from the mirror.
+    """
     from tallystick.core.address import parse_address
-    from tallystick.core.channel_plan import ChannelFilled
     from tallystick.flows.channel_plan import fill_channels, open_channel_plan
     from tallystick.flows.connect import open_contract
+    from tallystick.flows.fill import fill_all
+    from tallystick.storage.database import open_existing
 
     connection = open_contract(unlocked(config), signing=True)
     address = parse_address(plan)
+    if not subscriptions:
+        done = fill_all(connection, open_existing(config.database), address, max_gas=config.bill.max_gas)
+        if done.failed and not done.filled:
+            raise next(iter(done.failed.values()))
+        described = connection.token(done.plan.terms.token).describe()
+        rows = [_filled(event.subscription_id, described, event, transaction) for event, transaction in done.filled]
+        rows += [_filled(number, described, reason=str(error)) for number, error in done.failed.items()]
+        return Table(rows, empty="everything that was charged is in its channel")
     terms = open_channel_plan(connection, address).terms_of(subscriptions[0])
     described = connection.token(terms.token).describe()
     sent = fill_channels(connection, address, subscriptions)
-    filled = {event.subscription_id: event for event in sent.events if isinstance(event, ChannelFilled)}
-    return Table(
-        [
-            {
-                "subscription": number,
-                "charges": filled[number].charges if number in filled else 0,
-                "filled": Amount(filled[number].amount_units if number in filled else 0, described),
-                "channel": filled[number].channel_id if number in filled else None,
-                "transaction": sent.receipt.transaction,
-            }
-            for number in dict.fromkeys(subscriptions)
-        ]
-    )
+    events = {event.subscription_id: event for event in sent.events if isinstance(event, ChannelFilled)}
+    numbers = dict.fromkeys(subscriptions)
+    return Table([_filled(number, described, events.get(number), sent.receipt.transaction) for number in numbers])
+
+
+def _filled(
+    subscription_id: int,
+    token: Token,
+    event: ChannelFilled | None = None,
+    transaction: str | None = None,
+    reason: str | None = None,
+) -> dict[str, object]:
+    return {
+        "subscription": subscription_id,
+        "charges": event.charges if event else 0,
+        "filled": Amount(event.amount_units if event else 0, token),
+        "channel": event.channel_id if event else None,
+        "transaction": transaction,
+        "not_filled": reason,
+    }
 
 
 @click.command("take-up", epilog=examples("tallystick channels take-up 0x5FbD...0aa3 1000000001"))

@@ -45,10 +45,12 @@ TEMPLATE = """\
 #finality = "finalized"
 
 [bill]
-# Gas of one batch of charges.
+# Gas of one batch of charges, or of channels that are filled.
 #max_gas = 12000000
 # Seconds after a decline at which it is tried again, one by one: after 1, 3, 5 and 7 days.
 #retry_after_s = [86400, 259200, 432000, 604800]
+# Put what your plans that fill channels were charged into the channels after each round.
+#fill_channels = true
 
 [merchant]
 # Who sells, as invoices show it.

@@ -24,6 +24,7 @@ from tallystick.errors import (
     RevertError,
     TransactionReverted,
 )
+from tallystick.flows.fill import Filler, PlanFill
 from tallystick.flows.ingest import Target
 from tallystick.flows.lead import Lease, leading
 from tallystick.flows.pending import read_present
@@ -53,17 +54,23 @@ class Declined:
 @dataclass
 class BillReport:
     """What one round of billing did. `foreign_due` more were due of plans that are not the merchant's own; `foreign`
-    says of each such plan why."""
+    says of each such plan why. `fills` are the own plans whose channels were filled, or could not be."""
 
     due: int = 0
     foreign_due: int = 0
     foreign: list[ForeignPlan] = field(default_factory=list)
     waiting: int = 0
-    charged: int = 0
+    charged_ids: list[int] = field(default_factory=list)
     already_done: int = 0
     declined: list[Declined] = field(default_factory=list)
     transactions: list[str] = field(default_factory=list)
     gas_used: int = 0
+    fills: list[PlanFill] = field(default_factory=list)
+
+    @property
+    def charged(self) -> int:
+        """How many subscriptions were charged."""
+        return len(self.charged_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +93,11 @@ def bill_once(
     max_gas: int,
     retry_after_s: Sequence[int],
     own: OwnPlans = ANY_PLAN,
+    filler: Filler | None = None,
     lease: Lease | None = None,
 ) -> BillReport:
-    """Charges everything that is due now, once, and returns when the transactions are mined.
+    """Charges everything that is due now, once, and returns when the transactions are mined. Then `filler`, where one
+    is given, puts what plans that fill channels were charged into the channels.
 
     Of `own` plans alone: whose plans are charged, and who pays the gas for it, is the caller's to say. Without a
     `lease` it takes the role for this round. Raises AnotherLeads where another process has it, CorruptionError where
@@ -97,7 +106,12 @@ def bill_once(
     if lease is None:
         with leading(engine, bill_role(target), wait=False) as taken:
             return bill_once(
-                engine, target, subscriptions, max_gas=max_gas, retry_after_s=retry_after_s, own=own, lease=taken
+                *(engine, target, subscriptions),
+                max_gas=max_gas,
+                retry_after_s=retry_after_s,
+                own=own,
+                filler=filler,
+                lease=taken,
             )
     report = BillReport()
     source, due = _find_due(engine, target, subscriptions.node.timestamp(), own, report)
@@ -111,6 +125,9 @@ def bill_once(
             round_.charge(batch)
             rows = rows[len(batch) :]
             lease.renew()
+    if filler is not None:
+        charged = report.charged_ids
+        report.fills = filler.fill_once(engine, source, own=own, max_gas=max_gas, charged=charged, renew=lease.renew)
     return report
 
 
@@ -200,7 +217,7 @@ class _Round:
                 f"the receipt of {sent.receipt.transaction} has {len(sent.reasons)} events of charges, expected are "
                 f"{len(rows)}: the charges stand; ask another node"
             )
-        self.report.charged += len(self._sort_out(rows, sent.reasons))
+        self.report.charged_ids += _ids(self._sort_out(rows, sent.reasons))
 
     def _dry_run(self, ids: Sequence[int]) -> list[DeclineReason]:
         """Together; in halves where that takes more gas than the node gives. A single row reverts for its token."""

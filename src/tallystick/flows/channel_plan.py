@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 from tallystick.chain.abi import CODEC
 from tallystick.chain.channel_plan import ARTEFACT, ChannelPlanContract
 from tallystick.chain.contract import Sent
+from tallystick.chain.node import Node
+from tallystick.chain.sender import Sender
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.channel import MAX_WITHDRAW_DELAY_S, MIN_WITHDRAW_DELAY_S
 from tallystick.core.channel_plan import ChannelPlanTerms
@@ -57,11 +59,17 @@ def create_channel_plan(connection: Connection, terms: ChannelPlanTerms) -> Crea
 
 
 def open_channel_plan(connection: Connection, address: str) -> ChannelPlanContract:
-    """The plan's contract, after its code, and the contracts that it calls, were compared with ours. Raises InputError
-    where it is another."""
-    require_code(connection, address, ARTEFACT)
-    found = ChannelPlanContract(connection.node, address, connection.sender if connection.signer else None)
-    if (called := found.contracts()) != (ours := (connection.contract.address, connection.channels.address)):
+    """The plan's contract, as `channel_plan_at`."""
+    ours = connection.contract.address, connection.channels.address
+    return channel_plan_at(connection.node, address, ours, connection.sender if connection.signer else None)
+
+
+def channel_plan_at(node: Node, address: str, ours: tuple[str, str], sender: Sender | None) -> ChannelPlanContract:
+    """The contract of a plan that fills channels, after its code, and the contracts that it calls, were compared with
+    ours: subscriptions and channels. Raises InputError where it is another."""
+    require_code(node, address, ARTEFACT)
+    found = ChannelPlanContract(node, address, sender)
+    if (called := found.contracts()) != ours:
         raise InputError(
             f"the plan at {address} is of the subscriptions {called[0]} and the channels {called[1]}, the deployment "
             f"names {ours[0]} and {ours[1]}: name another plan, or another deployment"

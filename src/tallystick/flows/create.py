@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
+from tallystick.chain.node import Node
 from tallystick.chain.sender import Call
 from tallystick.contracts import load_artefact
 from tallystick.core.deployment import FACTORY, SALT, create2_address
@@ -39,11 +40,11 @@ def created(connection: Connection, artefact: str, arguments: bytes) -> Created:
         raise
 
 
-def require_code(connection: Connection, address: str, artefact: str) -> None:
+def require_code(node: Node, address: str, artefact: str) -> None:
     """Raises InputError unless the code at an address is that of the artefact."""
-    code = connection.node.code(address)
+    code = node.code(address)
     if not code:
-        raise InputError(f"{address} has no code on chain {connection.node.chain_id}: check the address and the chain")
+        raise InputError(f"{address} has no code on chain {node.chain_id}: check the address and the chain")
     if not load_artefact(artefact).is_code(code):
         raise InputError(
             f"the code at {address} ({len(code)} bytes) is not that of {artefact} as this Tallystick ships it: use it "

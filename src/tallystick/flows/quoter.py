@@ -50,7 +50,7 @@ def trusted(
 def open_quoter(connection: Connection, address: str) -> QuoterContract:
     """The quoter at an address, after its code was compared with what this package ships. Raises InputError where it is
     another contract, or none."""
-    require_code(connection, address, ARTEFACT)
+    require_code(connection.node, address, ARTEFACT)
     return QuoterContract(connection.node, address)
 
 

@@ -28,7 +28,7 @@ def deploy_swapper(connection: Connection, config: Config, router: str) -> Creat
     path = config.deployment or manifest_path(DEFAULT_FOLDER, node.chain_id)
     manifest = read_manifest(path)
     made = created(connection, ARTEFACT, CODEC.encode(["address"], [router]))
-    require_code(connection, made.address, ARTEFACT)
+    require_code(connection.node, made.address, ARTEFACT)
     known = manifest.contracts.get(ARTEFACT)
     if known is not None and known.address == made.address:
         return made

@@ -10,7 +10,16 @@ from sqlalchemy import Connection, Row, select
 
 from tallystick.core.period import Unit
 from tallystick.core.plan import Plan, PlanTerms
-from tallystick.core.subscription import Discount, Fallback, Limits, Register, Scheduled, Status, Subscription
+from tallystick.core.subscription import (
+    PER_REGISTER,
+    Discount,
+    Fallback,
+    Limits,
+    Register,
+    Scheduled,
+    Status,
+    Subscription,
+)
 from tallystick.errors import CorruptionError
 from tallystick.storage.database import upsert_rows
 from tallystick.storage.schema import plans, registers, subscriptions
@@ -210,6 +219,17 @@ def due_subscription_ids(connection: Connection, source_id: int, time: int) -> l
         subscriptions.c.next_due <= time,
     )
     return list(connection.execute(query.order_by(subscriptions.c.subscription_id)).scalars())
+
+
+def charge_counts(connection: Connection, source_id: int, register_id: int) -> dict[int, int]:
+    """How often each subscription of a register was charged, of those that ever were, as of the final block."""
+    first = register_id * PER_REGISTER
+    query = select(subscriptions.c.subscription_id, subscriptions.c.charges).where(
+        subscriptions.c.source_id == source_id,
+        subscriptions.c.subscription_id.between(first, first + PER_REGISTER - 1),
+        subscriptions.c.charges > 0,
+    )
+    return {row.subscription_id: row.charges for row in connection.execute(query)}
 
 
 def _named(kind: type[Name], name: str, row: str) -> Name:
