@@ -30,6 +30,7 @@ contract MockBatchSettlement is EIP712 {
     }
 
     mapping(bytes32 channelId => Sums) public channels;
+    mapping(bytes32 channelId => uint256) public refundNonce;
     mapping(bytes32 channelId => Withdrawal) public pendingWithdrawals;
     mapping(address receiver => mapping(address token => Receiver)) public receivers;
 
@@ -79,6 +80,7 @@ contract MockBatchSettlement is EIP712 {
     function refund(IChannels.ChannelConfig calldata config, uint128 amount) external {
         if (msg.sender != config.receiver) revert Refused();
         bytes32 id = getChannelId(config);
+        ++refundNonce[id];
         uint128 back = _atMost(amount, id);
         if (back == 0) return;
         channels[id].balance -= back;

@@ -10,23 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tallystick.chain.rpc import Rpc
-from tallystick.config import Config, PegConfig, load_config
-from tallystick.flows.audit import audit
-from tallystick.flows.audit_channels import audit_channels
-from tallystick.flows.audit_checkout import audit_checkout
-from tallystick.flows.audit_payments import audit_payments
-from tallystick.flows.follow import ingest_once
-from tallystick.flows.ingest import ingest
+from tallystick.flows.audit_all import Audits, audit_all
 from tallystick.flows.mirror import open_mirror
-from tallystick.storage.database import open_database
 from tallystick.testing import start_anvil
-from tests.business import Business
-from tests.docs.beginnings import FIRST_DAY, sold
+from tests.docs.beginnings import FIRST_DAY
 from tests.docs.blocks import ROOT, table_of
-from tests.flows.test_channel_mirror import Life
-from tests.payments import Payments
-from tests.sales import AMOUNT, Sales
+from tests.whole_books import mirror_everything
 
 TAMPERINGS = (
     "UPDATE sources SET final_hash = zeroblob(32)",
@@ -61,40 +50,18 @@ BY_THE_NODE = ["number of plans", "number of registers", "balance of the contrac
 """Differences that no change of the database makes: only a node that leaves events out, or money that is gone."""
 
 
+def rows_of(audits: Audits) -> set[str]:
+    """What the audit names."""
+    return {difference.row for report in audits.reports.values() for difference in report.differences}
+
+
 @pytest.fixture
 def found(tmp_path: Path) -> Iterator[set[str]]:
     """The rows that audits name after each of the tamperings."""
     rows_found: set[str] = set()
     database, whole = tmp_path / "tallystick.db", tmp_path / "whole.db"
     with start_anvil("--timestamp", str(FIRST_DAY)) as anvil:
-        sold(anvil, tmp_path)
-        business = Business(anvil)
-        payments = Payments(business)
-        payments.held()
-        payments.call(payments.payer, "revoke", payments.terms().words)
-        sales = Sales(payments.business)
-        expecting = open_database(f"sqlite:///{database}")
-        sales.expect(expecting, "X")
-        ingest(expecting, Rpc(anvil.url), sales.target(pegs={}))
-        expecting.dispose()
-        sales.send("X", AMOUNT)
-        sales.pay(sales.quote("Y"))
-        life = Life(business)
-        life.fill(life.channel(1), 1_000)
-        life.claim(life.voucher(life.channel(1), 10))
-        anvil.finalize()
-        config = Config(
-            rpc_url=anvil.url,
-            deployment=tmp_path / "deployments" / "31337.json",
-            database=f"sqlite:///{database}",
-            peg=(
-                *load_config(tmp_path / "tallystick.toml", environment={}).peg,
-                PegConfig(token=sales.token, currency="USD"),
-            ),
-        )
-        mirror = open_mirror(config)
-        ingest_once(mirror)
-        mirror.engine.dispose()
+        config = mirror_everything(anvil, tmp_path)
         shutil.copy(database, whole)
         for tampering in TAMPERINGS:
             shutil.copy(whole, database)
@@ -103,15 +70,10 @@ def found(tmp_path: Path) -> Iterator[set[str]]:
                 assert connection.execute(tampering).rowcount > 0, tampering
             connection.close()
             mirror = open_mirror(config)
-            reports = (
-                audit(mirror.engine, mirror.rpc, mirror.target),
-                audit_payments(mirror.engine, mirror.rpc, mirror.escrow),
-                audit_checkout(mirror.engine, mirror.rpc, mirror.checkout),
-                audit_channels(mirror.engine, mirror.rpc, mirror.channels),
-            )
+            audits = audit_all(mirror.engine, mirror.rpc, mirror)
             mirror.engine.dispose()
-            assert not all(report.ok for report in reports), tampering
-            rows_found |= {difference.row for report in reports for difference in report.differences}
+            assert not audits.ok, tampering
+            rows_found |= rows_of(audits)
         yield rows_found
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.chain.totals import address_word, words_of
 from tallystick.core.channel import ChannelState
 
@@ -27,7 +27,7 @@ class CountedChannels(NamedTuple):
 
 
 def read_counted_channels(
-    rpc: Rpc, contract: str, pairs: Sequence[tuple[str, str]], ids: Sequence[bytes], block: int
+    rpc: Caller, contract: str, pairs: Sequence[tuple[str, str]], ids: Sequence[bytes], block: int
 ) -> CountedChannels:
     """What `Channels` had by the end of a block; zeros where there was no contract yet.
 
@@ -39,7 +39,7 @@ def read_counted_channels(
 
 
 def read_counted_x402(
-    rpc: Rpc, contract: str, pairs: Sequence[tuple[str, str]], ids: Sequence[bytes], block: int
+    rpc: Caller, contract: str, pairs: Sequence[tuple[str, str]], ids: Sequence[bytes], block: int
 ) -> CountedChannels:
     """As `read_counted_channels`, of x402's own contract, which has no view of a channel as a whole."""
     calls = [selector + channel_id for channel_id in ids for selector in (_SUMS, _WITHDRAWAL)]
@@ -53,7 +53,7 @@ def read_counted_x402(
 
 
 def _read(
-    rpc: Rpc, contract: str, pairs: Sequence[tuple[str, str]], more: Sequence[bytes], block: int
+    rpc: Caller, contract: str, pairs: Sequence[tuple[str, str]], more: Sequence[bytes], block: int
 ) -> tuple[dict[tuple[str, str], tuple[int, ...]], list[str]]:
     """The totals of pairs, and what `more` calls answer, in one request."""
     calls = [_RECEIVERS + address_word(receiver) + address_word(token) for receiver, token in pairs]

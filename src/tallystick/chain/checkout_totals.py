@@ -10,7 +10,7 @@ from typing import NamedTuple
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from tallystick.chain.payment_totals import CountedTotal, read_holding
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.chain.totals import address_word, asked, words_of
 from tallystick.errors import NodeInvalid, NodeRefused
 
@@ -30,7 +30,7 @@ class CountedQuotes(NamedTuple):
 
 
 def read_counted_quotes(
-    rpc: Rpc,
+    rpc: Caller,
     contract: str,
     pairs: Sequence[tuple[str, str]],
     accounts: Sequence[tuple[str, str]],
@@ -56,7 +56,7 @@ def read_counted_quotes(
     )
 
 
-def read_standing(rpc: Rpc, places: Sequence[tuple[str, str]], block: int) -> list[int | None]:
+def read_standing(rpc: Caller, places: Sequence[tuple[str, str]], block: int) -> list[int | None]:
     """What stands at deposit addresses (address, token) at the end of a block whose state the node keeps, in base
     units; None where the token does not say."""
     try:

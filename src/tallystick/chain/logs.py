@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -86,6 +86,16 @@ class Chunk(NamedTuple):
     start: int
     end: Header
     logs: list[LogEntry]
+
+
+class ChainLogs(Protocol):
+    """Logs of a contract, in the blocks that they are in; `LogReader` says what each means."""
+
+    def header(self, block: int | str) -> Header | None: ...
+
+    def headers(self, numbers: Sequence[int]) -> list[Header]: ...
+
+    def read(self, start: int, end: int, *, parent: bytes = b"") -> Iterator[Chunk]: ...
 
 
 class LogReader:

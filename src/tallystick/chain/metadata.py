@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.money import Token
 from tallystick.errors import NodeInvalid, NodeRefused
@@ -26,7 +26,7 @@ _IDENTITY: Final = "0x0000000000000000000000000000000000000004"
 """The precompiled contract that answers what it is asked, on every chain."""
 
 
-def read_token(rpc: Rpc, chain_id: int, address: str, *, block: int | None = None) -> Token:
+def read_token(rpc: Caller, chain_id: int, address: str, *, block: int | None = None) -> Token:
     """A token's symbol and decimals, as of `block` where the node still has that block's state, else as of now; of the
     zero address, by which books call the chain's own currency, `COIN` with 18 decimals: no chain says its name.
 
@@ -46,7 +46,7 @@ def read_token(rpc: Rpc, chain_id: int, address: str, *, block: int | None = Non
     return Token(chain_id, address, symbol, number if number <= MOST_DECIMALS else 0)
 
 
-def _call(rpc: Rpc, address: str, data: str, at: str) -> bytes:
+def _call(rpc: Caller, address: str, data: str, at: str) -> bytes:
     """What the token answers; nothing where it has no such function, or fails."""
     for _ in range(ATTEMPTS):
         try:
@@ -65,7 +65,7 @@ def _call(rpc: Rpc, address: str, data: str, at: str) -> bytes:
     return b""
 
 
-def _answers(rpc: Rpc, at: str) -> bool:
+def _answers(rpc: Caller, at: str) -> bool:
     """Whether the node can make calls on the state of a block."""
     try:
         rpc.call(str, "eth_call", {"to": _IDENTITY, "data": "0x"}, at)

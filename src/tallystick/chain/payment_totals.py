@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.chain.totals import address_word, asked, words_of
 from tallystick.errors import NodeInvalid, NodeRefused
 
@@ -45,7 +45,7 @@ class CountedPayments(NamedTuple):
 
 
 def read_counted_payments(
-    rpc: Rpc,
+    rpc: Caller,
     contract: str,
     pairs: Sequence[tuple[str, str]],
     accounts: Sequence[tuple[str, str]],
@@ -71,7 +71,7 @@ def read_counted_payments(
     )
 
 
-def read_holding(rpc: Rpc, contract: str, token: str, block: int) -> int | None:
+def read_holding(rpc: Caller, contract: str, token: str, block: int) -> int | None:
     """The contract's balance of a token at the end of a block, whose state the node keeps; None where the token does
     not say."""
     data = _BALANCE + address_word(contract)

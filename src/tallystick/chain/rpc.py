@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 import urllib3
@@ -41,6 +41,23 @@ class _Answer(msgspec.Struct, Generic[T]):
     id: int | None = None
     result: T | msgspec.UnsetType = msgspec.UNSET
     error: _Failure | None = None
+
+
+class Caller(Protocol):
+    """Whoever answers what is asked of a chain: a node, or an audit pack."""
+
+    @property
+    def name(self) -> str:
+        """As messages show it."""
+        ...
+
+    def call(self, kind: Any, method: str, *params: Any) -> Any:
+        """The result of one call, decoded and checked as the type `kind`. Raises NodeError."""
+        ...
+
+    def batch(self, kind: Any, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
+        """The results of the same method for many parameters, in their order. Raises NodeError."""
+        ...
 
 
 class Rpc:

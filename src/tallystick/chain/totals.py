@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.errors import NodeInvalid
 
 _CONTROL_TOTALS = function_signature_to_4byte_selector("controlTotals(address,address)")
@@ -41,7 +41,7 @@ class Counted(NamedTuple):
 
 
 def read_counted(
-    rpc: Rpc, contract: str, pairs: Sequence[tuple[str, str]], accounts: Sequence[tuple[str, str]], block: int
+    rpc: Caller, contract: str, pairs: Sequence[tuple[str, str]], accounts: Sequence[tuple[str, str]], block: int
 ) -> Counted:
     """What the contract had counted by the end of a block for `pairs` of payee and token, and what it kept for
     `accounts`, pairs of account and token; zeros where there was no contract yet.
@@ -58,7 +58,7 @@ def read_counted(
     return Counted(plans, registers, dict(zip(pairs, totals, strict=True)), dict(zip(accounts, kept, strict=True)))
 
 
-def asked(rpc: Rpc, calls: Sequence[tuple[str, bytes]], block: int) -> list[str]:
+def asked(rpc: Caller, calls: Sequence[tuple[str, bytes]], block: int) -> list[str]:
     """What contracts answer calls (address, data) on the state after a block, as hex."""
     if not calls:
         return []
@@ -73,7 +73,7 @@ def address_word(address: str) -> bytes:
     return bytes(12) + bytes.fromhex(address[2:])
 
 
-def words_of(rpc: Rpc, answer: str, count: int) -> list[int]:
+def words_of(rpc: Caller, answer: str, count: int) -> list[int]:
     """The numbers that a call answered; zeros where there is no code to answer. Raises NodeInvalid."""
     try:
         data = bytes.fromhex(answer.removeprefix("0x")) or bytes(32 * count)

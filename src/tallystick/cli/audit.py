@@ -12,6 +12,9 @@ from tallystick.cli.progress import Meter
 from tallystick.config import Config
 
 if TYPE_CHECKING:
+    from tallystick.chain.rpc import Caller
+    from tallystick.flows.audit import AuditReport
+    from tallystick.flows.audit_all import Audits
     from tallystick.flows.audit_channels import ChannelsReport
     from tallystick.flows.audit_checkout import CheckoutReport
     from tallystick.flows.audit_conversions import ConversionsReport
@@ -36,46 +39,15 @@ def verify(config: Config, as_json: bool) -> None:
 
     Ends with 0 only if everything agrees, with 1 and the name of each row that differs otherwise. Changes nothing.
     """
-    from tallystick.flows.audit import audit as run_audit
-    from tallystick.flows.audit_channels import audit_channels
-    from tallystick.flows.audit_checkout import audit_checkout
-    from tallystick.flows.audit_payments import audit_payments
-    from tallystick.flows.channel_books import X402
     from tallystick.flows.mirror import open_mirror
 
-    mirror = open_mirror(config)
     with Meter("blocks") as meter:
-        report = run_audit(mirror.engine, mirror.rpc, mirror.target, on_progress=meter.show)
-        escrow = audit_payments(mirror.engine, mirror.rpc, mirror.escrow, on_progress=meter.show)
-        checkout = audit_checkout(mirror.engine, mirror.rpc, mirror.checkout, on_progress=meter.show)
-        channels = audit_channels(mirror.engine, mirror.rpc, mirror.channels, on_progress=meter.show)
-        conversions = _audit_conversions(config, mirror, meter)
-        x402 = None
-        if mirror.x402 is not None:
-            x402 = audit_channels(mirror.engine, mirror.rpc, mirror.x402, X402, on_progress=meter.show)
-    others: dict[str, tuple[Report, dict[str, object]]] = {
-        "escrow": (escrow, _payments(escrow)),
-        "checkout": (checkout, _sales(checkout)),
-        "channels": (channels, _claims(channels)),
-    }
-    if conversions is not None:
-        others["conversion"] = conversions, _conversions(conversions)
-    if x402 is not None:
-        others["x402"] = x402, _claims(x402)
-    ok = report.ok and all(other.ok for other, _ in others.values())
-    values = {
-        "ok": ok,
-        "chain_id": report.chain_id,
-        **_common(report),
-        "charges_on_chain": report.charges_on_chain,
-        "charges_in_ledger": report.charges_in_ledger,
-        "refunds_on_chain": report.refunds_on_chain,
-        "refunds_in_ledger": report.refunds_in_ledger,
-        "difference_count": report.difference_count,
-    }
+        audits = audited(config, open_mirror(config), meter)
+    report, others, ok = audits.subscriptions, described(audits), audits.ok
+    values = {"ok": ok, "chain_id": report.chain_id, **summary(report)}
     if as_json:
-        more = {name: found | _details(other) for name, (other, found) in others.items()}
-        click.echo(to_json(Record(values | _details(report) | more)))
+        more = {name: found | details(other) for name, (other, found) in others.items()}
+        click.echo(to_json(Record(values | details(report) | more)))
     else:
         click.echo(to_text(Record(values)))
         for name, (_, found) in others.items():
@@ -83,26 +55,50 @@ def verify(config: Config, as_json: bool) -> None:
             click.echo("\n" + to_text(Record(said)))
         if ok:
             click.echo("\nThe halves match: chain, journal, invoices and control totals agree to the last unit.")
-        _tell(report, "")
+        tell(report, "")
         for name, (other, _) in others.items():
-            _tell(other, f"{name}, ")
-        _tell_holdings("the escrow", escrow.holdings)
-        _tell_holdings("the contract of channels", channels.holdings)
-        _tell_holdings("x402's contract of channels", x402.holdings if x402 else [])
+            tell(other, f"{name}, ")
+        _tell_holdings("the escrow", audits.escrow.holdings)
+        _tell_holdings("the contract of channels", audits.channels.holdings)
+        _tell_holdings("x402's contract of channels", audits.x402.holdings if audits.x402 else [])
     if not ok:
         raise click.exceptions.Exit(1)
 
 
-def _audit_conversions(config: Config, mirror: Mirror, meter: Meter) -> ConversionsReport | None:
-    """None where the manifest has no swapper."""
+def audited(config: Config, mirror: Mirror, meter: Meter, chain: Caller | None = None) -> Audits:
+    """The audit of all books, by the mirror's node unless another `chain` is given."""
     from tallystick.chain.node import connect
-    from tallystick.flows.audit_conversions import audit_conversions
+    from tallystick.flows.audit_all import audit_all
     from tallystick.flows.rates import RateSources
 
-    if mirror.conversion is None:
-        return None
     node, rates = connect(config.rpc_url), RateSources(config.rate, config.peg)
-    return audit_conversions(mirror.engine, mirror.rpc, mirror.conversion, node, rates, on_progress=meter.show)
+    return audit_all(mirror.engine, chain or mirror.rpc, mirror, node=node, rates=rates, on_progress=meter.show)
+
+
+def described(audits: Audits) -> dict[str, tuple[Report, dict[str, object]]]:
+    """The reports on other contracts than `Subscriptions`, each with what is said of it."""
+    found: dict[str, tuple[Report, dict[str, object]]] = {
+        "escrow": (audits.escrow, _payments(audits.escrow)),
+        "checkout": (audits.checkout, _sales(audits.checkout)),
+        "channels": (audits.channels, _claims(audits.channels)),
+    }
+    if audits.conversion is not None:
+        found["conversion"] = audits.conversion, _conversions(audits.conversion)
+    if audits.x402 is not None:
+        found["x402"] = audits.x402, _claims(audits.x402)
+    return found
+
+
+def summary(report: AuditReport) -> dict[str, object]:
+    """What is said of the books of `Subscriptions`."""
+    return {
+        **_common(report),
+        "charges_on_chain": report.charges_on_chain,
+        "charges_in_ledger": report.charges_in_ledger,
+        "refunds_on_chain": report.refunds_on_chain,
+        "refunds_in_ledger": report.refunds_in_ledger,
+        "difference_count": report.difference_count,
+    }
 
 
 def _common(report: Report) -> dict[str, object]:
@@ -169,12 +165,14 @@ def _holdings(holdings: list[Holding]) -> list[dict[str, object]]:
     ]
 
 
-def _details(report: Report) -> dict[str, object]:
+def details(report: Report) -> dict[str, object]:
+    """Declarations and differences, for programs."""
     differences = [difference._asdict() for difference in report.differences]
     return {"pegs": [peg._asdict() for peg in report.pegs], "differences": differences}
 
 
-def _tell(report: Report, where: str) -> None:
+def tell(report: Report, where: str) -> None:
+    """Declarations and differences, for people."""
     for token, from_block, currency in report.pegs if not where else ():
         worth = f"worth {currency} at par" if currency else "worth no currency any more"
         click.echo(f"declared by the merchant: from block {from_block} on {token} is {worth}")
@@ -193,3 +191,14 @@ def _tell_holdings(who: str, holdings: list[Holding]) -> None:
             click.echo(
                 f"{who} {found} of {holding.token}, and owes {holding.owed_units}: the token is not to be trusted"
             )
+
+
+def _add_pack_commands() -> None:
+    """Those of `audit_pack`, which shows reports as this file does."""
+    from tallystick.cli import audit_pack
+
+    for command in (audit_pack.pack, audit_pack.blocks, audit_pack.check_pack):
+        audit.add_command(command)
+
+
+_add_pack_commands()

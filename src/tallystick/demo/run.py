@@ -8,23 +8,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tallystick.chain.pack_chain import RecordingRpc
 from tallystick.demo.stage import MERCHANT, Stage
 from tallystick.demo.story import Tell, Year
-from tallystick.demo.summary import Reports, summarize
+from tallystick.demo.summary import summarize
 from tallystick.errors import InputError
-from tallystick.flows.audit import audit
-from tallystick.flows.audit_channels import audit_channels
-from tallystick.flows.audit_checkout import audit_checkout
-from tallystick.flows.audit_conversions import audit_conversions
-from tallystick.flows.audit_payments import audit_payments
+from tallystick.flows.audit_all import Audits, audit_all
+from tallystick.flows.check_pack import block_hashes, trusted_hashes
 from tallystick.flows.export import export_journal_file
 from tallystick.flows.mirror import open_books
+from tallystick.flows.pack import write_pack
 from tallystick.flows.present import Presenter
 from tallystick.flows.rates import RateSources
 from tallystick.flows.typeset import typeset_all
 from tallystick.render.pdf import PdfRenderer
 from tallystick.testing import start_anvil
 
+PACK, TRUSTED = "audit.pack", "trusted.txt"
 MARK = ".tallystick-demo"
 """A folder with this file is ours to write anew."""
 FIRST_DAY = 1_738_310_400  # 2025-01-31 08:00 UTC: the last of a month, so that each month tells the anchor rule
@@ -71,30 +71,31 @@ def run_demo(folder: Path, tell: Tell) -> dict[str, Any]:
             export_journal_file(books.engine, books.claims, form, folder / f"channels.{form}")
             if books.conversion is not None:
                 export_journal_file(books.engine, books.conversion, form, folder / f"conversion.{form}")
-        reports = _audit(stage)
-        found = sum(report.difference_count for report in reports if report is not None)
-        tell("the audit " + (f"finds {found} differences" if found else "passes"))
+        audits = _audit(stage, folder, tell)
         stage.mirror.engine.dispose()
     write_config(folder, stage)
-    summary = summarize(counts, reports, books, pdfs) | {"seconds": round(time.monotonic() - started, 1)}
+    summary = summarize(counts, audits, books, pdfs) | {"seconds": round(time.monotonic() - started, 1)}
     books.engine.dispose()
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
 
-def _audit(stage: Stage) -> Reports:
-    mirror, config = stage.mirror, stage.config
-    exchanges = None
-    if mirror.conversion is not None:
-        rates = RateSources(config.rate, config.peg)
-        exchanges = audit_conversions(mirror.engine, mirror.rpc, mirror.conversion, stage.node, rates)
-    return Reports(
-        audit(mirror.engine, mirror.rpc, mirror.target),
-        audit_payments(mirror.engine, mirror.rpc, mirror.escrow),
-        audit_checkout(mirror.engine, mirror.rpc, mirror.checkout),
-        audit_channels(mirror.engine, mirror.rpc, mirror.channels),
-        exchanges,
-    )
+def _audit(stage: Stage, folder: Path, tell: Tell) -> Audits:
+    """The audit, and what proves the books where the chain is gone: a pack, and the hashes of its blocks."""
+    mirror, config, rpc = stage.mirror, stage.config, RecordingRpc(stage.config.rpc_url)
+    rates = RateSources(config.rate, config.peg)
+    audits = audit_all(mirror.engine, rpc, mirror, node=stage.node, rates=rates)
+    if audits.ok:
+        pack = write_pack(mirror, rpc, audits, folder / PACK)
+        trusted = trusted_hashes(config.rpc_url, sorted(block_hashes(pack.path)))
+        lines = (f"{number} 0x{found.hex()}" for number, found in trusted.items())
+        (folder / TRUSTED).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        tell(
+            f"the audit passes; a pack proves {pack.events} events in {pack.blocks} blocks to whoever has their hashes"
+        )
+    else:
+        tell(f"the audit finds {audits.difference_count} differences")
+    return audits
 
 
 def prepare_folder(folder: Path) -> None:

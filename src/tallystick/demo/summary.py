@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from tallystick.core.invoice import Kind
 from tallystick.core.ledger import Balance, balances_of
 from tallystick.core.money import Amount, Asset
 from tallystick.demo.conversion import CURRENCY
 from tallystick.demo.story import EURO_CENTS, Counts
-from tallystick.flows.audit import AuditReport
+from tallystick.flows.audit_all import Audits
 from tallystick.flows.audit_channels import ChannelsReport
 from tallystick.flows.audit_checkout import CheckoutReport
 from tallystick.flows.audit_conversions import ConversionsReport
@@ -25,19 +25,9 @@ from tallystick.storage.sources import Source
 from tallystick.storage.tokens import read_tokens
 
 
-class Reports(NamedTuple):
-    """The audits of all books; of conversions None where nothing could be converted."""
-
-    subscriptions: AuditReport
-    payments: PaymentsReport
-    sales: CheckoutReport
-    channels: ChannelsReport
-    conversions: ConversionsReport | None
-
-
-def summarize(counts: Counts, reports: Reports, books: StoredBooks, pdfs: int) -> dict[str, Any]:
+def summarize(counts: Counts, audits: Audits, books: StoredBooks, pdfs: int) -> dict[str, Any]:
     """Everything; each contract's part under its name."""
-    report = reports.subscriptions
+    report = audits.subscriptions
     return {
         "subscriptions": sum(counts.ways.values()),
         "ways": counts.ways,
@@ -63,10 +53,10 @@ def summarize(counts: Counts, reports: Reports, books: StoredBooks, pdfs: int) -
             refunds_on_chain=report.refunds_on_chain,
             refunds_in_ledger=report.refunds_in_ledger,
         ),
-        "escrow": _escrow(counts, reports.payments, books),
-        "checkout": _checkout(counts, reports.sales, books),
-        "channels": _channel(counts, reports.channels, books),
-        "conversion": None if reports.conversions is None else _conversion(counts, reports.conversions, books),
+        "escrow": _escrow(counts, audits.escrow, books),
+        "checkout": _checkout(counts, audits.checkout, books),
+        "channels": _channel(counts, audits.channels, books),
+        "conversion": None if audits.conversion is None else _conversion(counts, audits.conversion, books),
     }
 
 

@@ -30,6 +30,10 @@
         PdfNotWritten           its file cannot be written
       LedgerError
         CorruptionError         stored rows contradict each other or the chain
+        PackError               an audit pack
+          PackInvalid             no pack, or not as it was written
+          ProofInvalid            its proofs do not lead from a block's hash to what they should prove
+          Unprovable              the node does not give what a proof is made of
       ChannelError            a payment channel, off chain
         UnknownChannel          neither wallet nor till has it
         SpendingLimit           the wallet's own limits do not allow it
@@ -113,11 +117,15 @@ from tallystick.errors.books import (
     DocumentError,
     DocumentInvalid,
     LedgerError,
+    PackError,
+    PackInvalid,
     PdfFailed,
     PdfNotWritten,
     PdfUnavailable,
+    ProofInvalid,
     ReorganizationTooDeep,
     UnknownDocument,
+    Unprovable,
 )
 from tallystick.errors.channel import (
     REFUSED_BECAUSE,
@@ -424,6 +432,8 @@ __all__ = [
     "NumberUsed",
     "OutputTooLow",
     "OverMandate",
+    "PackError",
+    "PackInvalid",
     "PaidInAnotherToken",
     "PartyRefused",
     "PayeeRefused",
@@ -443,6 +453,7 @@ __all__ = [
     "PlanNotStored",
     "PlanRefundsUnused",
     "PriceTooHigh",
+    "ProofInvalid",
     "QuoteExpired",
     "QuoteStale",
     "RangeTooLarge",
@@ -499,6 +510,7 @@ __all__ = [
     "UnknownRegister",
     "UnknownRuling",
     "UnknownSubscription",
+    "Unprovable",
     "UnusedNotRefunded",
     "UsageAboveCap",
     "UsageEnded",

@@ -33,6 +33,22 @@ class CorruptionError(LedgerError):
     """Stored rows contradict each other or the chain."""
 
 
+class PackError(LedgerError):
+    """An audit pack cannot be written, or does not prove what it says."""
+
+
+class PackInvalid(PackError):
+    """The file is no pack, or not as it was written."""
+
+
+class ProofInvalid(PackError):
+    """A proof in it does not lead from a block's hash to what it should prove."""
+
+
+class Unprovable(PackError):
+    """The node does not give what a proof is made of."""
+
+
 class ReorganizationTooDeep(TallystickError):
     """Blocks that were final were replaced; nothing is written until the operator has decided."""
 

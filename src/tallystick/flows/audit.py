@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.chain.totals import Totals, read_counted
 from tallystick.core.books import Books
 from tallystick.core.events import Recorded
@@ -23,6 +23,7 @@ from tallystick.errors import NodeRefused
 from tallystick.flows.compare import (
     Report,
     Walk,
+    chain_logs,
     compare_kept,
     compare_maps,
     compare_pending,
@@ -32,7 +33,7 @@ from tallystick.flows.compare import (
     require_source,
 )
 from tallystick.flows.garbage import collector_at_rest
-from tallystick.flows.ingest import Progress, Target, log_reader
+from tallystick.flows.ingest import Progress, Target
 from tallystick.flows.recount import claimable_accounts
 from tallystick.flows.tally import Tally
 from tallystick.storage.claimables import read_claimables
@@ -55,7 +56,7 @@ class AuditReport(Report):
 
 
 def audit(
-    engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
+    engine: Engine, rpc: Caller, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> AuditReport:
     """Compares chain, journal, invoices and control totals up to the source's final block, and the events behind it
     that are pending. Writes nothing.
@@ -66,7 +67,7 @@ def audit(
     with reading(engine) as connection:
         source = require_source(connection, target)
         report = AuditReport(target.chain_id, target.contract, source.final_number, source.final_hash)
-        node = log_reader(rpc, target)
+        node = chain_logs(rpc, target)
         compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)
         report.pegs = read_pegs(connection, source.source_id)
@@ -111,7 +112,7 @@ def _compare_derived(
 
 def _compare_counted(
     report: AuditReport,
-    rpc: Rpc,
+    rpc: Caller,
     source: Source,
     books: Books,
     totals: Mapping[tuple[str, str], Totals],

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from tallystick.chain.channel_totals import CountedChannels
 from tallystick.chain.payment_totals import read_holding
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.core.channel_books import CLAIM, SETTLEMENT, ChannelBooks
 from tallystick.core.channel_events import RecordedChannel
 from tallystick.core.ledger import Entry
@@ -26,6 +26,7 @@ from tallystick.flows.channel_books import CHANNELS, ChannelsBooks
 from tallystick.flows.compare import (
     Report,
     Walk,
+    chain_logs,
     compare_maps,
     compare_pending,
     compare_source,
@@ -34,7 +35,7 @@ from tallystick.flows.compare import (
     require_source,
 )
 from tallystick.flows.garbage import collector_at_rest
-from tallystick.flows.ingest import Progress, Target, log_reader
+from tallystick.flows.ingest import Progress, Target
 from tallystick.storage.database import reading
 from tallystick.storage.mirrored_channels import read_channels, read_sums
 from tallystick.storage.sources import Source
@@ -57,7 +58,7 @@ class ChannelsReport(Report):
 
 def audit_channels(
     engine: Engine,
-    rpc: Rpc,
+    rpc: Caller,
     target: Target,
     kind: ChannelsBooks = CHANNELS,
     *,
@@ -72,7 +73,7 @@ def audit_channels(
     with reading(engine) as connection:
         source = require_source(connection, target)
         report = ChannelsReport(target.chain_id, target.contract, source.final_number, source.final_hash)
-        node = log_reader(rpc, target)
+        node = chain_logs(rpc, target)
         compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)
         books = kind.books(target.chain_id, target.contract)
@@ -122,7 +123,7 @@ def _compare_derived(report: ChannelsReport, connection: Connection, source_id: 
     compare_strays(report, connection, source_id)
 
 
-def _read_counted(rpc: Rpc, source: Source, books: ChannelBooks, kind: ChannelsBooks) -> CountedChannels:
+def _read_counted(rpc: Caller, source: Source, books: ChannelBooks, kind: ChannelsBooks) -> CountedChannels:
     ids, pairs = sorted(books.channels), sorted(books.sums)
     try:
         counted = kind.read_counted(rpc, source.contract, pairs, ids[:CALLS], source.final_number)
@@ -156,7 +157,7 @@ def _compare_counted(
             report.note(f"journal of channels, {account} in {token}", found, expected)
 
 
-def _compare_holdings(report: ChannelsReport, rpc: Rpc, source: Source, books: ChannelBooks) -> None:
+def _compare_holdings(report: ChannelsReport, rpc: Caller, source: Source, books: ChannelBooks) -> None:
     owed: defaultdict[str, int] = defaultdict(int)
     for channel in books.channels.values():
         owed[channel.terms.token] += channel.state.available

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from tallystick.chain.checkout_totals import CountedQuotes, read_counted_quotes, read_standing
 from tallystick.chain.logs import LogEntry
 from tallystick.chain.payment_totals import CountedTotal
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.core.checkout_books import CheckoutBooks, CheckoutChange
 from tallystick.core.checkout_events import RecordedCheckout
 from tallystick.core.checkout_ledger import QUOTE
@@ -32,6 +32,7 @@ from tallystick.flows.checkout_books import paid_accounts
 from tallystick.flows.compare import (
     Report,
     Walk,
+    chain_logs,
     compare_kept,
     compare_maps,
     compare_pending,
@@ -41,7 +42,7 @@ from tallystick.flows.compare import (
     require_source,
 )
 from tallystick.flows.garbage import collector_at_rest
-from tallystick.flows.ingest import Progress, Target, log_reader
+from tallystick.flows.ingest import Progress, Target
 from tallystick.storage.checkout import read_deposits, read_quote_totals, read_sales, read_used
 from tallystick.storage.claimables import read_claimables
 from tallystick.storage.database import reading
@@ -68,7 +69,7 @@ class CheckoutReport(Report):
 
 
 def audit_checkout(
-    engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
+    engine: Engine, rpc: Caller, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> CheckoutReport:
     """Compares chain, journal, invoices, the contract's own counts and what stands at deposit addresses up to the
     source's final block, and the events behind it that are pending. Writes nothing.
@@ -80,7 +81,7 @@ def audit_checkout(
         source = require_source(connection, target)
         report = CheckoutReport(target.chain_id, target.contract, source.final_number, source.final_hash)
         expected = read_expected(connection, source.source_id)
-        node = log_reader(rpc, target, target.kind.watched(connection, source))
+        node = chain_logs(rpc, target, target.kind.watched(connection, source))
         compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)
         report.pegs, report.expected = read_pegs(connection, source.source_id), len(expected)
@@ -152,7 +153,7 @@ def _shown(part: object) -> str:
     return shown_reference(part) if isinstance(part, bytes) else str(part)
 
 
-def _read_counted(rpc: Rpc, source: Source, books: CheckoutBooks, paid: set[tuple[str, str]]) -> CountedQuotes:
+def _read_counted(rpc: Caller, source: Source, books: CheckoutBooks, paid: set[tuple[str, str]]) -> CountedQuotes:
     owed = sorted(paid | books.claimables.keys())
     try:
         return read_counted_quotes(
@@ -185,7 +186,7 @@ def _compare_counted(report: CheckoutReport, books: CheckoutBooks, tally: _Tally
 
 
 def _compare_standing(
-    report: CheckoutReport, rpc: Rpc, source: Source, books: CheckoutBooks, expected: Iterable[Expected]
+    report: CheckoutReport, rpc: Caller, source: Source, books: CheckoutBooks, expected: Iterable[Expected]
 ) -> None:
     """What came to the deposit addresses and was not swept with what is there.
 

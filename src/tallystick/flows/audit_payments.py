@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine
 
 from tallystick.chain.payment_totals import CountedPayments, CountedTotal, read_counted_payments, read_holding
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.rpc import Caller
 from tallystick.core.invoice import Kind
 from tallystick.core.ledger import Entry
 from tallystick.core.payment_books import PaymentBooks
@@ -28,6 +28,7 @@ from tallystick.errors import NodeRefused
 from tallystick.flows.compare import (
     Report,
     Walk,
+    chain_logs,
     compare_kept,
     compare_maps,
     compare_pending,
@@ -37,7 +38,7 @@ from tallystick.flows.compare import (
     require_source,
 )
 from tallystick.flows.garbage import collector_at_rest
-from tallystick.flows.ingest import Progress, Target, log_reader
+from tallystick.flows.ingest import Progress, Target
 from tallystick.flows.recount_payments import REVOKED, facts_of, paid_accounts
 from tallystick.storage.claimables import read_claimables
 from tallystick.storage.database import reading
@@ -80,7 +81,7 @@ class PaymentsReport(Report):
 
 
 def audit_payments(
-    engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
+    engine: Engine, rpc: Caller, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> PaymentsReport:
     """Compares chain, journal, invoices and the contract's own counts up to the source's final block, and the events
     behind it that are pending. Writes nothing.
@@ -91,7 +92,7 @@ def audit_payments(
     with reading(engine) as connection:
         source = require_source(connection, target)
         report = PaymentsReport(target.chain_id, target.contract, source.final_number, source.final_hash)
-        node = log_reader(rpc, target)
+        node = chain_logs(rpc, target)
         compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)
         report.pegs = read_pegs(connection, source.source_id)
@@ -180,7 +181,7 @@ def _compare_payments(report: PaymentsReport, expected: dict[bytes, Payment], st
                 report.note(f"{name}, {label.replace('_', ' ')}", found, wanted)
 
 
-def _read_counted(rpc: Rpc, source: Source, books: PaymentBooks) -> CountedPayments:
+def _read_counted(rpc: Caller, source: Source, books: PaymentBooks) -> CountedPayments:
     pairs = sorted(books.totals)
     owed = sorted(paid_accounts(payment.terms for payment in books.payments.values()) | books.claimables.keys())
     ids = sorted(books.payments.keys() | books.revoked)
@@ -226,7 +227,7 @@ def _compare_counted(
             report.note(f"claimable of {account} in {token}, journal", tally.claimables[account, token], kept)
 
 
-def _compare_holdings(report: PaymentsReport, rpc: Rpc, source: Source, books: PaymentBooks) -> None:
+def _compare_holdings(report: PaymentsReport, rpc: Caller, source: Source, books: PaymentBooks) -> None:
     owed: defaultdict[str, int] = defaultdict(int)
     for payment in books.payments.values():
         owed[payment.terms.token] += payment.held_units

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from tallystick.chain.logs import Chunk, LogEntry, LogReader
+from tallystick.chain.logs import ChainLogs, Chunk, LogEntry
 from tallystick.chain.metadata import read_token
-from tallystick.chain.rpc import Rpc
+from tallystick.chain.pack_chain import PackChain
+from tallystick.chain.rpc import Caller, Rpc
 from tallystick.core.books import Change
 from tallystick.core.channel_books import ChannelChange
 from tallystick.core.checkout_books import CheckoutChange
@@ -23,7 +25,7 @@ from tallystick.core.payment_books import PaymentChange
 from tallystick.core.payment_invoice import PaymentInvoice
 from tallystick.core.pegs import DeclaredPeg
 from tallystick.errors import CorruptionError
-from tallystick.flows.ingest import Target, still_there
+from tallystick.flows.ingest import Target, log_reader, still_there
 from tallystick.storage.events import StoredEvent, read_events
 from tallystick.storage.journal import read_entries, stray_postings
 from tallystick.storage.pending import PendingHeader, pending_headers
@@ -166,6 +168,14 @@ class Walk:
             yield document
 
 
+def chain_logs(chain: Caller, target: Target, watched: Mapping[str, int] = MappingProxyType({})) -> ChainLogs:
+    """The target's logs, and transfers to the addresses that are watched: as a node tells them, or a pack proves."""
+    if isinstance(chain, Rpc):
+        return log_reader(chain, target, watched)
+    assert isinstance(chain, PackChain)
+    return chain.logs(target.contract, target.kind.decoder, watched)
+
+
 def require_source(connection: Connection, target: Target) -> Source:
     """The source to audit. Raises CorruptionError where there is none, or nothing of it is final."""
     source = find_source(connection, target.chain_id, target.contract)
@@ -208,7 +218,7 @@ def compare_strays(report: Report, connection: Connection, source_id: int) -> No
 
 
 def compare_tokens(
-    report: Report, rpc: Rpc, chain_id: int, stored: Mapping[str, Token], blocks: Mapping[str, int]
+    report: Report, rpc: Caller, chain_id: int, stored: Mapping[str, Token], blocks: Mapping[str, int]
 ) -> None:
     """Symbol and decimals, as each token states them in the block in which it came into the books."""
     for address, block in blocks.items():
@@ -224,7 +234,7 @@ def compare_maps(report: Report, kind: str, expected: Mapping[Any, Any], stored:
             report.note(f"{kind} {number}", stored.get(number), expected.get(number))
 
 
-def compare_source(report: Report, node: LogReader, source: Source, target: Target) -> None:
+def compare_source(report: Report, node: ChainLogs, source: Source, target: Target) -> None:
     """Where the books begin and end."""
     if source.start_block != target.start_block:
         report.note("the source's first block", source.start_block, target.start_block)
@@ -245,7 +255,7 @@ def compare_kept(
             report.note(row, stored.get((account, token)), expected.get((account, token)))
 
 
-def compare_pending(report: Report, node: LogReader, connection: Connection, source: Source) -> None:
+def compare_pending(report: Report, node: ChainLogs, connection: Connection, source: Source) -> None:
     """Pending blocks and their events, as far as the node has the same blocks; others may just be reorganised."""
     tail = pending_headers(connection, source.source_id)
     end = tail[-1].number if tail else source.final_number

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from tallystick.chain.logs import TARGET_LOGS, Chunk, Header, LogEntry, LogReader
+from tallystick.chain.logs import TARGET_LOGS, ChainLogs, Chunk, Header, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
 from tallystick.chain.rpc import Rpc
 from tallystick.core.money import Token
@@ -305,7 +305,7 @@ def _forget_pending(engine: Engine, source: Source) -> None:
         drop_pending_after(connection, source.source_id, source.final_number)
 
 
-def still_there(node: LogReader, known: Sequence[PendingHeader]) -> list[PendingHeader]:
+def still_there(node: ChainLogs, known: Sequence[PendingHeader]) -> list[PendingHeader]:
     """The pending blocks that the node still has on its branch.
 
     A node whose head is lower than ours has only not seen them yet: that is no evidence against them.

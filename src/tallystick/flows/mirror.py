@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.x402 import require_x402
 from tallystick.config import Config
+from tallystick.core.deployment import Manifest
 from tallystick.errors import DatabaseError, NodeInvalid
 from tallystick.flows.channel_books import CHANNELS, X402
 from tallystick.flows.checkout_books import CHECKOUT
@@ -23,15 +24,17 @@ from tallystick.flows.subscription_books import SUBSCRIPTIONS
 from tallystick.storage.database import open_database, open_existing, reading
 from tallystick.storage.sources import Source, find_sources
 
+KINDS: dict[str, SourceKind[Any, Any]] = {
+    kind.name: kind for kind in (SUBSCRIPTIONS, ESCROW, CHECKOUT, CHANNELS, CONVERSIONS, X402)
+}
+"""Every kind of source, by its name."""
+
 
 @dataclass(frozen=True, slots=True)
-class Mirror:
-    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, `Escrow` and
-    `Checkout`, `Channels`, the swapper where the manifest names one, and x402's own channels where the configuration
-    asks for them."""
+class Targets:
+    """What of a chain belongs into a database: `Subscriptions`, `Escrow` and `Checkout`, `Channels`, the swapper where
+    the manifest names one, and x402's own channels where the configuration asks for them."""
 
-    engine: Engine
-    rpc: Rpc
     target: Target
     escrow: Target
     checkout: Target
@@ -44,6 +47,15 @@ class Mirror:
         """All that is mirrored."""
         optional = [found for found in (self.conversion, self.x402) if found is not None]
         return (self.target, self.escrow, self.checkout, self.channels, *optional)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror(Targets):
+    """A database, a node, and what of the node's chain belongs into the database."""
+
+    engine: Engine
+    rpc: Rpc
+    manifest: Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +156,7 @@ def open_mirror(config: Config) -> Mirror:
         require_x402(rpc, config.x402.contract, chain_id)
         x402 = target(X402, config.x402.contract, config.x402.start_block)
     always = (deployed(SUBSCRIPTIONS), deployed(ESCROW), deployed(CHECKOUT), deployed(CHANNELS))
-    return Mirror(open_database(config.database), rpc, *always, conversion, x402)
+    return Mirror(*always, conversion, x402, engine=open_database(config.database), rpc=rpc, manifest=manifest)
 
 
 def _chain_id(rpc: Rpc) -> int:

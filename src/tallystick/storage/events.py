@@ -98,6 +98,18 @@ def read_events_about(
         yield StoredEvent(origin, row.name, row.topics, row.data)
 
 
+def transactions_with_events(connection: Connection, source_id: int, through: int) -> Iterator[tuple[int, bytes, int]]:
+    """Block, hash, and how many events it has of a source, of each transaction up to and including block `through`."""
+    columns = events.c
+    query = (
+        select(columns.block_number, columns.transaction_hash, func.count())
+        .where(columns.source_id == source_id, columns.block_number <= through)
+        .group_by(columns.block_number, columns.transaction_hash)
+    )
+    for number, transaction, count in connection.execute(query):
+        yield number, bytes(transaction), count
+
+
 def _word(address: str) -> bytes:
     return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
