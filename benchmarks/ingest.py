@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tallystick.chain.rpc import Rpc
+from tallystick.core.deployment import Manifest
 from tallystick.flows.audit import audit
 from tallystick.flows.ingest import Target, ingest
 from tallystick.storage.database import open_database
@@ -45,8 +46,8 @@ PEERS = {
 }
 
 
-def build(anvil: Anvil, charges: int) -> Target:
-    """A chain with that many charges, all final."""
+def build(anvil: Anvil, charges: int) -> tuple[Target, Manifest]:
+    """A chain with that many charges, all final: the contract, and what is deployed beside it."""
     business = Business(anvil)
     ids = business.subscribe_many(BATCH, business.create_plan())
     for _ in range(charges // BATCH - 1):
@@ -54,7 +55,8 @@ def build(anvil: Anvil, charges: int) -> Target:
         business.charge(*ids)
     anvil.finalize()
     contract = business.contract
-    return Target(anvil.chain_id, contract.address, contract.start_block, pegs={business.token: "USD"})
+    pegs = {business.token: "USD"}
+    return Target(anvil.chain_id, contract.address, contract.start_block, pegs=pegs), business.manifest
 
 
 def read_bare(url: str, target: Target, _database: str) -> int:
@@ -120,7 +122,7 @@ def main() -> None:
     charges = parser.parse_args().charges
     with start_anvil() as anvil, tempfile.TemporaryDirectory() as folder:
         print(f"building a chain of {charges:,} charges ...", flush=True)
-        target = build(anvil, charges)
+        target, _ = build(anvil, charges)
         limit, _ = median_of([measure(read_bare, anvil.url, target) for _ in range(RUNS)])
         runs = [measure(mirror, anvil.url, target, f"sqlite:///{folder}/{run}.db") for run in range(RUNS)]
         rows = {"sqlite": median_of(runs)}

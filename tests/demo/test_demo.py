@@ -45,14 +45,12 @@ def test_the_audit_passes_and_the_halves_match(year: tuple[Path, str, dict[str, 
 
 
 def test_the_books_can_be_proven_when_the_chain_is_gone(year: tuple[Path, str, dict[str, Any]]) -> None:
-    folder, text, summary = year
+    folder, _, summary = year
     report = check_pack(folder / "audit.pack", read_hashes(folder / "trusted.txt"))
     assert report.ok
     assert (report.compared, report.unsigned) == (len(report.blocks), 0)
     assert report.audits.subscriptions.charges_on_chain == summary["charges"]
     assert set(report.audits.reports) == {"subscriptions", "escrow", "checkout", "channels", "conversion"}
-    events = sum(audit.events for audit in report.audits.reports.values())
-    assert f"a pack proves {events} events to whoever has the hashes of {len(report.blocks)} blocks" in text
 
 
 def test_everything_that_was_promised_happens(year: tuple[Path, str, dict[str, Any]]) -> None:

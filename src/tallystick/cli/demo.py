@@ -85,13 +85,15 @@ In {folder}/
 {escrow["invoices"]} of the order, {checkout["invoices"]} of what was sold once
   ledger.beancount   the journal; also as ledger.csv and ledger.jsonl; escrow.* is that of the order, checkout.* that of
                      what was sold once, channels.* that of the channel, conversion.* that of what was exchanged
+  audit.pack         proves the books without a chain, to whoever trusts the hashes in trusted.txt
   tallystick.db      the books
   summary.json       all these numbers
 
 Try next
   {program} --config {folder}/tallystick.toml invoices list
   {program} --config {folder}/tallystick.toml invoices show INV-000001
-  {program} --config {folder}/tallystick.toml ledger trial-balance"""
+  {program} --config {folder}/tallystick.toml ledger trial-balance
+  {program} audit check-pack {folder}/audit.pack --trusted {folder}/trusted.txt"""
 
 
 def _proven(part: dict[str, Any]) -> str:

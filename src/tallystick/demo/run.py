@@ -90,9 +90,7 @@ def _audit(stage: Stage, folder: Path, tell: Tell) -> Audits:
         trusted = trusted_hashes(config.rpc_url, sorted(block_hashes(pack.path)))
         lines = (f"{number} 0x{found.hex()}" for number, found in trusted.items())
         (folder / TRUSTED).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        tell(
-            f"the audit passes; a pack proves {pack.events} events in {pack.blocks} blocks to whoever has their hashes"
-        )
+        tell(f"the audit passes; a pack proves {pack.events} events to whoever has the hashes of {pack.blocks} blocks")
     else:
         tell(f"the audit finds {audits.difference_count} differences")
     return audits
