@@ -46,6 +46,12 @@ def _url(value: object) -> object:
     return value
 
 
+def _ws_url(value: object) -> object:
+    if value is not None and not str(value).startswith(("ws://", "wss://")):
+        raise ValueError("a node's websocket begins with ws:// or wss://")
+    return value
+
+
 def _finality(value: object) -> object:
     if isinstance(value, str) and value.isdecimal():
         return int(value)
@@ -91,10 +97,12 @@ class GasConfig(_Section):
 
 
 class IndexConfig(_Section):
-    """How the chain is read. `finality`: the node's word, or that many blocks behind the head."""
+    """How the chain is read. `finality`: the node's word, or that many blocks behind the head. `ws_url`: where a node
+    tells of new blocks, by a websocket, so that following need not wait for the next look."""
 
     events_per_request: Annotated[int, Field(gt=0)] = 5_000
     finality: Finality = "finalized"
+    ws_url: Annotated[str | None, BeforeValidator(_ws_url), Field(repr=False)] = None
 
 
 class BillConfig(_Section):
@@ -231,7 +239,7 @@ def shown_url(url: str) -> str:
     """A URL without what may be secret in it: credentials, the query, and a node's path, where providers put keys."""
     scheme, mark, rest = url.rpartition("://")
     place, slash, path = rest.partition("?")[0].partition("/")
-    if path and scheme in {"", "http", "https"}:
+    if path and scheme in {"", "http", "https", "ws", "wss"}:
         path = "..."
     return scheme + mark + place.rpartition("@")[2] + slash + path
 
@@ -363,7 +371,7 @@ def _wrong(detail: ErrorDetails, values: Mapping[str, tuple[object, str]]) -> st
     found = repr(detail["input"])
     if key in SECRET_VARIABLES.values():
         found = "a secret"
-    elif key in {"rpc_url", "database"}:
+    elif key in {"rpc_url", "database", "index.ws_url"}:
         found = repr(shown_url(str(detail["input"])))
     message = detail["msg"].removeprefix("Value error, ")
     return f"{source}: `{key}{inside}` is {found}: {message[:1].lower()}{message[1:]}"

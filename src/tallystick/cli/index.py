@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from tallystick.cli import configured, examples
@@ -33,13 +35,16 @@ def index(config: Config, once: bool) -> Record:
     Only final blocks enter the ledger and number invoices; younger ones are kept as pending. It can be stopped at any
     moment and goes on where it was. Of several on one database one leads, the others wait.
     """
+    from tallystick.chain.heads import HeadHints
     from tallystick.flows.follow import follow_chain, ingest_once
     from tallystick.flows.mirror import open_mirror
 
     mirror = open_mirror(config)
     with Meter("blocks") as meter:
         if not once:
-            follow_chain(mirror, poll_s=POLL_S, on_progress=meter.show, say=say)
+            hints = HeadHints(config.index.ws_url, say) if config.index.ws_url else None
+            wait = hints.wait if hints else time.sleep
+            follow_chain(mirror, poll_s=POLL_S, on_progress=meter.show, say=say, wait=wait)
         done = ingest_once(mirror, on_progress=meter.show)
     return Record(
         {

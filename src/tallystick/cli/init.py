@@ -43,6 +43,9 @@ TEMPLATE = """\
 #events_per_request = 5000
 # When a block counts as final: the node's word ("finalized", "safe"), or a number of blocks behind the head.
 #finality = "finalized"
+# Where a node tells of new blocks, so that following them need not wait for the next look. A hint only: nothing that
+# it says is believed.
+#ws_url = "wss://base-rpc.example/ws"
 
 [bill]
 # Gas of one batch of charges, or of channels that are filled.
@@ -109,7 +112,18 @@ TEMPLATE = """\
 #contract = "0x4020074e9dF2ce1deE5A9C1b5c3f541D02a10003"
 """
 NO_DEFAULTS = {
-    *("deployment", "keystore", "tax_id", "email", "token", "currency", "token_feed", "currency_feed", "settlement"),
+    *(
+        "deployment",
+        "keystore",
+        "ws_url",
+        "tax_id",
+        "email",
+        "token",
+        "currency",
+        "token_feed",
+        "currency_feed",
+        "settlement",
+    ),
     *("asset", "quoter", "route", "above", "keep", "every", "start_block"),
 }
 """Keys whose line shows an example, not a default."""

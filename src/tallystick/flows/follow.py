@@ -35,8 +35,9 @@ def follow_chain(
     poll_s: float,
     say: Say,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    wait: Callable[[float], None] = time.sleep,
 ) -> NoReturn:
-    """Mirrors again and again, as the leader."""
+    """Mirrors again and again, as the leader, each time when `wait` ends: after `poll_s`, or when there is a hint."""
     with leading(mirror.engine, index_role(mirror), wait=True, say=say) as lease:
         head = -1
 
@@ -49,24 +50,31 @@ def follow_chain(
                 head = done.head_block
                 say(f"block {head}, final {done.final_block}, {done.final_events} new final events")
 
-        repeat(step, poll_s=poll_s, say=say)
+        repeat(step, poll_s=poll_s, say=say, wait=wait)
 
 
 def repeat(
-    step: Callable[[], None], *, poll_s: float, say: Say, sleep: Callable[[float], None] = time.sleep
+    step: Callable[[], None],
+    *,
+    poll_s: float,
+    say: Say,
+    sleep: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], None] | None = None,
 ) -> NoReturn:
-    """Does `step` for ever. Waits with growing pauses for what may pass, raises what will not."""
+    """Does `step` for ever, with `wait` between (`sleep`, unless there is something to wait for). Sleeps with growing
+    pauses over what may pass, raises what will not."""
     pause = poll_s
     while True:
         try:
             step()
             pause = poll_s
+            (wait or sleep)(poll_s)
         except TallystickError as error:
             if not error.retryable:
                 raise
             say(f"trying again in {pause:.0f} s: {error}")
+            sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
-        sleep(pause)
 
 
 def _ingest_leading(mirror: Mirror, lease: Lease, on_progress: Callable[[Progress], None]) -> Ingested:
