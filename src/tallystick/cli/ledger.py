@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tallystick.cli import configured, examples
+from tallystick.cli.ledger_revenue import deferred, revenue
 from tallystick.cli.output import Table, Time, shown
 from tallystick.config import Config
 from tallystick.core.money import Amount, Asset
@@ -188,3 +189,7 @@ def export(config: Config, form: str, out: Path | None, contract: str) -> None:
     else:
         export_journal_file(books.engine, source, form, out)
         click.echo(f"wrote {out}", err=True)
+
+
+for _command in (deferred, revenue):
+    ledger.add_command(_command)
