@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tallystick.flows.mirror import StoredBooks
     from tallystick.storage.sources import Source
 
-FORMATS = ["jsonl", "csv", "beancount", "hledger"]
+FORMATS = ["jsonl", "csv", "parquet", "beancount", "hledger"]
 CONTRACTS = ["subscriptions", "escrow", "checkout", "channels", "conversion", "x402"]
 ALL = "all"
 NO_ENTRIES = (
@@ -186,10 +186,15 @@ def journal(config: Config, limit: int, contract: str) -> Table:
 )
 @configured
 def export(config: Config, form: str, out: Path | None, contract: str) -> None:
-    """The whole journal for other programs. Two exports of the same books are equal to the byte."""
-    from tallystick.flows.export import export_journal, export_journal_file
+    """The whole journal for other programs. Two exports of the same books are equal to the byte.
+
+    Parquet needs --out, and the extra `parquet` installed.
+    """
+    from tallystick.flows.export import PARQUET, export_journal, export_journal_file
     from tallystick.flows.mirror import open_books
 
+    if form == PARQUET and out is None:
+        raise click.UsageError("Parquet is no text for a terminal: say with --out FILE where it is to be written")
     books = open_books(config)
     sources = books.sources if contract == ALL else (_source(books, contract),)
     if out is None:

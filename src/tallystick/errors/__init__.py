@@ -30,6 +30,7 @@
         PdfNotWritten           its file cannot be written
       LedgerError
         CorruptionError         stored rows contradict each other or the chain
+        ParquetUnavailable      pyarrow is not installed
       ChannelError            a payment channel, off chain
         UnknownChannel          neither wallet nor till has it
         SpendingLimit           the wallet's own limits do not allow it
@@ -113,6 +114,7 @@ from tallystick.errors.books import (
     DocumentError,
     DocumentInvalid,
     LedgerError,
+    ParquetUnavailable,
     PdfFailed,
     PdfNotWritten,
     PdfUnavailable,
@@ -425,6 +427,7 @@ __all__ = [
     "OutputTooLow",
     "OverMandate",
     "PaidInAnotherToken",
+    "ParquetUnavailable",
     "PartyRefused",
     "PayeeRefused",
     "PayerIsPayee",

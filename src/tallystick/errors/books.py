@@ -33,6 +33,10 @@ class CorruptionError(LedgerError):
     """Stored rows contradict each other or the chain."""
 
 
+class ParquetUnavailable(LedgerError):
+    """pyarrow is not installed."""
+
+
 class ReorganizationTooDeep(TallystickError):
     """Blocks that were final were replaced; nothing is written until the operator has decided."""
 

@@ -13,25 +13,31 @@ from sqlalchemy import Connection, Engine
 from tallystick.core.ledger import Entry
 from tallystick.errors import InputError
 from tallystick.render.journal import TEXT_FORMATS
+from tallystick.render.parquet import write_parquet
 from tallystick.storage.database import reading
 from tallystick.storage.journal import read_entries
 from tallystick.storage.sources import Source
 from tallystick.storage.tokens import read_tokens
 
-FORMATS = tuple(TEXT_FORMATS)
+PARQUET = "parquet"
+FORMATS = (*TEXT_FORMATS, PARQUET)
 
 
 def export_journal(engine: Engine, sources: Sequence[Source], form: str, file: IO[bytes]) -> None:
     """Writes the whole journal of a source, or those of several sources of one chain as one, piece by piece.
 
-    Raises InputError for a format that there is none, CorruptionError for books that somebody changed.
+    Raises InputError for a format that there is none, ParquetUnavailable for Parquet without pyarrow, CorruptionError
+    for books that somebody changed.
     """
     if form not in FORMATS:
         raise InputError(f"found the format {form!r}, allowed are {', '.join(FORMATS)}")
     with reading(engine) as connection:
         tokens = read_tokens(connection, sources[0].chain_id)
         entries = _in_order(connection, sources)
-        file.writelines(part.encode() for part in TEXT_FORMATS[form](entries, tokens))
+        if form == PARQUET:
+            write_parquet(entries, tokens, _about(sources), file)
+        else:
+            file.writelines(part.encode() for part in TEXT_FORMATS[form](entries, tokens))
 
 
 def export_journal_file(engine: Engine, sources: Sequence[Source], form: str, path: Path) -> None:
@@ -63,3 +69,9 @@ def _in_order(connection: Connection, sources: Sequence[Source]) -> Iterator[tup
 
 def _named(name: str, entries: Iterator[Entry]) -> Iterator[tuple[str, Entry]]:
     return ((name, entry) for entry in entries)
+
+
+def _about(sources: Sequence[Source]) -> dict[str, str]:
+    """Which books they are: the chain, and the contract of each journal."""
+    contracts = {f"tallystick.contract.{journal_name(source)}": source.contract for source in sources}
+    return {"tallystick.chain_id": str(sources[0].chain_id)} | contracts
