@@ -16,7 +16,9 @@ from tests.business import Business
 from tests.databases import NewDatabase, PostgresServer, postgres_server
 from tests.hypothesis_profiles import load_profile
 
-HAS_POSTGRES = shutil.which("initdb") is not None
+SYSTEM = {"postgres": ("PostgreSQL", "initdb", "postgresql"), "hledger": ("hledger", "hledger", "hledger")}
+"""Of each mark for tests that need a system package: what it is called, its program, and Debian's package."""
+MISSING = {mark: found for mark, found in SYSTEM.items() if shutil.which(found[1]) is None}
 IN_CI = os.environ.get("CI") == "true"
 
 
@@ -30,20 +32,19 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what needs a PostgreSQL that could not be installed, and says so; never in CI."""
-    if HAS_POSTGRES:
-        return
-    left_out = [item for item in items if item.get_closest_marker("postgres")]
-    if left_out and IN_CI:
-        raise pytest.UsageError(f"{len(left_out)} tests need PostgreSQL's initdb, which is not installed.")
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=left_out)
+    """Leaves out what needs a program that could not be installed, and says so; never in CI."""
+    for mark, (name, program, _) in MISSING.items():
+        left_out = [item for item in items if item.get_closest_marker(mark)]
+        if left_out and IN_CI:
+            raise pytest.UsageError(f"{len(left_out)} tests need {name} ({program}), which is not installed.")
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not HAS_POSTGRES:
+    for name, program, package in MISSING.values():
         terminalreporter.write_line(
-            "Not run: tests that need PostgreSQL (initdb not found; install Debian's postgresql)."
+            f"Not run: tests that need {name} ({program} not found; install Debian's {package})."
         )
 
 

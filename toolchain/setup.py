@@ -5,7 +5,7 @@ hash of what went into it, in `.cache/setup/`; a step whose stamp still fits is 
 interrupted has no stamp.
 
     python3 toolchain/setup.py             what the demo and the checks need
-    python3 toolchain/setup.py --system    the system packages of the tests as well (PostgreSQL)
+    python3 toolchain/setup.py --system    the system packages of the tests as well (PostgreSQL, hledger)
 """
 
 from __future__ import annotations
@@ -243,6 +243,17 @@ def postgresql_initdb() -> Path | None:
     return max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)
 
 
+def install_hledger(journal: Journal) -> None:
+    """The program that reads one of the ledger's exports."""
+    install_system_packages(journal, "hledger", why="tests of the ledger's exports need `hledger`")
+
+
+def hledger() -> Path | None:
+    """hledger on PATH."""
+    found = shutil.which("hledger")
+    return None if found is None else Path(found)
+
+
 def may_install_system_packages() -> bool:
     """True as root on a machine with apt."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
@@ -261,6 +272,13 @@ def install_system_packages(journal: Journal, *packages: str, why: str) -> None:
 
 
 # --- The whole ------------------------------------------------------------------------------------------------------
+
+
+SYSTEM: tuple[tuple[Callable[[], Path | None], Step], ...] = (
+    (postgresql_initdb, Step("postgresql", "PostgreSQL", (), Path("/usr/lib/postgresql"), install_postgresql)),
+    (hledger, Step("hledger", "hledger", (), Path("/usr/bin/hledger"), install_hledger)),
+)
+"""The tests' system packages: what finds each where it is there already, and the step that installs it."""
 
 
 def text_of(*names: str) -> tuple[str, ...]:
@@ -324,16 +342,16 @@ def set_up(*, system: bool) -> None:
 
 def set_up_system(lock_file: int) -> None:
     """The tests' system packages. In CI a missing one is an error; elsewhere what is left out is said."""
-    if postgresql_initdb() is not None:
-        return
-    step = Step("postgresql", "PostgreSQL", (), Path("/usr/lib/postgresql"), install_postgresql)
-    step.stamp.unlink(missing_ok=True)  # whatever was installed once, it is not there now
-    try:
-        run_step(step, lock_file)
-    except SetupError as error:
-        if os.environ.get("CI") == "true":
-            raise
-        Journal.say(f"skipped PostgreSQL: {error}")
+    for find, step in SYSTEM:
+        if find() is not None:
+            continue
+        step.stamp.unlink(missing_ok=True)  # whatever was installed once, it is not there now
+        try:
+            run_step(step, lock_file)
+        except SetupError as error:
+            if os.environ.get("CI") == "true":
+                raise
+            Journal.say(f"skipped {step.title}: {error}")
 
 
 def main() -> None:

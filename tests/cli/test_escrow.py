@@ -101,7 +101,7 @@ def test_a_payment_from_terms_to_refund_and_its_papers(
     assert {row["account"].rpartition(":")[0] for row in balance[:-1]} >= {"Assets:Escrow", "Income:Payments"}
     journal = say(None, "ledger", "journal", "--of", "escrow")
     assert {row["kind"] for row in journal} == {"authorization", "capture", "refund"}
-    for form in ("jsonl", "csv", "beancount"):
+    for form in ("jsonl", "csv", "beancount", "hledger"):
         written = run("ledger", "export", "--of", "escrow", "--format", form).stdout
         assert "Assets:Escrow:" in written
         if form == "csv":

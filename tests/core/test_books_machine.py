@@ -85,7 +85,7 @@ from tallystick.core.subscription import (
     over_limit,
 )
 from tallystick.errors import EventsInconsistent
-from tallystick.render.journal import FORMATS
+from tallystick.render.journal import TEXT_FORMATS
 
 PAYEES = ["0x" + f"{number:040x}" for number in (1, 2)]
 TOKENS = ["0x" + f"{number:040x}" for number in (10, 11)]
@@ -746,9 +746,10 @@ class Business(RuleBasedStateMachine):
         books, changes = applied(self.events)
         assert changes == self.changes
         assert vars(books) == vars(self.books)
-        for form in FORMATS.values():
+        for form in TEXT_FORMATS.values():
             first, second = (
-                "".join(form((c.entry for c in made if c.entry), KNOWN)) for made in (changes, self.changes)
+                "".join(form((("subscriptions", c.entry) for c in made if c.entry), KNOWN))
+                for made in (changes, self.changes)
             )
             assert first.encode() == second.encode()
         _, pending = applied(self.events, final=False)

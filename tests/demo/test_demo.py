@@ -14,6 +14,7 @@ from beancount import loader
 from pypdf import PdfReader
 
 from tallystick.flows.check_pack import check_pack, read_hashes
+from tests.hledger import require_accepted
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -147,6 +148,12 @@ def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -
     assert len((folder / "ledger.jsonl").read_text().splitlines()) == (
         summary["charges"] + summary["refunds"] + summary["claims"]
     )
+
+
+@pytest.mark.hledger
+@pytest.mark.parametrize("name", ["ledger", "escrow", "checkout", "channels", "conversion"])
+def test_hledger_accepts_its_journals(year: tuple[Path, str, dict[str, Any]], name: str) -> None:
+    require_accepted(year[0] / f"{name}.hledger")
 
 
 def test_the_books_can_be_read_when_the_chain_is_gone(year: tuple[Path, str, dict[str, Any]]) -> None:

@@ -18,7 +18,8 @@ DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md")))
 SHELLS = ("bash", "sh")
 TAGS = (*SHELLS, "python", "output", "toml", "json", "text")
 PROGRAMS = {
-    *("tallystick", "make", "toolchain/run", "ape", "anvil", "cast", "forge", "solc", "bean-check", "pytest", "ruff"),
+    *("tallystick", "make", "toolchain/run", "ape", "anvil", "cast", "forge", "solc", "bean-check", "hledger"),
+    *("pytest", "ruff"),
     *("python", "python3", "pip", "pip3", "uv", "node", "npm", "npx", "git", "docker", "curl", "apt-get", "sudo"),
     *("sqlite3", "psql", "createdb", "bash", "sh", "cd", "source", "export", "unset"),
 }

@@ -10,7 +10,7 @@ import pytest
 from tallystick.testing import start_anvil
 from tests.databases import PostgresServer
 from tests.docs.beginnings import BEGINNINGS, FIRST_DAY, nothing, read_before, sold
-from tests.docs.blocks import DOCUMENTS, ROOT, TAGS, blocks_of, commands_unrun, name_of, run_lines
+from tests.docs.blocks import DOCUMENTS, ROOT, SHELLS, TAGS, blocks_of, commands_unrun, name_of, program_of, run_lines
 from tests.docs.reader import BOOKS, NODE, SUBSTITUTES, Reader
 from tests.docs.warm import ADDRESS, WarmProgram
 
@@ -19,13 +19,19 @@ def needs_postgres(document: Path) -> bool:
     return BOOKS in document.read_text()
 
 
+def needs_hledger(document: Path) -> bool:
+    blocks = (block for block in blocks_of(document) if block.tag in SHELLS)
+    return any(program_of(line) == "hledger" for block in blocks for line in block.text.splitlines())
+
+
+def marks_of(document: Path) -> list[pytest.MarkDecorator]:
+    """What its blocks need that is not on every machine."""
+    needed = (pytest.mark.postgres, needs_postgres(document)), (pytest.mark.hledger, needs_hledger(document))
+    return [mark for mark, is_needed in needed if is_needed]
+
+
 @pytest.mark.parametrize(
-    "document",
-    [
-        pytest.param(document, marks=[pytest.mark.postgres] if needs_postgres(document) else [])
-        for document in DOCUMENTS
-    ],
-    ids=name_of,
+    "document", [pytest.param(document, marks=marks_of(document)) for document in DOCUMENTS], ids=name_of
 )
 def test_a_reader_can_do_what_it_says(
     document: Path, tmp_path: Path, warm: WarmProgram, request: pytest.FixtureRequest

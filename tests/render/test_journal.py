@@ -9,7 +9,6 @@ import json
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import localcontext
 from pathlib import Path
 from typing import Any
@@ -19,72 +18,29 @@ from beancount import loader
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tallystick.core.events import Charged, Claimed, Origin, Refunded
-from tallystick.core.ledger import GENESIS_HASH, Entry, Kept, claim_entry, entry_for
+from tallystick.core.ledger import Entry
 from tallystick.core.money import UINT256_MAX, Token, parse_units
-from tallystick.core.period import Unit
-from tallystick.core.plan import PlanTerms
 from tallystick.errors import CorruptionError
-from tallystick.render.journal import CSV_COLUMNS, FORMATS
-
-ALICE, BOB = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
-CAROL = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
-USDC = Token(8453, "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", "USDC", 6)
-DAI = Token(8453, "0x50c5725949A6F0c72E6C4a641F24049A917DB0Cb", "DAI", 18)
-OTHER = Token(8453, "0x60c5725949A6F0c72E6C4a641F24049a917DB0Cb", "OTHER", 0)
-CLAIM = 0
-"""In place of a plan's number: an account claims what was kept for it."""
-MOST_PLAIN = 9
-"""Plans beyond have a fee."""
-FIRST_TIME = 1_769_846_400  # 2026-01-31 08:00 UTC
-DAY_S = 86_400
-HOSTILE = (
-    *('"', "''", "a\nb", "a\r\nb", "a\rb", ";", "a;b,c", "\\", "\\n", "\t", "\0", "\x1b[31m", "=1+1", "-", ""),
-    *("TRUE", "NULL", "usdc", "USDC.e", "USD₮", "ﬁ", "ß", "é", "\u2028", "\u202e", "\x85", "💵", "0x833589", "9" * 99),
-    'X"\n2020-01-01 open Assets:Thief\n2020-01-02 * "theft',
-    'X","credit","1.000000","1","USDC"\r\n9,refund',
-    'X"}]}\n{"entry": 9, "kind": "refund"}',
+from tallystick.render.journal import CSV_COLUMNS, TEXT_FORMATS
+from tests.render.journals import (
+    ALICE,
+    BOB,
+    CAROL,
+    CLAIM,
+    DAI,
+    DAY_S,
+    HOSTILE,
+    OTHER,
+    USDC,
+    Sums,
+    address,
+    books,
+    charge,
+    journal,
+    sums_of,
+    text_of,
+    texts,
 )
-
-Sums = dict[tuple[str, str], int]
-"""Debits less credits in base units, by account and token."""
-Step = tuple[str, Token, int, int, int]
-"""Payee, token, plan, units (refunded if negative) and how many seconds after the one before."""
-
-
-def journal(*steps: Step) -> list[Entry]:
-    """The entries of charges and refunds."""
-    entries: list[Entry] = []
-    time, previous = FIRST_TIME, GENESIS_HASH
-    for number, (payee, token, plan, units, seconds) in enumerate(steps, start=1):
-        time += seconds
-        origin = Origin(100 + number, bytes([number % 256]) * 32, time, bytes([number % 251]) * 32, number % 7)
-        if plan == CLAIM:
-            entries.append(claim_entry(number, Claimed(payee, token.address, abs(units)), origin, previous))
-        else:
-            event = Charged(1, 1, time, time + 1, units) if units > 0 else Refunded(1, 1, -units)
-            terms = PlanTerms(payee, abs(units), token.address, 1, Unit.MONTH)
-            if plan > MOST_PLAIN:
-                terms = replace(terms, fee_bps=plan % 9_999 + 1, fee_receiver=CAROL)
-            kept = Kept(payee=plan % 2 == 1, fee=plan % 3 == 1)
-            entries.append(entry_for(number, event, origin, plan, terms, previous, kept if plan > 3 else Kept()))
-        previous = entries[-1].hash
-    return entries
-
-
-def charge(units: int, token: Token = USDC) -> Step:
-    return ALICE, token, 1, units, DAY_S
-
-
-def text_of(form: str, entries: Iterable[Entry], tokens: Iterable[Token] = (USDC, DAI, OTHER)) -> str:
-    return "".join(FORMATS[form](entries, {token.address: token for token in tokens}))
-
-
-def sums_of(entries: Iterable[Entry]) -> Sums:
-    sums: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for posting in (posting for entry in entries for posting in entry.postings):
-        sums[posting.account, posting.token] += posting.units if posting.side == "D" else -posting.units
-    return dict(sums)
 
 
 def jsonl_rows(text: str) -> Iterator[dict[str, Any]]:
@@ -118,35 +74,6 @@ def as_units(postings: Iterable[Any], decimals: Mapping[str, int]) -> Sums:
             assert units == units.to_integral_value()
             sums[posting.account, commodity] += int(units)
     return dict(sums)
-
-
-def address(number: int) -> str:
-    return f"0x{number:040X}"
-
-
-texts = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-amounts = st.integers(1, UINT256_MAX) | st.sampled_from([2**64 + 1, 10**28, 10**56 + 1, UINT256_MAX])
-
-
-@st.composite
-def books(draw: st.DrawFn) -> tuple[list[Entry], list[Token]]:
-    """Entries of some payees in some tokens of any symbol, all the tokens among them or not."""
-    symbols = draw(st.lists(texts, min_size=1, max_size=4))
-    numbers = draw(
-        st.lists(st.integers(0, 2**160 - 1), min_size=len(symbols), max_size=len(symbols), unique_by=lambda n: n >> 68)
-    )
-    tokens = [
-        Token(1, address(number), symbol, draw(st.integers(0, 77)))
-        for number, symbol in zip(numbers, symbols, strict=True)
-    ]
-    steps = st.tuples(
-        st.sampled_from([ALICE, BOB]),
-        st.sampled_from(tokens),
-        st.sampled_from([CLAIM, 1, 4, 9_999, 2**64]) | st.integers(1, 2**64),
-        amounts | amounts.map(lambda units: -units),
-        st.integers(0, 3 * DAY_S),
-    )
-    return journal(*draw(st.lists(steps, max_size=6))), tokens
 
 
 @given(books())
@@ -205,7 +132,7 @@ def test_beancount_accepts_every_entry_and_reads_it_exactly(found: tuple[list[En
 def test_the_same_entries_give_the_same_bytes(found: tuple[list[Entry], list[Token]], random: Any) -> None:
     """In whatever order the tokens were found; and a longer journal begins as the shorter one did."""
     entries, tokens = found
-    for form in FORMATS:
+    for form in TEXT_FORMATS:
         first = text_of(form, entries, tokens)
         shuffled = random.sample(tokens, len(tokens))
         assert text_of(form, iter(entries), shuffled).encode() == first.encode()
@@ -314,6 +241,7 @@ def test_what_is_written_for_a_charge() -> None:
     sides = [{"account": wallet, "side": "debit"} | common, {"account": income, "side": "credit"} | common]
     assert list(jsonl_rows(text_of("jsonl", entries))) == [
         {
+            "journal": "subscriptions",
             "entry": 1,
             "kind": "charge",
             "time": "2026-02-01T08:00:00Z",
@@ -325,48 +253,68 @@ def test_what_is_written_for_a_charge() -> None:
             **hashes,
         }
     ]
-    place = {"entry": "1", "kind": "charge", "time": "2026-02-01T08:00:00Z", "block": "101", "log_index": "1"}
-    assert csv_rows(text_of("csv", entries)) == [place | side | hashes for side in sides]
+    place = {"journal": "subscriptions", "entry": "1", "kind": "charge", "time": "2026-02-01T08:00:00Z"}
+    assert csv_rows(text_of("csv", entries)) == [
+        place | {"block": "101", "log_index": "1"} | side | hashes for side in sides
+    ]
     assert text_of("beancount", entries) == (
         'option "title" "Tallystick"\n'
         f"\n2026-02-01 open {wallet}\n"
         f"\n2026-02-01 open {income}\n"
         '\n2026-02-01 * "charge"\n'
+        '  journal: "subscriptions"\n'
         '  entry: "1"\n'
         f'  transaction: "0x{"01" * 32}"\n'
         '  log: "1"\n'
         f"  {wallet}  9.990000 USDC\n"
         f"  {income}  -9.990000 USDC\n"
     )
+    assert text_of("hledger", entries) == (
+        "; Tallystick\n"
+        "\ndecimal-mark .\n"
+        f"\naccount {wallet}\n"
+        f"\naccount {income}\n"
+        "\ncommodity 0.000000 USDC\n"
+        "\n2026-02-01 * (1) charge\n"
+        "    ; journal:subscriptions\n"
+        "    ; time:2026-02-01T08:00:00Z\n"
+        "    ; block:101\n"
+        f"    ; transaction:0x{'01' * 32}\n"
+        "    ; log_index:1\n"
+        f"    {wallet}  9.990000 USDC\n"
+        f"    {income}  -9.990000 USDC\n"
+    )
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", TEXT_FORMATS)
 def test_a_token_that_was_deleted_is_named(form: str) -> None:
     with pytest.raises(CorruptionError, match=f"postings in {DAI.address}, and the database does not know"):
         text_of(form, journal(charge(1, DAI)), [USDC])
 
 
+@pytest.mark.parametrize("form", ["beancount", "hledger"])
 @pytest.mark.parametrize(
     "account", ["Assets:Wallet:0x7\n2020-01-01 open Assets:Thief\n", "Assets:Wallet:0x7 ; ", "Capital:X", "Assets:Ä"]
 )
-def test_an_account_that_was_changed_gets_into_no_beancount_file(account: str) -> None:
+def test_an_account_that_was_changed_gets_into_no_accountant_s_file(account: str, form: str) -> None:
     """What is written in the other formats can be told apart from what is around it."""
     (entry,) = journal(charge(5))
     changed = entry._replace(postings=(entry.postings[0]._replace(account=account), entry.postings[1]))
     with pytest.raises(CorruptionError, match=r"journal entry 1 has .*, allowed are accounts such as"):
-        text_of("beancount", [changed])
+        text_of(form, [changed])
     assert [posting["account"] for row in jsonl_rows(text_of("jsonl", [changed])) for posting in row["postings"]] == [
         *(account, entry.postings[1].account)
     ]
     assert csv_rows(text_of("csv", [changed]))[0]["account"] == account
 
 
-def test_a_kind_that_was_changed_gets_into_no_beancount_file() -> None:
+@pytest.mark.parametrize("form", ["beancount", "hledger"])
+def test_a_kind_that_was_changed_gets_into_no_accountant_s_file(form: str) -> None:
     (entry,) = journal(charge(5))
     with pytest.raises(
         CorruptionError, match=r"journal entry 1 has .*, allowed are charge, refund, claim, authorization"
     ):
-        text_of("beancount", [entry._replace(kind='charge"\n2020-01-01 open Assets:Thief ;"')])
+        text_of(form, [entry._replace(kind='charge"\n2020-01-01 open Assets:Thief ;"')])
 
 
 @pytest.mark.parametrize("plan", [19_997, 10_000, 2**64])

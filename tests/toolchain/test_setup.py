@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.setup import STATE, Journal, SetupError, Step, run_track, tracks
+from toolchain import setup
+from toolchain.setup import STATE, SYSTEM, Journal, SetupError, Step, run_track, set_up_system, tracks
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,3 +124,31 @@ def test_a_missing_or_old_tool_is_named(tmp_path: Path, tools: dict[str, str | N
     assert done.returncode == 1
     assert message in done.stderr
     assert done.stdout == ""
+
+
+def test_each_system_package_is_installed_where_it_is_missing(
+    tmp_path: Path, lock_file: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [step.title for _, step in SYSTEM] == ["PostgreSQL", "hledger"]
+    work = Work(tmp_path)
+    first, second = work.track()
+    monkeypatch.setattr(setup, "SYSTEM", ((lambda: tmp_path, first), (lambda: None, second)))
+    set_up_system(lock_file)
+    set_up_system(lock_file)  # somebody has removed it since
+    assert work.done == ["second", "second"]
+
+
+def test_a_system_package_that_cannot_be_installed_is_said_and_in_ci_an_error(
+    tmp_path: Path, lock_file: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = Work(tmp_path)
+    work.fails = SetupError("tests need it: install it")
+    first, second = work.track()
+    monkeypatch.setattr(setup, "SYSTEM", ((lambda: None, second), (lambda: None, first)))
+    monkeypatch.setenv("CI", "false")
+    set_up_system(lock_file)
+    assert work.done == ["second", "first"]  # the others are not left out for it
+    assert "[setup] skipped second: tests need it: install it\n" in capsys.readouterr().out
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(SetupError, match="tests need it"):
+        set_up_system(lock_file)

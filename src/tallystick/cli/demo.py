@@ -83,8 +83,9 @@ Channel: {channel["vouchers"]:,} vouchers, {channel["claimed"]} in {channel["cla
 In {folder}/
   invoices/          {summary["pdfs"]} PDFs: {summary["invoices"]} invoices, {summary["credit_notes"]} credit notes, \
 {escrow["invoices"]} of the order, {checkout["invoices"]} of what was sold once
-  ledger.beancount   the journal; also as ledger.csv and ledger.jsonl; escrow.* is that of the order, checkout.* that of
-                     what was sold once, channels.* that of the channel, conversion.* that of what was exchanged
+  ledger.beancount   the journal; also as ledger.hledger, ledger.csv and ledger.jsonl; escrow.* is that of the order,
+                     checkout.* that of what was sold once, channels.* that of the channel, conversion.* that of what
+                     was exchanged
   audit.pack         proves the books without a chain, to whoever trusts the hashes in trusted.txt
   tallystick.db      the books
   summary.json       all these numbers

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from tallystick.flows.mirror import StoredBooks
     from tallystick.storage.sources import Source
 
-FORMATS = ["jsonl", "csv", "beancount"]
+FORMATS = ["jsonl", "csv", "parquet", "beancount", "hledger"]
 CONTRACTS = ["subscriptions", "escrow", "checkout", "channels", "conversion", "x402"]
+ALL = "all"
 NO_ENTRIES = (
     "no entries yet: only final blocks are in the ledger (index.finality), and `tallystick index --once` brings the "
     "mirror up to date"
@@ -170,24 +171,37 @@ def journal(config: Config, limit: int, contract: str) -> Table:
 @ledger.command(
     epilog=examples(
         "tallystick ledger export --format beancount --out books.beancount",
+        "tallystick ledger export --format hledger --of all --out books.hledger",
         "tallystick ledger export --format jsonl | head",
     )
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="jsonl", show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Instead of the terminal.")
-@_of_contract
+@click.option(
+    "--of",
+    "contract",
+    type=click.Choice([*CONTRACTS, ALL]),
+    default="subscriptions",
+    show_default=True,
+    help="Whose journal: each contract has one. All: every contract's, in the order of the chain.",
+)
 @configured
 def export(config: Config, form: str, out: Path | None, contract: str) -> None:
-    """The whole journal for other programs. Two exports of the same books are equal to the byte."""
-    from tallystick.flows.export import export_journal, export_journal_file
+    """The whole journal for other programs. Two exports of the same books are equal to the byte.
+
+    Parquet needs --out, and the extra `parquet` installed.
+    """
+    from tallystick.flows.export import PARQUET, export_journal, export_journal_file
     from tallystick.flows.mirror import open_books
 
+    if form == PARQUET and out is None:
+        raise click.UsageError("Parquet is no text for a terminal: say with --out FILE where it is to be written")
     books = open_books(config)
-    source = _source(books, contract)
+    sources = books.sources if contract == ALL else (_source(books, contract),)
     if out is None:
-        export_journal(books.engine, source, form, lambda text: click.echo(text, nl=False))
+        export_journal(books.engine, sources, form, click.get_binary_stream("stdout"))
     else:
-        export_journal_file(books.engine, source, form, out)
+        export_journal_file(books.engine, sources, form, out)
         click.echo(f"wrote {out}", err=True)
 
 

@@ -15,12 +15,13 @@ from tallystick.demo.summary import summarize
 from tallystick.errors import InputError
 from tallystick.flows.audit_all import Audits, audit_all
 from tallystick.flows.check_pack import block_hashes, trusted_hashes
-from tallystick.flows.export import export_journal_file
+from tallystick.flows.export import export_journal_file, journal_name
 from tallystick.flows.mirror import open_books
 from tallystick.flows.pack import write_pack
 from tallystick.flows.present import Presenter
 from tallystick.flows.rates import RateSources
 from tallystick.flows.typeset import typeset_all
+from tallystick.render.journal import TEXT_FORMATS
 from tallystick.render.pdf import PdfRenderer
 from tallystick.testing import start_anvil
 
@@ -64,13 +65,10 @@ def run_demo(folder: Path, tell: Tell) -> dict[str, Any]:
         books = open_books(stage.config)
         pdfs = typeset_all(Presenter(books, stage.config).documents(), folder / "invoices", PdfRenderer())
         tell(f"{pdfs} invoices and credit notes as PDF")
-        for form in ("beancount", "csv", "jsonl"):
-            export_journal_file(books.engine, books.source, form, folder / f"ledger.{form}")
-            export_journal_file(books.engine, books.payments, form, folder / f"escrow.{form}")
-            export_journal_file(books.engine, books.sales, form, folder / f"checkout.{form}")
-            export_journal_file(books.engine, books.claims, form, folder / f"channels.{form}")
-            if books.conversion is not None:
-                export_journal_file(books.engine, books.conversion, form, folder / f"conversion.{form}")
+        for source in books.sources:
+            name = "ledger" if source == books.source else journal_name(source)
+            for form in TEXT_FORMATS:
+                export_journal_file(books.engine, [source], form, folder / f"{name}.{form}")
         audits = _audit(stage, folder, tell)
         stage.mirror.engine.dispose()
     write_config(folder, stage)

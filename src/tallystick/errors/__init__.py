@@ -34,6 +34,7 @@
           PackInvalid             no pack, or not as it was written
           ProofInvalid            its proofs do not lead from a block's hash to what they should prove
           Unprovable              the node does not give what a proof is made of
+        ParquetUnavailable      pyarrow is not installed
       ChannelError            a payment channel, off chain
         UnknownChannel          neither wallet nor till has it
         SpendingLimit           the wallet's own limits do not allow it
@@ -119,6 +120,7 @@ from tallystick.errors.books import (
     LedgerError,
     PackError,
     PackInvalid,
+    ParquetUnavailable,
     PdfFailed,
     PdfNotWritten,
     PdfUnavailable,
@@ -435,6 +437,7 @@ __all__ = [
     "PackError",
     "PackInvalid",
     "PaidInAnotherToken",
+    "ParquetUnavailable",
     "PartyRefused",
     "PayeeRefused",
     "PayerIsPayee",

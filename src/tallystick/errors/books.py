@@ -49,6 +49,10 @@ class Unprovable(PackError):
     """The node does not give what a proof is made of."""
 
 
+class ParquetUnavailable(LedgerError):
+    """pyarrow is not installed."""
+
+
 class ReorganizationTooDeep(TallystickError):
     """Blocks that were final were replaced; nothing is written until the operator has decided."""
 
