@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, create_engine, select, text
 
 from tallystick.chain.rpc import Rpc
@@ -306,6 +307,11 @@ print("done", flush=True)
 """
 
 
+KILLS = max(10, settings().max_examples // 50)
+"""For each database: 20 in `make test`, 200 in `make fuzz`."""
+
+
+@pytest.mark.fuzz
 def test_killed_at_any_moment_the_books_come_out_the_same_E64(anvil: Anvil, new_database: NewDatabase) -> None:
     business = Business(anvil)
     plan = business.create_plan(every=30, unit=Unit.SECOND)
@@ -323,7 +329,7 @@ def test_killed_at_any_moment_the_books_come_out_the_same_E64(anvil: Anvil, new_
     arguments = (url, anvil.url, target.chain_id, target.contract, target.start_block, business.token)
     command = [sys.executable, "-c", KILLED, *map(str, arguments)]
     draw = random.Random(64)
-    for _ in range(6):
+    for _ in range(KILLS):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
