@@ -7,7 +7,7 @@ counts how often.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +15,7 @@ from tallystick.chain import transfers
 from tallystick.chain.decoder import Decoder
 from tallystick.chain.logs import Chunk, Header, LogEntry
 from tallystick.chain.rpc import Rpc
-from tallystick.core.block_proof import ProvenBlock
+from tallystick.core.block_proof import ProvenBlock, ProvenLog
 from tallystick.core.views import answer
 from tallystick.errors import NodeInvalid, NodeRefused, ProofInvalid
 
@@ -169,32 +169,36 @@ class PackLogs:
         for number, block in self._blocks.items():
             if not start <= number <= end:
                 continue
-            logs += self._of_block(block)
+            logs += entries_of(block.logs, self._contract, self._decoder, self._watched)
             if len(logs) >= CHUNK_LOGS or number == end:
                 yield Chunk(start, _header(block), logs)
                 start, logs = number + 1, []
         if logs:
             raise ProofInvalid(f"the pack does not have block {end}, with which the books end")
 
-    def _of_block(self, block: ProvenBlock) -> Iterator[LogEntry]:
-        names = self._decoder.names()
-        for origin, (address, topics, data) in block.logs:
-            if address == self._contract:
-                name = names.get("0x" + topics[0].hex()) if topics else None
-                if name is None:
-                    raise NodeInvalid(f"log {origin.log_index} of block {origin.block_number} is of an unknown event")
-                joined, words = b"".join(topics[1:]), data
-            elif self._watched:
-                name, hexed = transfers.TRANSFER, tuple("0x" + topic.hex() for topic in topics)
-                told = "0x" + data.hex()
-                if not transfers.is_answer(hexed, self._watched) or not transfers.is_counted(
-                    hexed, told, origin.block_number, self._watched
-                ):
-                    continue
-                joined, words = transfers.words_of("0x" + address.hex(), hexed, told)
-            else:
+
+def entries_of(
+    logs: Iterable[ProvenLog], contract: bytes, decoder: Decoder[Any], watched: Mapping[str, int]
+) -> Iterator[LogEntry]:
+    """Those of a contract, and transfers to the addresses that are watched, decoded."""
+    names = decoder.names()
+    for origin, (address, topics, data) in logs:
+        if address == contract:
+            name = names.get("0x" + topics[0].hex()) if topics else None
+            if name is None:
+                raise NodeInvalid(f"log {origin.log_index} of block {origin.block_number} is of an unknown event")
+            joined, words = b"".join(topics[1:]), data
+        elif watched:
+            name, hexed = transfers.TRANSFER, tuple("0x" + topic.hex() for topic in topics)
+            told = "0x" + data.hex()
+            if not transfers.is_answer(hexed, watched) or not transfers.is_counted(
+                hexed, told, origin.block_number, watched
+            ):
                 continue
-            yield LogEntry(origin, name, joined, words, self._decoder.decode(name, joined, words))
+            joined, words = transfers.words_of("0x" + address.hex(), hexed, told)
+        else:
+            continue
+        yield LogEntry(origin, name, joined, words, decoder.decode(name, joined, words))
 
 
 def _header(block: ProvenBlock) -> Header:

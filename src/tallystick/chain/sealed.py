@@ -7,14 +7,15 @@ stack (https://specs.optimism.io/protocol/deposits.html).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import rlp
 
 from tallystick.chain.rpc import Rpc
-from tallystick.core.block import parse_header
-from tallystick.core.block_proof import TransactionPlace, transaction_hash
+from tallystick.core.block import SealedHeader, parse_header, parse_logs
+from tallystick.core.block_proof import ProvenLog, TransactionPlace, transaction_hash
+from tallystick.core.events import Origin
 from tallystick.core.trie import Trie
 from tallystick.errors import NodeRefused, Unprovable
 
@@ -45,12 +46,13 @@ TRANSACTIONS: Final[Mapping[int, tuple[str, ...]]] = {
 
 class SealedBlock(NamedTuple):
     """A block with everything in it: header and tries fit together. `places` are those of its transactions that have
-    logs, by their hashes."""
+    logs, by their hashes, `logs` all of its logs."""
 
     header: bytes
     transactions: Trie
     receipts: Trie
     places: dict[bytes, TransactionPlace]
+    logs: list[ProvenLog]
 
 
 def read_sealed(rpc: Rpc, number: int) -> SealedBlock:
@@ -68,8 +70,10 @@ def read_sealed(rpc: Rpc, number: int) -> SealedBlock:
         ]
         receipts = [encode_receipt(receipt) for receipt in told]
         places = {
-            _bytes(receipt["transactionHash"]): TransactionPlace(index, int(receipt["logs"][0]["logIndex"], 16), sender)
-            for index, (receipt, sender) in enumerate(zip(told, senders, strict=True))
+            transaction_hash(transaction, sender): TransactionPlace(index, first, sender)
+            for index, (transaction, sender, receipt, first) in enumerate(
+                zip(transactions, senders, told, _first_logs(told), strict=True)
+            )
             if receipt["logs"]
         }
     except (KeyError, ValueError, TypeError) as error:
@@ -88,7 +92,26 @@ def read_sealed(rpc: Rpc, number: int) -> SealedBlock:
             f"the {wrong[0]} of block {number}, as {rpc.name} gave it, do not make its hash {block['hash']}: ask "
             "another node; if all say so, the chain has blocks of another kind, and its events cannot be proven"
         )
-    return SealedBlock(header_bytes, *tries, places)
+    return SealedBlock(header_bytes, *tries, places, list(_logs(header, receipts, places)))
+
+
+def _first_logs(receipts: Sequence[Mapping[str, Any]]) -> Iterator[int]:
+    """The number of each receipt's first log in the block: what nodes call its index, and where they may be wrong."""
+    number = 0
+    for receipt in receipts:
+        yield number
+        number += len(receipt["logs"])
+
+
+def _logs(
+    header: SealedHeader, receipts: Sequence[bytes], places: Mapping[bytes, TransactionPlace]
+) -> Iterator[ProvenLog]:
+    """In their order, each with its number in the block: all of them are there."""
+    number = 0
+    for transaction, place in places.items():
+        for log in parse_logs(receipts[place.index]):
+            yield ProvenLog(Origin(header.number, header.hash, header.time, transaction, number), log)
+            number += 1
 
 
 def _receipts(rpc: Rpc, block: Mapping[str, Any]) -> list[dict[str, Any]]:

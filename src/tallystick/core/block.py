@@ -7,6 +7,7 @@ same.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final, NamedTuple
 
 import rlp
@@ -17,13 +18,14 @@ from tallystick.errors import ProofInvalid
 
 _LEAST_FIELDS: Final = 15
 _WORD: Final = 32
+_BLOOM: Final = 256
 _ADDRESS: Final = 20
 _FIRST_OF_A_LIST: Final = 0xC0
 """From this byte on RLP is a list; what begins with less begins with its type (EIP-2718)."""
 
 
 class SealedHeader(NamedTuple):
-    """A block's header, by its own bytes. `time` is in Unix seconds."""
+    """A block's header, by its own bytes. `time` is in Unix seconds, `bloom` what `may_have` asks."""
 
     hash: bytes
     number: int
@@ -32,6 +34,11 @@ class SealedHeader(NamedTuple):
     state_root: bytes
     transactions_root: bytes
     receipts_root: bytes
+    bloom: bytes
+
+    def may_have(self, value: bytes) -> bool:
+        """Whether a log of the block may be of this address, or have this topic. False is certain."""
+        return all(self.bloom[_BLOOM - 1 - bit // 8] >> bit % 8 & 1 for bit in _bits(value))
 
 
 class ReceiptLog(NamedTuple):
@@ -52,7 +59,16 @@ def parse_header(encoded: bytes) -> SealedHeader:
         raise ProofInvalid("a header has a hash that is not 32 bytes long")
     parent, state, transactions, receipts = roots
     number, time = int.from_bytes(fields[8], "big"), int.from_bytes(fields[11], "big")
-    return SealedHeader(keccak(encoded), number, time, parent, state, transactions, receipts)
+    if len(fields[6]) != _BLOOM:
+        raise ProofInvalid(f"a header has a bloom of {len(fields[6])} bytes, {_BLOOM} are one")
+    return SealedHeader(keccak(encoded), number, time, parent, state, transactions, receipts, fields[6])
+
+
+@functools.lru_cache(maxsize=4_096)
+def _bits(value: bytes) -> tuple[int, ...]:
+    """Which of the bloom's 2,048 bits a value sets: eleven bits of each of the first three pairs of its hash."""
+    digest = keccak(value)
+    return tuple(int.from_bytes(digest[at : at + 2], "big") & 2_047 for at in (0, 2, 4))
 
 
 def parse_logs(receipt: bytes) -> list[ReceiptLog]:
