@@ -43,6 +43,10 @@ TEMPLATE = """\
 #events_per_request = 5000
 # When a block counts as final: the node's word ("finalized", "safe"), or a number of blocks behind the head.
 #finality = "finalized"
+# Nodes beside rpc_url. What is to be final in the books is read from each, and so many of all must agree (unless said:
+# more than half). With 1 they are not asked, but take over where the one that is read fails.
+#rpc_urls = []
+#quorum = 2
 
 [bill]
 # Gas of one batch of charges.
@@ -108,7 +112,7 @@ TEMPLATE = """\
 """
 NO_DEFAULTS = {
     *("deployment", "keystore", "tax_id", "email", "token", "currency", "token_feed", "currency_feed", "settlement"),
-    *("asset", "quoter", "route", "above", "keep", "every", "start_block"),
+    *("asset", "quoter", "route", "above", "keep", "every", "start_block", "quorum"),
 }
 """Keys whose line shows an example, not a default."""
 

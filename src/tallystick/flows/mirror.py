@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
 from sqlalchemy import Engine
 
+from tallystick.chain.nodes import Nodes
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.x402 import require_x402
 from tallystick.config import Config
-from tallystick.errors import DatabaseError, NodeInvalid
+from tallystick.core.quorum import majority
+from tallystick.errors import ConfigError, DatabaseError
 from tallystick.flows.channel_books import CHANNELS, X402
 from tallystick.flows.checkout_books import CHECKOUT
 from tallystick.flows.conversion_books import CONVERSIONS
@@ -26,18 +28,25 @@ from tallystick.storage.sources import Source, find_sources
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A database, a node, and what of the node's chain belongs into the database: `Subscriptions`, `Escrow` and
+    """A database, the nodes, and what of their chain belongs into the database: `Subscriptions`, `Escrow` and
     `Checkout`, `Channels`, the swapper where the manifest names one, and x402's own channels where the configuration
-    asks for them."""
+    asks for them. `quorum`: how many nodes must agree."""
 
     engine: Engine
-    rpc: Rpc
+    nodes: Nodes
     target: Target
     escrow: Target
     checkout: Target
     channels: Target
     conversion: Target | None = None
     x402: Target | None = None
+    _: KW_ONLY
+    quorum: int = 1
+
+    @property
+    def rpc(self) -> Rpc:
+        """The node to read, the healthiest where there are several."""
+        return self.nodes.by_health()[0].rpc
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -113,13 +122,17 @@ class StoredBooks:
         return self.conversion
 
 
-def open_mirror(config: Config) -> Mirror:
-    """The mirror that a configuration describes, after manifest and code on the chain were verified.
+def open_mirror(config: Config, *, all_nodes: bool = False) -> Mirror:
+    """The mirror that a configuration describes, after manifest and code on the chain were verified. `all_nodes`: with
+    those of `index.rpc_urls`; else `rpc_url` is the only one.
 
-    Raises NodeError, DeploymentError or DatabaseError; nothing is written but the database's empty tables.
+    Raises ConfigError, NodeError, DeploymentError or DatabaseError; nothing is written but the database's empty tables.
     """
-    rpc = Rpc(config.rpc_url)
-    chain_id = _chain_id(rpc)
+    urls = config.nodes if all_nodes else (config.rpc_url,)
+    needed = _quorum(config, len(urls)) if all_nodes else 1
+    nodes = Nodes(urls)
+    chain_id = nodes.open()
+    rpc = nodes.by_health()[0].rpc
 
     def request(method: str, params: Sequence[Any]) -> Any:
         return rpc.call(Any, method, *params)
@@ -144,17 +157,17 @@ def open_mirror(config: Config) -> Mirror:
         require_x402(rpc, config.x402.contract, chain_id)
         x402 = target(X402, config.x402.contract, config.x402.start_block)
     always = (deployed(SUBSCRIPTIONS), deployed(ESCROW), deployed(CHECKOUT), deployed(CHANNELS))
-    return Mirror(open_database(config.database), rpc, *always, conversion, x402)
+    return Mirror(open_database(config.database), nodes, *always, conversion, x402, quorum=needed)
 
 
-def _chain_id(rpc: Rpc) -> int:
-    answer = rpc.call(str, "eth_chainId")
-    try:
-        return int(answer, 16)
-    except ValueError as error:
-        raise NodeInvalid(
-            f"{rpc.name} says its chain is {answer[:80]!r}, a number such as 0x1 is allowed: check that this is a node"
-        ) from error
+def _quorum(config: Config, nodes: int) -> int:
+    needed = config.index.quorum or majority(nodes)
+    if needed > nodes:
+        raise ConfigError(
+            f"`index.quorum` is {needed}, and rpc_url is one of index.rpc_urls, so that there are {nodes} nodes: name "
+            "another one, or lower it"
+        )
+    return needed
 
 
 def open_books(config: Config) -> StoredBooks:
