@@ -129,6 +129,19 @@ def test_unknown_keys_in_sections_variables_and_flags_are_named_too(tmp_path: Pa
             '[index]\nfinality = "soon"',
             "`index.finality` is 'soon': finality is `finalized`, `safe`, or a number of blocks",
         ),
+        (
+            '[index]\nrpc_urls = ["ws://x/key"]',
+            "`index.rpc_urls[0]` is 'ws://x/key': a node's address begins with http:// or https://",
+        ),
+        (
+            '[index]\nrpc_urls = ["https://x/key", "https://x/key"]',
+            "`index.rpc_urls` is ['https://x/...', 'https://x/...']: https://x/... is named twice: name each node once",
+        ),
+        (
+            '[index]\nrpc_urls = ["http://b"]\nquorum = 3',
+            "`index.quorum` is 3: there are 2 nodes, `rpc_url` and those of `index.rpc_urls`: allowed is 1 to 2",
+        ),
+        ("[index]\nquorum = 0", "`index.quorum` is 0: input should be greater than 0"),
         ("[gas]\nmax_fee_gwei = -1", "`gas.max_fee_gwei` is -1: input should be greater than 0"),
         ("[bill]\nretry_after_s = [60, 0]", "`bill.retry_after_s[1]` is 0: input should be greater than 0"),
         ('[[peg]]\ntoken = "0x12"\ncurrency = "USD"', "`peg[0].token` is '0x12': an address is 0x and 40 hex digits"),
@@ -176,6 +189,17 @@ def test_secrets_come_from_the_environment_and_are_never_shown(tmp_path: Path) -
     assert "holds the secret `signer.key`: take it out, and set TALLYSTICK_KEY in the environment" in message
     assert KEY not in message
     assert "TALLYSTICK_SIGNER_KEY" not in VARIABLES
+
+
+def test_nodes_are_counted_once_and_their_keys_are_not_shown(tmp_path: Path) -> None:
+    text = 'rpc_url = "https://a/key-of-a"\n[index]\nrpc_urls = ["https://b/key-of-b"]\n'
+    config = load_config(written(tmp_path, text), environment={"TALLYSTICK_INDEX_QUORUM": "2"})
+    assert (config.nodes, config.index.quorum) == (("https://a/key-of-a", "https://b/key-of-b"), 2)
+    assert "key-of" not in repr(config)
+    config = load_config(written(tmp_path, text), environment={}, flags={"rpc_url": "https://b/key-of-b"})
+    assert config.nodes == ("https://b/key-of-b",)
+    environment = {"TALLYSTICK_INDEX_RPC_URLS": '["http://c", "http://d"]'}
+    assert load_config(written(tmp_path, text), environment=environment).nodes[1:] == ("http://c", "http://d")
 
 
 def test_urls_are_shown_without_what_may_be_secret() -> None:

@@ -17,7 +17,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from tallystick.errors import ConfigError
@@ -61,6 +71,7 @@ def _finality(value: object) -> object:
 
 
 Address = Annotated[str, BeforeValidator(_address)]
+Url = Annotated[str, BeforeValidator(_url)]
 Finality = Annotated[Literal["finalized", "safe"] | int, BeforeValidator(_finality)]
 Gwei = Annotated[Decimal, Field(gt=0, max_digits=20, decimal_places=9)]
 
@@ -97,12 +108,33 @@ class GasConfig(_Section):
 
 
 class IndexConfig(_Section):
-    """How the chain is read. `finality`: the node's word, or that many blocks behind the head. `ws_url`: where a node
-    tells of new blocks, by a websocket, so that following need not wait for the next look."""
+    """How the chain is read. `finality`: the node's word, or that many blocks behind the head. `rpc_urls`: nodes beside
+    `rpc_url`; `quorum`: how many of all nodes must give the same of a block before it is final in the books. `ws_url`:
+    where a node tells of new blocks, by a websocket, so that following need not wait for the next look."""
 
     events_per_request: Annotated[int, Field(gt=0)] = 5_000
     finality: Finality = "finalized"
+    rpc_urls: Annotated[tuple[Url, ...], Field(repr=False)] = ()
+    quorum: Annotated[int, Field(gt=0)] | None = None
     ws_url: Annotated[str | None, BeforeValidator(_ws_url), Field(repr=False)] = None
+
+    @field_validator("rpc_urls")
+    @classmethod
+    def _each_once(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """One node that is named twice would agree with itself."""
+        if twice := [shown_url(url) for place, url in enumerate(urls) if url in urls[:place]]:
+            raise ValueError(f"{twice[0]} is named twice: name each node once")
+        return urls
+
+    @field_validator("quorum")
+    @classmethod
+    def _no_more_than_nodes(cls, quorum: int | None, info: ValidationInfo) -> int | None:
+        nodes = 1 + len(info.data.get("rpc_urls", ()))
+        if quorum is not None and quorum > nodes:
+            raise ValueError(
+                f"there are {nodes} nodes, `rpc_url` and those of `index.rpc_urls`: allowed is 1 to {nodes}"
+            )
+        return quorum
 
 
 class BillConfig(_Section):
@@ -197,7 +229,7 @@ class X402Config(_Section):
 class Config(_Section):
     """Everything that can be set. `deployment` None: `deployments/<chain id>.json`. Paths are as opened from here."""
 
-    rpc_url: Annotated[str, BeforeValidator(_url), Field(repr=False)] = "http://127.0.0.1:8545"
+    rpc_url: Annotated[Url, Field(repr=False)] = "http://127.0.0.1:8545"
     deployment: Path | None = None
     database: Annotated[str, Field(repr=False, min_length=1)] = "sqlite:///tallystick.db"
     signer: SignerConfig = SignerConfig()
@@ -209,6 +241,12 @@ class Config(_Section):
     convert: ConvertConfig = ConvertConfig()
     rate: tuple[RateConfig, ...] = ()
     x402: X402Config = X402Config()
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The addresses of all nodes, each once: `rpc_url` may be given on the command line, and then be one of
+        `index.rpc_urls`."""
+        return tuple(dict.fromkeys((self.rpc_url, *self.index.rpc_urls)))
 
 
 def load_config(
@@ -329,7 +367,14 @@ KEYS = [
     *(f"{name}.{key}" for name, section in SECTIONS.items() for key in section.model_fields),
 ]
 LISTS = {
-    *("bill.retry_after_s", "merchant.address", "merchant.payees", "merchant.tokens", "merchant.plans"),
+    *(
+        "index.rpc_urls",
+        "bill.retry_after_s",
+        "merchant.address",
+        "merchant.payees",
+        "merchant.tokens",
+        "merchant.plans",
+    ),
     *("peg", "rate", "convert.rule"),
 }
 VARIABLES = {PREFIX + key.upper().replace(".", "_"): key for key in KEYS if key not in SECRET_VARIABLES.values()}
@@ -371,7 +416,8 @@ def _wrong(detail: ErrorDetails, values: Mapping[str, tuple[object, str]]) -> st
     found = repr(detail["input"])
     if key in SECRET_VARIABLES.values():
         found = "a secret"
-    elif key in {"rpc_url", "database", "index.ws_url"}:
-        found = repr(shown_url(str(detail["input"])))
+    elif key in {"rpc_url", "index.rpc_urls", "index.ws_url", "database"}:
+        given = detail["input"]
+        found = repr([shown_url(str(url)) for url in given] if isinstance(given, list) else shown_url(str(given)))
     message = detail["msg"].removeprefix("Value error, ")
     return f"{source}: `{key}{inside}` is {found}: {message[:1].lower()}{message[1:]}"

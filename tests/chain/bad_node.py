@@ -106,6 +106,8 @@ class BadNode:
         call = msgspec.json.decode(body)
         calls = call if isinstance(call, list) else [call]
         request = Request(calls[0]["method"], [one["params"] for one in calls], isinstance(call, list))
+        if request.method == "eth_blockNumber" and self.head < 2**62:
+            answer = msgspec.json.encode(msgspec.json.decode(answer) | {"result": hex(self.head)})
         name = self._chosen(request.method)
         if name in TRANSPORT_FAULTS:
             self.faults[name] += 1

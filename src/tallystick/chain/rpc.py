@@ -63,16 +63,25 @@ class Caller(Protocol):
 class Rpc:
     """A node at `url`. Not to be shared by threads. `name` is the address as messages may show it.
 
-    Every call raises NodeUnreachable, NodeBusy or NodeInvalid when the node still fails after `ATTEMPTS` tries with
+    Every call raises NodeUnreachable, NodeBusy or NodeInvalid when the node still fails after `attempts` tries with
     doubling pauses, NodeRefused when it answers with an error (retryable where another try may go better),
     RangeTooLarge when that error asks for fewer blocks, or the answer is longer than MOST_BYTES.
     """
 
-    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = "",
+        attempts: int = ATTEMPTS,
+        timeout_s: float = TIMEOUT_S,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.url = url
-        self.name = shown_url(url)
+        self.name = name or shown_url(url)
+        self._attempts = attempts
         self._sleep = sleep
-        self._pool = urllib3.PoolManager(maxsize=1, timeout=TIMEOUT_S, retries=False)
+        self._pool = urllib3.PoolManager(maxsize=1, timeout=timeout_s, retries=False)
         self._id = 0
         self._batch_limit = BATCH_LIMIT
 
@@ -129,7 +138,7 @@ class Rpc:
         """What `read` makes of the answer, asked for again where the node may only have stumbled."""
         encoded = msgspec.json.encode(body)
         pause = FIRST_PAUSE_S
-        for _ in range(ATTEMPTS - 1):
+        for _ in range(self._attempts - 1):
             try:
                 return read(self._post(kind, method, encoded))
             except (NodeUnreachable, NodeBusy, NodeInvalid):

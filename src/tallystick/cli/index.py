@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from tallystick.cli import configured, examples
-from tallystick.cli.output import Record, shown
+from tallystick.cli.output import Below, Record, shown
 from tallystick.cli.progress import Meter, say
 from tallystick.config import Config
+
+if TYPE_CHECKING:
+    from tallystick.storage.waits import Wait
 
 POLL_S = 2.0
 NEXT = "Next: tallystick invoices list, tallystick ledger trial-balance, tallystick audit verify"
@@ -36,16 +41,17 @@ def index(config: Config, once: bool) -> Record:
     moment and goes on where it was. Of several on one database one leads, the others wait.
     """
     from tallystick.chain.heads import HeadHints
-    from tallystick.flows.follow import follow_chain, ingest_once
+    from tallystick.flows.follow import follow_chain, ingest_once, waiting_line
     from tallystick.flows.mirror import open_mirror
 
-    mirror = open_mirror(config)
+    mirror = open_mirror(config, all_nodes=True)
     with Meter("blocks") as meter:
         if not once:
             hints = HeadHints(config.index.ws_url, say) if config.index.ws_url else None
             wait = hints.wait if hints else time.sleep
             follow_chain(mirror, poll_s=POLL_S, on_progress=meter.show, say=say, wait=wait)
-        done = ingest_once(mirror, on_progress=meter.show)
+        done = ingest_once(mirror, on_progress=meter.show, say=say)
+    notes = [*map(waiting_line, done.waits), *(said.text for said in done.disagreements if not done.waits)]
     return Record(
         {
             "chain_id": mirror.target.chain_id,
@@ -60,6 +66,13 @@ def index(config: Config, once: bool) -> Record:
             "new_final_events": done.final_events,
             "pending_blocks": done.pending_blocks,
             "rolled_back_events": done.rolled_back_events or 0,
+            "finality_waits": waits_of(done.waits),
+            "disagreements": [{"node": said.node, "why": Below(said.text)} for said in done.disagreements],
         },
-        note=NEXT if done.final_block >= mirror.target.start_block else NOTHING_FINAL,
+        note="\n".join(notes) or (NEXT if done.final_block >= mirror.target.start_block else NOTHING_FINAL),
     )
+
+
+def waits_of(waits: Sequence[Wait]) -> list[dict[str, object]]:
+    """What waits to become final, as commands show it."""
+    return [wait._asdict() | {"why": Below(wait.why)} for wait in waits]

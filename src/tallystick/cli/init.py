@@ -46,6 +46,10 @@ TEMPLATE = """\
 # Where a node tells of new blocks, so that following them need not wait for the next look. A hint only: nothing that
 # it says is believed.
 #ws_url = "wss://base-rpc.example/ws"
+# Nodes beside rpc_url. What is to be final in the books is read from each, and so many of all must agree (unless said:
+# more than half). With 1 they are not asked, but take over where the one that is read fails.
+#rpc_urls = []
+#quorum = 2
 
 [bill]
 # Gas of one batch of charges, or of channels that are filled.
@@ -112,19 +116,9 @@ TEMPLATE = """\
 #contract = "0x4020074e9dF2ce1deE5A9C1b5c3f541D02a10003"
 """
 NO_DEFAULTS = {
-    *(
-        "deployment",
-        "keystore",
-        "ws_url",
-        "tax_id",
-        "email",
-        "token",
-        "currency",
-        "token_feed",
-        "currency_feed",
-        "settlement",
-    ),
-    *("asset", "quoter", "route", "above", "keep", "every", "start_block"),
+    *("deployment", "keystore", "ws_url", "tax_id", "email", "token", "currency", "token_feed", "currency_feed"),
+    "settlement",
+    *("asset", "quoter", "route", "above", "keep", "every", "start_block", "quorum"),
 }
 """Keys whose line shows an example, not a default."""
 

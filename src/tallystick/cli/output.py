@@ -7,6 +7,7 @@ A command returns a Table or a Record; `shown` prints it. Values keep their type
     Span     "14 days"                   JSON 1209600
     IntEnum  "not due"                   JSON "not_due"
     bytes    "0x..."                     None "-", JSON null
+    Below    "see below"                 JSON the words
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ class Span(int):
         length_s, unit = next((length_s, unit) for length_s, unit in units if self % length_s == 0)
         count = self // length_s
         return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+class Below(str):
+    """Words too long for a column: text has them in the note, JSON in their place."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,8 @@ def _text(value: object) -> str:
             return "yes" if value else "no"
         case IntEnum():
             return value.name.lower().replace("_", " ")
+        case Below():
+            return "see below"
         case Time():
             return _utc(value, "%Y-%m-%d %H:%M:%S UTC")
         case Span():

@@ -17,6 +17,7 @@
         NodeUnreachable         (retryable) no connection, a timeout, a server error
         NodeBusy                (retryable) 429: it wants fewer requests
         NodeInvalid             (retryable) an answer that is not JSON-RPC, or truncated, or contradicts itself
+          NodeOutvoted            (retryable) others agree on other blocks or logs
         NodeRefused             it understood, and answered with an error
         RangeTooLarge           (retryable) with a smaller range of blocks
         EventsInconsistent      (retryable) events that cannot follow those already mirrored
@@ -238,6 +239,7 @@ from tallystick.errors.node import (
     NodeBusy,
     NodeError,
     NodeInvalid,
+    NodeOutvoted,
     NodeRefused,
     NodeUnreachable,
     RangeTooLarge,
@@ -419,6 +421,7 @@ __all__ = [
     "NodeBusy",
     "NodeError",
     "NodeInvalid",
+    "NodeOutvoted",
     "NodeRefused",
     "NodeUnreachable",
     "NotAContract",

@@ -27,6 +27,10 @@ class NodeInvalid(NodeError):
     retryable = True
 
 
+class NodeOutvoted(NodeInvalid):
+    """Enough other nodes agree on other blocks or logs than this one gave."""
+
+
 class NodeRefused(NodeError):
     """The node understood, and answered with an error. `code` is JSON-RPC's, `data` what came with it."""
 

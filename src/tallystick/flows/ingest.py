@@ -4,6 +4,8 @@ Final blocks are read once and everything that follows from them is written with
 tail: only their headers and events are kept, in one piece by parent hashes, and what follows from them is derived when
 it is read. So a reorganisation is nothing but the removal of the tail's end.
 
+Where several nodes must agree on what becomes final (`flows.quorum`), what they do not agree on stays in the tail.
+
 Before anything is written it is derived, and compared with what the contract counted and, where blocks were pending
 before, with what was read of them then. What is written is written only on top of the state it was derived from.
 """
@@ -26,6 +28,7 @@ from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, Reo
 from tallystick.flows.garbage import collector_at_rest
 from tallystick.flows.kind import SourceKind
 from tallystick.flows.pending import stored_pending
+from tallystick.flows.quorum import ALONE, Disagreement, Jury, Quorum
 from tallystick.flows.subscription_books import SUBSCRIPTIONS
 from tallystick.storage.database import reading, transaction
 from tallystick.storage.events import StoredEvent, add_events, drop_events, read_events
@@ -40,6 +43,10 @@ from tallystick.storage.pending import (
 )
 from tallystick.storage.sources import Source, add_source, advance_source, check_source, hold_source
 from tallystick.storage.tokens import add_tokens, read_tokens
+from tallystick.storage.waits import Wait, drop_wait, keep_wait
+
+MOST_PENDING = 100_000
+"""How long the tail may become while finality waits: in blocks of two seconds, more than two days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +79,16 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What an ingestion did: final and head block after it, new final events, pending blocks now, and the pending
-    events that a reorganisation removed (None where there was none)."""
+    events that a reorganisation removed (None where there was none); what waits to become final because too few nodes
+    agree, and which nodes disagreed, whether it made anything wait or not."""
 
     final_block: int
     head_block: int
     final_events: int
     pending_blocks: int
     rolled_back_events: int | None
+    waits: tuple[Wait, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
 
     def beside(self, other: Ingested) -> Ingested:
         """Both ingestions, of two contracts, as one: as far as both are."""
@@ -89,16 +99,24 @@ class Ingested:
             self.final_events + other.final_events,
             max(self.pending_blocks, other.pending_blocks),
             sum(removed) if removed else None,
+            self.waits + other.waits,
+            self.disagreements + other.disagreements,
         )
 
 
 def ingest(
-    engine: Engine, rpc: Rpc, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
+    engine: Engine,
+    rpc: Rpc,
+    target: Target,
+    *,
+    quorum: Quorum = ALONE,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Ingested:
     """Reads everything new and returns when the mirror stands where the node stood at the start of the call.
 
     May be stopped at any point and called again. Raises ReorganizationTooDeep where blocks that were final are others
-    now, NodeError for a node that cannot be used or cannot be right.
+    now, NodeError for a node that cannot be used or cannot be right. Where too few of a quorum's nodes agree, what they
+    do not agree on stays pending, and that is no error.
     """
     with transaction(engine) as connection:
         source = add_source(connection, target.chain_id, target.contract, target.start_block, target.kind.name)
@@ -108,11 +126,20 @@ def ingest(
             drop_pending_after(connection, source.source_id, source.final_number)
         watched = target.kind.watched(connection, source)
     node = log_reader(rpc, target, watched)
+    jury = Jury(quorum, rpc, target.contract, target.finality, lambda other: log_reader(other, target, watched))
     head, final = _heads(node, target.finality)
     _require_our_branch(node, source)
-    source, count = _ingest_final(engine, rpc, node, source, final.number, tokens, target, on_progress)
-    pending, rolled_back = _ingest_pending(engine, rpc, node, target.kind, source, head.number)
-    return Ingested(source.final_number, head.number, count, pending, rolled_back)
+    last = jury.common_final(source.final_number, final.number)
+    source, count = _ingest_final(engine, rpc, node, jury, source, last, tokens, target, on_progress)
+    newest = head.number
+    if jury.wait is not None:
+        newest = min(newest, source.final_number + MOST_PENDING)
+        with transaction(engine) as connection:
+            hold_source(connection, source)
+            keep_wait(connection, source.source_id, jury.wait)
+    pending, rolled_back = _ingest_pending(engine, rpc, node, target.kind, source, newest)
+    said = () if jury.wait is None else (jury.wait,)
+    return Ingested(source.final_number, head.number, count, pending, rolled_back, said, tuple(jury.disagreements))
 
 
 def log_reader(rpc: Rpc, target: Target, watched: Mapping[str, int] = MappingProxyType({})) -> LogReader:
@@ -159,6 +186,7 @@ def _ingest_final(
     engine: Engine,
     rpc: Rpc,
     node: LogReader,
+    jury: Jury,
     source: Source,
     last: int,
     tokens: dict[str, Token],
@@ -173,6 +201,7 @@ def _ingest_final(
     count = 0
     with collector_at_rest():
         for chunk in node.read(source.final_number + 1, last, parent=source.final_hash):
+            is_agreed = jury.ask(chunk)  # the other nodes read it meanwhile
             new_tokens = _new_tokens(rpc, target.chain_id, tokens, kind, chunk.logs)
             tokens.update(new_tokens)
             books.pegs = peg_history(pegs, tokens)
@@ -181,6 +210,8 @@ def _ingest_final(
                 check_source(connection, source)
                 rows = kind.derive(connection, source, books, chunk.logs)
             kind.recount(rpc, source, chunk.end.number, books, rows)
+            if not is_agreed():
+                break
             with transaction(engine) as connection:
                 hold_source(connection, source)
                 check_pegs(connection, source, pegs)
@@ -228,6 +259,7 @@ def _write(connection: Connection, source: Source, kind: SourceKind[Any, Any], c
     source_id = source.source_id
     drop_events(connection, source_id, chunk.start, chunk.end.number)
     drop_headers_through(connection, source_id, chunk.end.number)
+    drop_wait(connection, source_id)
     add_events(connection, source_id, _stored(chunk.logs))
     kind.write(connection, source_id, rows)
     return advance_source(connection, source, chunk.end.number, chunk.end.hash, chunk.end.time)

@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from tallystick.chain.nodes import Nodes
 from tallystick.chain.rpc import Rpc
 from tallystick.chain.x402 import require_x402
 from tallystick.config import Config
 from tallystick.core.deployment import Manifest
-from tallystick.errors import DatabaseError, NodeInvalid
+from tallystick.core.quorum import majority
+from tallystick.errors import ConfigError, DatabaseError
 from tallystick.flows.channel_books import CHANNELS, X402
 from tallystick.flows.checkout_books import CHECKOUT
 from tallystick.flows.conversion_books import CONVERSIONS
@@ -51,11 +53,17 @@ class Targets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror(Targets):
-    """A database, a node, and what of the node's chain belongs into the database."""
+    """A database, the nodes, and what of their chain belongs into the database. `quorum`: how many nodes must agree."""
 
     engine: Engine
-    rpc: Rpc
+    nodes: Nodes
     manifest: Manifest
+    quorum: int = 1
+
+    @property
+    def rpc(self) -> Rpc:
+        """The node to read, the healthiest where there are several."""
+        return self.nodes.by_health()[0].rpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +133,17 @@ class StoredBooks:
         return self.conversion
 
 
-def open_mirror(config: Config) -> Mirror:
-    """The mirror that a configuration describes, after manifest and code on the chain were verified.
+def open_mirror(config: Config, *, all_nodes: bool = False) -> Mirror:
+    """The mirror that a configuration describes, after manifest and code on the chain were verified. `all_nodes`: with
+    those of `index.rpc_urls`; else `rpc_url` is the only one.
 
-    Raises NodeError, DeploymentError or DatabaseError; nothing is written but the database's empty tables.
+    Raises ConfigError, NodeError, DeploymentError or DatabaseError; nothing is written but the database's empty tables.
     """
-    rpc = Rpc(config.rpc_url)
-    chain_id = _chain_id(rpc)
+    urls = config.nodes if all_nodes else (config.rpc_url,)
+    needed = _quorum(config, len(urls)) if all_nodes else 1
+    nodes = Nodes(urls)
+    chain_id = nodes.open()
+    rpc = nodes.by_health()[0].rpc
 
     def request(method: str, params: Sequence[Any]) -> Any:
         return rpc.call(Any, method, *params)
@@ -156,17 +168,18 @@ def open_mirror(config: Config) -> Mirror:
         require_x402(rpc, config.x402.contract, chain_id)
         x402 = target(X402, config.x402.contract, config.x402.start_block)
     always = (deployed(SUBSCRIPTIONS), deployed(ESCROW), deployed(CHECKOUT), deployed(CHANNELS))
-    return Mirror(*always, conversion, x402, engine=open_database(config.database), rpc=rpc, manifest=manifest)
+    opened = open_database(config.database)
+    return Mirror(*always, conversion, x402, engine=opened, nodes=nodes, manifest=manifest, quorum=needed)
 
 
-def _chain_id(rpc: Rpc) -> int:
-    answer = rpc.call(str, "eth_chainId")
-    try:
-        return int(answer, 16)
-    except ValueError as error:
-        raise NodeInvalid(
-            f"{rpc.name} says its chain is {answer[:80]!r}, a number such as 0x1 is allowed: check that this is a node"
-        ) from error
+def _quorum(config: Config, nodes: int) -> int:
+    needed = config.index.quorum or majority(nodes)
+    if needed > nodes:
+        raise ConfigError(
+            f"`index.quorum` is {needed}, and rpc_url is one of index.rpc_urls, so that there are {nodes} nodes: name "
+            "another one, or lower it"
+        )
+    return needed
 
 
 def open_books(config: Config) -> StoredBooks:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from tallystick.chain.logs import Header, LogReader
+from tallystick.chain.nodes import Member
+from tallystick.chain.rpc import Rpc
 from tallystick.core.expected import DepositStatus
 from tallystick.core.payment import PaymentStatus
 from tallystick.core.subscription import Status
@@ -22,14 +24,26 @@ from tallystick.storage.events import count_events
 from tallystick.storage.pending import pending_headers
 from tallystick.storage.sources import find_source
 from tallystick.storage.subscriptions import read_subscriptions
+from tallystick.storage.waits import Wait, read_waits
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """A node: its head, None where it never answered, whether it is the one that is read, and what is wrong with it."""
+
+    node: str
+    head: int | None
+    is_read: bool
+    trouble: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """Heads are block numbers, `time` is the head's; what the mirror has not read yet is 0 or None. `node_final` is
     final as the configuration says (`finality`). `due` are subscriptions of the merchant's own plans, `due_to_others`
-    those of other plans on the same contract. `payments` are those of the escrow, by
-    their status; `deposits` what is expected at deposit addresses."""
+    those of other plans on the same contract. `payments` are those of the escrow, by their status; `deposits` what is
+    expected at deposit addresses. `nodes` are those of the configuration as they answer now, `finality_waits` what
+    `index` last saw too few of them agree on."""
 
     chain_id: int
     contract: str
@@ -52,12 +66,15 @@ class State:
     payments: dict[str, int]
     checkout: str
     deposits: dict[str, int]
+    nodes: tuple[NodeState, ...]
+    finality_waits: tuple[Wait, ...]
 
 
 def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
     """The state as of now. Raises NodeError or DatabaseError."""
     target = mirror.target
-    node = LogReader(mirror.rpc, target.contract)
+    rpc = mirror.rpc
+    node = LogReader(rpc, target.contract)
     head = _known(node, "latest")
     final = _known(node, target.finality if isinstance(target.finality, str) else max(0, head.number - target.finality))
     with reading(mirror.engine) as connection:
@@ -73,6 +90,8 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
             books = read_present(connection, source, {}, all_ids).books
         payments = _payments(connection, mirror)
         deposits = _deposits(connection, mirror)
+        ours = {target.contract for target in mirror.targets}
+        waits = [wait for wait in read_waits(connection, target.chain_id) if wait.contract in ours]
     subscriptions = [] if books is None else list(books.subscriptions.values())
     terms = {} if books is None else {plan_id: plan.terms for plan_id, plan in books.plans.items()}
     due = [found for found in subscriptions if found.is_due(terms[found.plan_id], head.time)]
@@ -102,7 +121,15 @@ def read_state(mirror: Mirror, own: OwnPlans = ANY_PLAN) -> State:
         payments=payments,
         checkout=mirror.checkout.contract,
         deposits=deposits,
+        nodes=tuple(_node(member, rpc, head.number) for member in mirror.nodes.members),
+        finality_waits=tuple(waits),
     )
+
+
+def _node(member: Member, read: Rpc, head: int) -> NodeState:
+    is_read = member.rpc is read
+    trouble = None if member.trouble is None else str(member.trouble)
+    return NodeState(member.name, head if is_read else member.health.head, is_read, trouble)
 
 
 def _payments(connection: Connection, mirror: Mirror) -> dict[str, int]:

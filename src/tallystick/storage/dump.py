@@ -18,7 +18,7 @@ from tallystick.storage.schema import Units, metadata
 from tallystick.storage.sources import Source
 
 BATCH: Final = 5_000
-LEFT_OUT: Final = {"headers", "attempts", "leases", "evidence", "wallet_channels", "till_channels"}
+LEFT_OUT: Final = {"headers", "attempts", "waits", "leases", "evidence", "wallet_channels", "till_channels"}
 _OF_A_CHAIN: Final = {"tokens", "rates"}
 
 

@@ -1,7 +1,6 @@
-"""The tables. Everything in them but `attempts`, `evidence`, `leases`, `wallet_channels` and `till_channels` follows
-from the chain, and from `pegs` and `expected_payments`, which the merchant declares. `rates` are kept with their
-evidence, by which anyone finds them again.
-
+"""The tables. Everything in them but `attempts`, `evidence`, `leases`, `waits`, `wallet_channels` and `till_channels`
+follows from the chain, and from `pegs` and `expected_payments`, which the merchant declares. `rates` are kept with
+their evidence, by which anyone finds them again.
 
 Amounts are digits in a STRICT table on SQLite and NUMERIC(78, 0) on PostgreSQL, because 64 bits end at ten tokens with
 18 decimals. Hashes are bytes, addresses are checksummed text, times are Unix seconds. Rows are found by what they are,
@@ -546,6 +545,16 @@ attempts = _of_source(
     # When to try again; none: not again for this due time.
     Column("retry_at", Long),
     PrimaryKeyConstraint("source_id", "subscription_id", "due", "attempt"),
+)
+
+waits = _of_source(
+    "waits",
+    # Since which block nothing becomes final, because too few nodes give the same of it.
+    Column("since_block", Long, nullable=False),
+    Column("agreeing", Integer, nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("why", Text, nullable=False),
+    PrimaryKeyConstraint("source_id"),
 )
 
 leases = _table(

@@ -97,6 +97,16 @@ CREATE TABLE headers (
     CONSTRAINT fk_headers_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 
+CREATE TABLE waits (
+    source_id INTEGER NOT NULL,
+    since_block BIGINT NOT NULL,
+    agreeing INTEGER NOT NULL,
+    needed INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    CONSTRAINT pk_waits PRIMARY KEY (source_id),
+    CONSTRAINT fk_waits_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
 CREATE TABLE invoice_lines (
     source_id INTEGER NOT NULL,
     kind TEXT NOT NULL,
