@@ -131,7 +131,7 @@ def test_unknown_keys_in_sections_variables_and_flags_are_named_too(tmp_path: Pa
         ),
         (
             '[index]\nrpc_urls = ["ws://x/key"]',
-            "`index.rpc_urls[0]` is 'ws://x/key': a node's address begins with http:// or https://",
+            "`index.rpc_urls[0]` is 'ws://x/...': a node's address begins with http:// or https://",
         ),
         (
             '[index]\nrpc_urls = ["https://x/key", "https://x/key"]',

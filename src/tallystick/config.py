@@ -110,13 +110,15 @@ class GasConfig(_Section):
 class IndexConfig(_Section):
     """How the chain is read. `finality`: the node's word, or that many blocks behind the head. `rpc_urls`: nodes beside
     `rpc_url`; `quorum`: how many of all nodes must give the same of a block before it is final in the books. `ws_url`:
-    where a node tells of new blocks, by a websocket, so that following need not wait for the next look."""
+    where a node tells of new blocks, by a websocket, so that following need not wait for the next look. `proven`: each
+    log is proven by the receipts of its block."""
 
     events_per_request: Annotated[int, Field(gt=0)] = 5_000
     finality: Finality = "finalized"
     rpc_urls: Annotated[tuple[Url, ...], Field(repr=False)] = ()
     quorum: Annotated[int, Field(gt=0)] | None = None
     ws_url: Annotated[str | None, BeforeValidator(_ws_url), Field(repr=False)] = None
+    proven: bool = False
 
     @field_validator("rpc_urls")
     @classmethod

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,7 @@ from tallystick.core.money import UINT256_MAX
 from tallystick.core.period import Unit
 from tallystick.core.plan import PlanTerms
 from tallystick.errors import CorruptionError, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
+from tallystick.flows.audit import audit
 from tallystick.flows.ingest import Ingested, Target, ingest
 from tallystick.flows.pending import read_present
 from tallystick.storage.database import open_database, reading, transaction
@@ -207,6 +209,20 @@ def test_reading_in_any_steps_gives_the_same_books(business: Business, new_datab
     at_once = open_database(new_database())
     mirror(business, at_once)
     assert content(stepwise) == content(at_once)
+
+
+def test_proven_by_their_blocks_they_are_the_same_books(business: Business, new_database: NewDatabase) -> None:
+    ids = business.subscribe_many(3, business.create_plan())
+    business.anvil.advance(MONTH_AND_MORE)
+    business.charge(*ids)
+    business.anvil.finalize()
+    business.call(business.payee, "cancel", ids[0])  # stays pending
+    told, proven = open_database(new_database()), open_database(new_database())
+    mirror(business, told)
+    target = replace(target_of(business), proven=True)
+    ingest(proven, Rpc(business.anvil.url), target)
+    assert content(proven) == content(told)
+    assert audit(proven, Rpc(business.anvil.url), target).ok
 
 
 def test_events_of_other_contracts_are_ignored_E67(business: Business, new_database: NewDatabase) -> None:

@@ -80,10 +80,15 @@ class Rpc:
         self.url = url
         self.name = name or shown_url(url)
         self._attempts = attempts
+        self._timeout_s = timeout_s
         self._sleep = sleep
         self._pool = urllib3.PoolManager(maxsize=1, timeout=timeout_s, retries=False)
         self._id = 0
         self._batch_limit = BATCH_LIMIT
+
+    def again(self) -> Rpc:
+        """Another connection to the same node, for another thread."""
+        return Rpc(self.url, name=self.name, attempts=self._attempts, timeout_s=self._timeout_s, sleep=self._sleep)
 
     def call(self, kind: Any, method: str, *params: Any) -> Any:
         """The result of one call, decoded and checked as the type `kind`."""

@@ -31,16 +31,25 @@ def audit() -> None:
     """Prove that chain, ledger and invoices agree."""
 
 
-@audit.command(epilog=examples("tallystick audit verify", "tallystick audit verify --json"))
+@audit.command(
+    epilog=examples(
+        "tallystick audit verify",
+        "tallystick audit verify --json",
+        "tallystick audit verify --proven    believe the node nothing but which blocks there are",
+    )
+)
+@click.option("--proven", is_flag=True, help="Prove each event by its block's receipts, and that there are no others.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 @configured
-def verify(config: Config, as_json: bool) -> None:
+def verify(config: Config, proven: bool, as_json: bool) -> None:
     """Read the chain again and compare it with journal, invoices and the contract's control totals.
 
     Ends with 0 only if everything agrees, with 1 and the name of each row that differs otherwise. Changes nothing.
     """
     from tallystick.flows.mirror import open_mirror
 
+    if proven:
+        config = config.model_copy(update={"index": config.index.model_copy(update={"proven": True})})
     with Meter("blocks") as meter:
         audits = audited(config, open_mirror(config), meter)
     report, others, ok = audits.subscriptions, described(audits), audits.ok

@@ -43,12 +43,15 @@ TEMPLATE = """\
 #events_per_request = 5000
 # When a block counts as final: the node's word ("finalized", "safe"), or a number of blocks behind the head.
 #finality = "finalized"
+# Prove each event by the receipts of its block, and that there are no others: then a node can lie about nothing but
+# which blocks there are. It costs a request for each block, and the whole block where the chain is busy.
+#proven = false
 # Where a node tells of new blocks, so that following them need not wait for the next look. A hint only: nothing that
 # it says is believed.
 #ws_url = "wss://base-rpc.example/ws"
 # Nodes beside rpc_url. What is to be final in the books is read from each, and so many of all must agree (unless said:
 # more than half). With 1 they are not asked, but take over where the one that is read fails.
-#rpc_urls = []
+#rpc_urls = ["https://another-node.example"]
 #quorum = 2
 
 [bill]
@@ -118,7 +121,7 @@ TEMPLATE = """\
 NO_DEFAULTS = {
     *("deployment", "keystore", "ws_url", "tax_id", "email", "token", "currency", "token_feed", "currency_feed"),
     "settlement",
-    *("asset", "quoter", "route", "above", "keep", "every", "start_block", "quorum"),
+    *("asset", "quoter", "route", "above", "keep", "every", "start_block", "rpc_urls", "quorum"),
 }
 """Keys whose line shows an example, not a default."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -12,59 +12,72 @@ T = TypeVar("T")
 
 MOST_AHEAD: Final = 1
 """Items that wait beside the one that is being read: more only cost memory."""
+LONGEST_WAIT_S: Final = 1.0
+"""A node that hangs must not keep anybody from leaving: the thread is left to its end, which changes nothing."""
 _PATIENCE_S: Final = 0.1
 
 
-class _Read(NamedTuple, Generic[T]):
-    """An item, or what ended the reading: an error, or None at the end."""
-
-    item: T | None = None
-    error: BaseException | None = None
-    is_end: bool = False
-
-
 @contextmanager
-def read_ahead(items: Iterable[T]) -> Generator[Iterable[T]]:
+def read_ahead(items: Iterable[T], *, wanted: bool = True) -> Generator[Iterable[T]]:
     """The same items, one read while another is worked on. What reading them raises is raised where it would have been.
+    Where it is not `wanted`, each is read when it is asked for.
 
-    Whatever `items` works with belongs to the thread until the context ends, which waits for the item that is being
-    read.
+    Whatever `items` works with belongs to the thread from then on. When the context ends, it stops with the item that
+    it is reading; that one is not waited for long.
     """
-    waiting: queue.Queue[_Read[T]] = queue.Queue(MOST_AHEAD)
-    stopped = threading.Event()
+    if not wanted:
+        yield items
+        return
+    ahead = _Ahead(items)
+    thread = threading.Thread(target=ahead.read, name="read ahead", daemon=True)
+    thread.start()
+    try:
+        yield ahead.taken()
+    finally:
+        ahead.stopped.set()
+        thread.join(LONGEST_WAIT_S)
 
-    def put(read: _Read[T]) -> None:
-        while not stopped.is_set():
+
+class _Read(NamedTuple, Generic[T]):
+    """An item, or what ended the reading: an error, or that there are no more."""
+
+    items: tuple[T, ...] = ()
+    error: BaseException | None = None
+
+
+class _Ahead(Generic[T]):
+    """Between the thread that reads and who works."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self.stopped = threading.Event()
+        self._items = items
+        self._waiting: queue.Queue[_Read[T]] = queue.Queue(MOST_AHEAD)
+
+    def read(self) -> None:
+        """Until the end, or until nobody wants more."""
+        try:
+            for item in self._items:
+                self._put(_Read((item,)))
+                if self.stopped.is_set():
+                    return
+            self._put(_Read())
+        except BaseException as error:  # noqa: BLE001 (whatever it is, it is raised where it matters)
+            self._put(_Read(error=error))
+
+    def taken(self) -> Iterator[T]:
+        """One after the other."""
+        while True:
+            read = self._waiting.get()
+            if read.error is not None:
+                raise read.error
+            if not read.items:
+                return
+            yield from read.items
+
+    def _put(self, read: _Read[T]) -> None:
+        while not self.stopped.is_set():
             try:
-                waiting.put(read, timeout=_PATIENCE_S)
+                self._waiting.put(read, timeout=_PATIENCE_S)
             except queue.Full:
                 continue
             return
-
-    def run() -> None:
-        try:
-            for item in items:
-                put(_Read(item))
-                if stopped.is_set():
-                    return
-            put(_Read(is_end=True))
-        except BaseException as error:  # noqa: BLE001 (whatever it is, it is raised where it matters)
-            put(_Read(error=error))
-
-    def taken() -> Generator[T]:
-        while True:
-            read = waiting.get()
-            if read.error is not None:
-                raise read.error
-            if read.is_end:
-                return
-            assert read.item is not None
-            yield read.item
-
-    thread = threading.Thread(target=run, name="read ahead", daemon=True)
-    thread.start()
-    try:
-        yield taken()
-    finally:
-        stopped.set()
-        thread.join()

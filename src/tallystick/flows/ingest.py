@@ -12,7 +12,7 @@ before, with what was read of them then. What is written is written only on top 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -21,10 +21,12 @@ from sqlalchemy import Connection, Engine
 
 from tallystick.chain.logs import TARGET_LOGS, ChainLogs, Chunk, Header, LogEntry, LogReader
 from tallystick.chain.metadata import read_token
+from tallystick.chain.proven_logs import ProvenLogReader
 from tallystick.chain.rpc import Rpc
 from tallystick.core.money import Token
 from tallystick.core.pegs import peg_history
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
+from tallystick.flows.ahead import read_ahead
 from tallystick.flows.garbage import collector_at_rest
 from tallystick.flows.kind import SourceKind
 from tallystick.flows.pending import stored_pending
@@ -49,10 +51,15 @@ MOST_PENDING = 100_000
 """How long the tail may become while finality waits: in blocks of two seconds, more than two days."""
 
 
+READ_AHEAD_FROM = 200
+"""Blocks from which on it is worth a connection and a thread of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What to mirror: a contract on a chain, from a block on. `finality` is the node's word or a number of blocks
-    behind the head, `events_per_request` how large an answer should be, `kind` which of our contracts it is.
+    behind the head, `events_per_request` how large an answer should be, `kind` which of our contracts it is. `proven`:
+    logs are proven by the receipts of their blocks, none of which can then be left out.
 
     `pegs` gives currencies by token address: what the merchant declares now. The mirror records it for the blocks that
     are not final yet; whoever reads the books goes by what is recorded.
@@ -65,6 +72,7 @@ class Target:
     pegs: dict[str, str] = field(default_factory=dict)
     events_per_request: int = TARGET_LOGS
     kind: SourceKind[Any, Any] = SUBSCRIPTIONS
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,10 @@ def ingest(
     head, final = _heads(node, target.finality)
     _require_our_branch(node, source)
     last = jury.common_final(source.final_number, final.number)
-    source, count = _ingest_final(engine, rpc, node, jury, source, last, tokens, target, on_progress)
+    is_long = last - source.final_number > READ_AHEAD_FROM
+    ahead = log_reader(rpc.again(), target, watched) if is_long else node
+    with read_ahead(ahead.read(source.final_number + 1, last, parent=source.final_hash), wanted=is_long) as chunks:
+        source, count = _ingest_final(engine, rpc, chunks, jury, source, last, tokens, target, on_progress)
     newest = head.number
     if jury.wait is not None:
         newest = min(newest, source.final_number + MOST_PENDING)
@@ -142,13 +153,14 @@ def ingest(
     return Ingested(source.final_number, head.number, count, pending, rolled_back, said, tuple(jury.disagreements))
 
 
-def log_reader(rpc: Rpc, target: Target, watched: Mapping[str, int] = MappingProxyType({})) -> LogReader:
+def log_reader(rpc: Rpc, target: Target, watched: Mapping[str, int] = MappingProxyType({})) -> ChainLogs:
     """What reads the target's logs, and transfers to the addresses that are watched."""
     decoder, target_logs = target.kind.decoder, target.events_per_request
-    return LogReader(rpc, target.contract, decoder=decoder, target_logs=target_logs, watched=watched)
+    reader = ProvenLogReader if target.proven else LogReader
+    return reader(rpc, target.contract, decoder=decoder, target_logs=target_logs, watched=watched)
 
 
-def _heads(node: LogReader, finality: str | int) -> tuple[Header, Header]:
+def _heads(node: ChainLogs, finality: str | int) -> tuple[Header, Header]:
     head = node.header("latest")
     if head is None:
         raise NodeInvalid("the node has no latest block: wait until it has synced, or use another")
@@ -161,7 +173,7 @@ def _heads(node: LogReader, finality: str | int) -> tuple[Header, Header]:
     return head, final
 
 
-def _require_our_branch(node: LogReader, source: Source) -> None:
+def _require_our_branch(node: ChainLogs, source: Source) -> None:
     if not source.final_hash:
         return
     now = node.header(source.final_number)
@@ -185,7 +197,7 @@ def _require_our_branch(node: LogReader, source: Source) -> None:
 def _ingest_final(
     engine: Engine,
     rpc: Rpc,
-    node: LogReader,
+    chunks: Iterable[Chunk],
     jury: Jury,
     source: Source,
     last: int,
@@ -200,7 +212,7 @@ def _ingest_final(
         books = kind.load(connection, source, peg_history(pegs, tokens))
     count = 0
     with collector_at_rest():
-        for chunk in node.read(source.final_number + 1, last, parent=source.final_hash):
+        for chunk in chunks:
             is_agreed = jury.ask(chunk)  # the other nodes read it meanwhile
             new_tokens = _new_tokens(rpc, target.chain_id, tokens, kind, chunk.logs)
             tokens.update(new_tokens)
@@ -273,7 +285,7 @@ def _stored(logs: Sequence[LogEntry]) -> list[StoredEvent]:
 
 
 def _ingest_pending(
-    engine: Engine, rpc: Rpc, node: LogReader, kind: SourceKind[Any, Any], source: Source, head: int
+    engine: Engine, rpc: Rpc, node: ChainLogs, kind: SourceKind[Any, Any], source: Source, head: int
 ) -> tuple[int, int | None]:
     """Continues the pending tail up to `head`; how many blocks it has, and how many events were rolled back."""
     with reading(engine) as connection:

@@ -156,6 +156,7 @@ def open_mirror(config: Config, *, all_nodes: bool = False) -> Mirror:
             {peg.token: peg.currency for peg in config.peg},
             config.index.events_per_request,
             kind,
+            config.index.proven,
         )
 
     def deployed(kind: SourceKind[Any, Any]) -> Target:

@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
-from tallystick.chain.logs import Chunk, LogEntry, LogReader
+from tallystick.chain.logs import ChainLogs, Chunk, LogEntry
 from tallystick.chain.nodes import Member, Nodes
 from tallystick.chain.rpc import Rpc
 from tallystick.core.health import OUTVOTED, TOLERATED_LAG
@@ -29,7 +29,7 @@ PATIENCE_S: Final = 20.0
 GRACE_S: Final = 1.0
 """How long for the others, so that one that disagrees is named."""
 
-OpenLog = Callable[[Rpc], LogReader]
+OpenLog = Callable[[Rpc], ChainLogs]
 T = TypeVar("T")
 
 
@@ -174,7 +174,7 @@ class _Witness:
     """A member of the jury: `final` is the last block that it calls final, `silence` why it does not answer."""
 
     member: Member
-    log: LogReader
+    log: ChainLogs
     final: int | None = None
     silence: str = ""
 
@@ -231,7 +231,7 @@ def _answers(
     return found
 
 
-def final_number(log: LogReader, finality: str | int) -> int:
+def final_number(log: ChainLogs, finality: str | int) -> int:
     """The last block that a node calls final. Raises NodeError."""
     header = log.header(finality if isinstance(finality, str) else "latest")
     if header is None:
@@ -239,7 +239,7 @@ def final_number(log: LogReader, finality: str | int) -> int:
     return header.number if isinstance(finality, str) else max(0, header.number - finality)
 
 
-def _read(log: LogReader, start: int, end: int) -> _Read:
+def _read(log: ChainLogs, start: int, end: int) -> _Read:
     chunks = list(log.read(start, end))
     logs = [entry for chunk in chunks for entry in chunk.logs]
     return _Read(account_of(Chunk(start, chunks[-1].end, logs)), logs)
