@@ -1,0 +1,101 @@
+"""`tallystick reconcile`: what was expected against what came, on both sides of the tally."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tallystick.cli import configured, examples
+from tallystick.cli.output import Table, Time, shown
+from tallystick.config import Config
+from tallystick.core.money import Amount
+
+if TYPE_CHECKING:
+    from tallystick.flows.reconcile_wallets import Explanation, WalletReport
+
+
+@click.group()
+def reconcile() -> None:
+    """Expected against received, wallets against the ledger, and what somebody has to look at.
+
+    Nothing is written: each report is worked out of the books whenever it is asked for.
+    """
+
+
+@reconcile.command(
+    epilog=examples(
+        "tallystick reconcile wallets",
+        "tallystick reconcile wallets --block 19000000 --json",
+        "tallystick reconcile wallets --explain                what moved outside, transaction by transaction",
+    )
+)
+@click.option("--block", type=int, metavar="NUMBER", help="As of the end of this block.  [default: the books' last]")
+@click.option("--explain", is_flag=True, help="What the differences are made of, by the tokens' transfers.")
+@configured
+@shown
+def wallets(config: Config, block: int | None, explain: bool) -> Table:
+    """Wallets on chain against the ledger: what moved outside of Tallystick's contracts.
+
+    Of each payee (merchant.payees; where none is named, every account that has a wallet in the ledger) and each token
+    of the books: `Assets:Wallet` over all journals, and what the token says the wallet holds at the end of that block.
+    `outside` is the difference: what came in other ways, less what was spent in other ways, ever. Nothing is wrong
+    with that: the contracts see only what goes through them.
+
+    With --explain each line is a part of `outside`, and the lines of a wallet add up to it: what it held before the
+    first block of the books, each transaction since in which something moved that no journal has, and what no transfer
+    tells of. It reads the state of two blocks: for old ones the node must be an archive node.
+    """
+    from tallystick.chain.rpc import Rpc
+    from tallystick.flows.mirror import open_books
+    from tallystick.flows.reconcile_wallets import explain_wallets, reconcile_wallets
+
+    books, rpc = open_books(config), Rpc(config.rpc_url)
+    report = reconcile_wallets(books, rpc, config.merchant.payees, block)
+    empty = f"no wallet has anything, on chain or in the ledger, at block {report.block}"
+    if explain:
+        return Table(
+            [line for found in explain_wallets(books, rpc, report) for line in _explained(found)],
+            f"nothing moved outside of the contracts by block {report.block}" if report.rows else empty,
+        )
+    return Table(_wallets(report), empty)
+
+
+def _wallets(report: WalletReport) -> list[dict[str, object]]:
+    return [
+        {
+            "block": report.block,
+            "time": Time(report.time),
+            "ledger": Amount(row.ledger_units, row.token),
+            "on_chain": None if row.chain_units is None else Amount(row.chain_units, row.token),
+            "outside": None if row.outside_units is None else Amount(row.outside_units, row.token),
+            "wallet": row.wallet,
+            "token": row.token.address,
+        }
+        for row in report.rows
+    ]
+
+
+def _explained(found: Explanation) -> list[dict[str, object]]:
+    row, before, untold = found.row, f"held before block {found.first_block}", "told by no transfer"
+    parts: list[tuple[str, int, int | None, bytes | None, tuple[str, ...]]] = [
+        (before, found.before_units, None, None, ()),
+        *(
+            ("moved in" if part.units > 0 else "moved out", part.units, part.block_time, part.transaction, part.others)
+            for part in found.moved
+        ),
+        (untold, found.untold_units, None, None, ()),
+    ]
+    return [
+        {
+            "what": what,
+            "outside": Amount(units, row.token),
+            "time": None if time is None else Time(time),
+            "others": list(others),
+            "wallet": row.wallet,
+            "token": row.token.address,
+            "transaction": transaction,
+        }
+        for what, units, time, transaction, others in parts
+        if units
+    ]

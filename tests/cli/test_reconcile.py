@@ -1,0 +1,30 @@
+"""`tallystick reconcile`, typed as finance people type it."""
+
+from __future__ import annotations
+
+from tests.business import PRICE_UNITS, Business
+from tests.cli.conftest import Run, Say
+
+
+def units(amount: dict[str, str]) -> int:
+    return int(amount["units"])
+
+
+def test_wallets_against_the_ledger(say: Say, run: Run, business: Business) -> None:
+    assert run("reconcile", "wallets", exit_code=1).stderr.startswith("error: there is no database")
+    business.subscribe(business.payer("ada"), business.create_plan())
+    spent = business.token_call(business.payee, "transfer", business.operator, 90)
+    business.anvil.finalize()
+    run("index", "--once")
+    (row,) = say(None, "reconcile", "wallets")
+    assert (units(row["ledger"]), units(row["on_chain"]), units(row["outside"])) == (PRICE_UNITS, PRICE_UNITS - 90, -90)
+    assert (row["wallet"], row["token"]) == (business.payee, business.token)
+    assert say(None, "reconcile", "wallets", "--block", row["block"]) == [row]
+    (part,) = say(None, "reconcile", "wallets", "--explain")
+    assert (part["what"], units(part["outside"]), part["others"]) == ("moved out", -90, [business.operator])
+    assert part["transaction"] == spent["transactionHash"]
+    merchant = {"TALLYSTICK_MERCHANT_PAYEES": f'["{business.account("nobody")}"]'}
+    shown = run("reconcile", "wallets", env=merchant).stdout
+    assert shown == f"no wallet has anything, on chain or in the ledger, at block {row['block']}\n"
+    late = run("reconcile", "wallets", "--block", 10**6, exit_code=1).stderr
+    assert late.startswith("error: found block 1000000, the books have final blocks up to")
