@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.business import PRICE_UNITS, Business
-from tests.cli.conftest import Run, Say
+from tests.cli.conftest import MERCHANT, Run, Say
 
 
 def units(amount: dict[str, str]) -> int:
@@ -28,3 +28,21 @@ def test_wallets_against_the_ledger(say: Say, run: Run, business: Business) -> N
     assert shown == f"no wallet has anything, on chain or in the ledger, at block {row['block']}\n"
     late = run("reconcile", "wallets", "--block", 10**6, exit_code=1).stderr
     assert late.startswith("error: found block 1000000, the books have final blocks up to")
+
+
+def test_exceptions_say_what_to_do_next(say: Say, run: Run, business: Business) -> None:
+    run("index", "--once")
+    assert run("reconcile", "exceptions").stdout == "nothing is open\n"
+    poor = business.payer("poor", units=PRICE_UNITS)
+    number = business.subscribe(poor, business.create_plan())
+    business.anvil.advance(32 * 86_400)
+    business.charge(number)
+    run("index", "--once")
+    (item,) = say(None, "reconcile", "exceptions")
+    assert (item["kind"], item["about"], item["account"]) == ("declined", f"subscription {number}", poor)
+    assert (units(item["amount"]), item["to_do"]) == (PRICE_UNITS, "tallystick bill --once")
+    assert item["why"].startswith("balance: ")
+    assert say(None, "reconcile", "exceptions", "--kind", "late") == []
+    assert say(MERCHANT, "reconcile", "exceptions") == [], "of other plans than those of the account with the key"
+    assert "declined" in run("reconcile", "exceptions", "--kind", "declined").stdout
+    assert "'soon' is not one of" in run("reconcile", "exceptions", "--kind", "soon", exit_code=2).stderr

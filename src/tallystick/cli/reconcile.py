@@ -10,9 +10,12 @@ from tallystick.cli import configured, examples
 from tallystick.cli.output import Table, Time, shown
 from tallystick.config import Config
 from tallystick.core.money import Amount
+from tallystick.core.open_item import ItemKind
 
 if TYPE_CHECKING:
     from tallystick.flows.reconcile_wallets import Explanation, WalletReport
+
+KINDS = [kind.value for kind in ItemKind]
 
 
 @click.group()
@@ -59,6 +62,49 @@ def wallets(config: Config, block: int | None, explain: bool) -> Table:
             f"nothing moved outside of the contracts by block {report.block}" if report.rows else empty,
         )
     return Table(_wallets(report), empty)
+
+
+@reconcile.command(
+    epilog=examples("tallystick reconcile exceptions", "tallystick reconcile exceptions --kind late --json"),
+)
+@click.option("--kind", type=click.Choice(KINDS), help="Only these.")
+@configured
+@shown
+def exceptions(config: Config, kind: str | None) -> Table:
+    """What did not go as agreed and waits for somebody, the oldest first, with the command that goes on.
+
+    Transfers that match no invoice, too little, too much, too late, sent twice, in another token or in one that the
+    books do not know; charges that are due, with the reason of the last decline and when it is tried again; disputes,
+    and what the escrow holds after the payee's time; what a contract keeps for an account that could not receive it.
+
+    Of your own plans and payees (merchant.payees, or the account of TALLYSTICK_KEY; where neither is there, of all).
+    It is read from the books, pending blocks included; the exit code is 0 whatever is open.
+    """
+    from tallystick.chain.signer import KeySigner
+    from tallystick.flows.mirror import open_books
+    from tallystick.flows.recognise import OwnPlans
+    from tallystick.flows.reconcile_exceptions import reconcile_exceptions
+
+    key = config.signer.key
+    own = OwnPlans.of(config.merchant, KeySigner.from_key(key.get_secret_value()).address if key else None)
+    return Table(
+        [
+            {
+                "kind": item.kind.value,
+                "since": Time(item.since),
+                "about": item.about,
+                "amount": None if item.units is None else Amount(item.units, token),
+                "why": item.why,
+                "next_at": None if item.next_at is None else Time(item.next_at),
+                "to_do": item.to_do,
+                "account": item.account,
+                "token": item.token,
+            }
+            for item, token in reconcile_exceptions(open_books(config), own)
+            if kind in {None, item.kind.value}
+        ],
+        empty="nothing is open",
+    )
 
 
 def _wallets(report: WalletReport) -> list[dict[str, object]]:
