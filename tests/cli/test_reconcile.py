@@ -46,3 +46,24 @@ def test_exceptions_say_what_to_do_next(say: Say, run: Run, business: Business) 
     assert say(MERCHANT, "reconcile", "exceptions") == [], "of other plans than those of the account with the key"
     assert "declined" in run("reconcile", "exceptions", "--kind", "declined").stdout
     assert "'soon' is not one of" in run("reconcile", "exceptions", "--kind", "soon", exit_code=2).stderr
+
+
+def test_expected_against_received_by_month(say: Say, run: Run, business: Business) -> None:
+    run("index", "--once")
+    assert run("reconcile", "charges").stdout.startswith("nothing fell due in final blocks")
+    business.anvil.set_time(2_210_148_000)  # 2040-01-14
+    plan, ada = business.create_plan(), business.payer("ada")
+    business.subscribe(ada, plan)
+    business.subscribe(business.payer("bob"), plan)
+    business.anvil.advance(32 * 86_400)
+    business.anvil.finalize()
+    run("index", "--once")
+    january, february = say(None, "reconcile", "charges", "--payer", ada)
+    assert (january["month"], january["plan"], january["payer"]) == ("2040-01", plan, ada)
+    assert (units(january["expected"]), units(january["received"]), january["why"]) == (PRICE_UNITS, PRICE_UNITS, [])
+    assert (units(february["missing"]), units(february["open"])) == (PRICE_UNITS, PRICE_UNITS)
+    assert february["why"] == ["not charged yet"]
+    assert len(say(None, "reconcile", "charges")) == 4
+    assert {row["month"] for row in say(None, "reconcile", "charges", "--since", "2040-02-28")} == {"2040-02"}
+    assert {row["month"] for row in say(None, "reconcile", "charges", "--until", "2040-01-31")} == {"2040-01"}
+    assert "not charged yet" in run("reconcile", "charges").stdout

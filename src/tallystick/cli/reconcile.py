@@ -8,11 +8,15 @@ import click
 
 from tallystick.cli import configured, examples
 from tallystick.cli.output import Table, Time, shown
+from tallystick.cli.spans import DATE
 from tallystick.config import Config
 from tallystick.core.money import Amount
 from tallystick.core.open_item import ItemKind
 
 if TYPE_CHECKING:
+    from tallystick.core.money import Token
+    from tallystick.core.reconciliation import ChargeRow, RowKey
+    from tallystick.flows.recognise import OwnPlans
     from tallystick.flows.reconcile_wallets import Explanation, WalletReport
 
 KINDS = [kind.value for kind in ItemKind]
@@ -24,6 +28,81 @@ def reconcile() -> None:
 
     Nothing is written: each report is worked out of the books whenever it is asked for.
     """
+
+
+@reconcile.command(
+    epilog=examples(
+        "tallystick reconcile charges",
+        "tallystick reconcile charges --since 2027-01-01 --until 2027-03-31 --json",
+        "tallystick reconcile charges --payer 0x3C44...93BC",
+    )
+)
+@click.option("--since", type=DATE, metavar="DATE", help="From this month on (UTC); the first one's.")
+@click.option("--until", type=DATE, metavar="DATE", help="Up to this month; the last final block's.")
+@click.option("--payer", metavar="ADDRESS", help="Of this payer.")
+@configured
+@shown
+def charges(config: Config, since: int | None, until: int | None, payer: str | None) -> Table:
+    """What subscriptions were expected to pay against what they paid: by month, plan and payer.
+
+    A period is expected in the month in which it falls due while its subscription is active. `expected` is `received`
+    and `missing`, and `missing` is what was refunded, declined, or not charged for another reason; `open` is what of
+    the last two can still be charged. `late` is what of `received` came in another month than it was due.
+
+    A charged period is expected with what it was charged, another with what a charge would have taken when it was due.
+    Usage, and a change at once, is expected when it is charged. Periods at a quoted price that were not charged are
+    counted as `unknown`: nobody can say their amount. Final blocks alone count; the plans are your own
+    (merchant.payees, or the account of TALLYSTICK_KEY; where neither is there, all).
+    """
+    from tallystick.core.address import parse_address
+    from tallystick.core.reconciliation import month_of
+    from tallystick.flows.mirror import open_books
+    from tallystick.flows.reconcile_charges import reconcile_charges
+    from tallystick.storage.database import reading
+    from tallystick.storage.tokens import read_tokens
+
+    wanted = parse_address(payer) if payer else None
+    books = open_books(config)
+    with reading(books.engine) as connection:
+        tokens = read_tokens(connection, books.source.chain_id)
+        found = reconcile_charges(connection, books.source, _own(config))
+    first = "" if since is None else month_of(since)
+    last = month_of(books.source.final_time if until is None else until)
+    return Table(
+        [
+            _charges(key, row, tokens[key.token])
+            for key, row in found.items()
+            if first <= key.month <= last and wanted in {None, key.payer}
+        ],
+        empty="nothing fell due in final blocks: `tallystick index --once` brings the mirror up to date",
+    )
+
+
+def _charges(key: RowKey, row: ChargeRow, token: Token) -> dict[str, object]:
+    return {
+        "month": key.month,
+        "plan": key.plan_id,
+        "expected": Amount(row.expected_units, token),
+        "received": Amount(row.received_units, token),
+        "missing": Amount(row.missing_units, token),
+        "refunded": Amount(row.refunded_units, token),
+        "declined": Amount(row.declined_units, token),
+        "not_charged": Amount(row.uncharged_units, token),
+        "open": Amount(row.open_units, token),
+        "late": Amount(row.late_units, token),
+        "unknown": row.unknown,
+        "why": sorted(row.reasons),
+        "payer": key.payer,
+    }
+
+
+def _own(config: Config) -> OwnPlans:
+    """The merchant's plans, as `tallystick status` and `bill` know them."""
+    from tallystick.chain.signer import KeySigner
+    from tallystick.flows.recognise import OwnPlans
+
+    key = config.signer.key
+    return OwnPlans.of(config.merchant, KeySigner.from_key(key.get_secret_value()).address if key else None)
 
 
 @reconcile.command(
@@ -80,13 +159,9 @@ def exceptions(config: Config, kind: str | None) -> Table:
     Of your own plans and payees (merchant.payees, or the account of TALLYSTICK_KEY; where neither is there, of all).
     It is read from the books, pending blocks included; the exit code is 0 whatever is open.
     """
-    from tallystick.chain.signer import KeySigner
     from tallystick.flows.mirror import open_books
-    from tallystick.flows.recognise import OwnPlans
     from tallystick.flows.reconcile_exceptions import reconcile_exceptions
 
-    key = config.signer.key
-    own = OwnPlans.of(config.merchant, KeySigner.from_key(key.get_secret_value()).address if key else None)
     return Table(
         [
             {
@@ -100,7 +175,7 @@ def exceptions(config: Config, kind: str | None) -> Table:
                 "account": item.account,
                 "token": item.token,
             }
-            for item, token in reconcile_exceptions(open_books(config), own)
+            for item, token in reconcile_exceptions(open_books(config), _own(config))
             if kind in {None, item.kind.value}
         ],
         empty="nothing is open",

@@ -86,7 +86,6 @@ def _charges(connection: Connection, source: Source, own: OwnPlans) -> Iterator[
         number, terms = subscription.subscription_id, books.plans[charge.plan_id].terms
         last = declines.get(number)
         advised = advice(last.reason) if last else None
-        word = last.reason.name.lower().replace("_", " ") if last else ""
         yield OpenItem(
             ItemKind.DECLINED if last else ItemKind.OVERDUE,
             charge.period_start,
@@ -94,7 +93,7 @@ def _charges(connection: Connection, source: Source, own: OwnPlans) -> Iterator[
             subscription.payer,
             terms.token,
             None if terms.quoter else charge.amount_units,
-            f"{word}: {advised.text}" if advised else "nobody tried to charge it",
+            f"{last.reason.word}: {advised.text}" if last and advised else "nobody tried to charge it",
             last.retry_at if last else None,
             "tallystick bill --once",
         )
