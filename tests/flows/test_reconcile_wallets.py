@@ -169,3 +169,20 @@ def test_another_chain_is_refused_and_so_are_books_without_a_final_block(
             reconcile_wallets(books, Rpc(other.url))
     with pytest.raises(DatabaseError, match="is final in the books"):
         reconcile_wallets(StoredBooks(engine, books.source._replace(final_hash=b"")), Rpc(business.anvil.url))
+
+
+def test_what_no_transfer_tells_of_is_told_apart(business: Business, new_database: NewDatabase) -> None:
+    """The chain's own currency has no transfers: the ledger has what was swept, and the wallet pays gas besides."""
+    engine, sales = open_database(new_database()), Sales(business)
+    sales.expect(engine, "INV-1")
+    sales.mirror(engine)
+    sales.send_coins("INV-1", 10**18)
+    sales.sweep("INV-1", token=None)
+    business.anvil.finalize()
+    books, rpc = mirrored(business, engine, sales), Rpc(business.anvil.url)
+    report = reconcile_wallets(books, rpc, [sales.merchant])
+    (found,) = [one for one in explain_wallets(books, rpc, report) if one.row.token.address == ZERO_ADDRESS]
+    balance = int(business.anvil.rpc("eth_getBalance", sales.merchant, hex(report.block)), 16)
+    assert (found.row.ledger_units, found.row.chain_units) == (10**18, balance)
+    assert (found.moved, found.before_units) == ((), 0)
+    assert found.untold_units == balance - 10**18 == found.row.outside_units
