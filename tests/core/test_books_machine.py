@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 from tallystick.core.alternative import offer_objection, under
 from tallystick.core.books import Books, Change
 from tallystick.core.change import lowering_objection, objection, quote, schedule_objection
+from tallystick.core.due_period import DuePeriod, DuePeriods, due_periods
 from tallystick.core.events import (
     AlternativeOffered,
     AlternativeWithdrawn,
@@ -717,9 +718,37 @@ class Business(RuleBasedStateMachine):
         if not hasattr(self, "books"):
             return
         self.wallets_hold_what_was_received()
+        self.a_period_was_charged_as_expected_or_not_at_all()
         self.made_again_the_books_are_the_same()
         self.an_event_left_out_is_noticed()
         self.an_event_given_twice_is_noticed()
+
+    def a_period_was_charged_as_expected_or_not_at_all(self) -> None:
+        """Where nothing happened to a subscription between due time and charge, it was charged what was expected."""
+        due = DuePeriods()
+        before: dict[bytes, Mapping[tuple[int, int], DuePeriod]] = {}
+        touched: defaultdict[int, int] = defaultdict(int)
+        charged: set[tuple[int, int]] = set()
+        for recorded in self.events:
+            if isinstance(recorded.event, Refunded | Claimed):
+                continue
+            number, time = getattr(recorded.event, "subscription_id", 0), recorded.origin.block_time
+            found = due.books.subscriptions.get(number)
+            if recorded.origin.transaction_hash not in before:
+                coming = due_periods(found, due.books.plans, touched[number], time) if found else ()
+                before[recorded.origin.transaction_hash] = {
+                    (number, period.start): period for period in coming if found and period.start == found.next_due
+                }
+            invoice = due.apply(recorded)
+            touched[number] = time
+            if invoice and isinstance(recorded.event, Charged) and not invoice.usage:
+                charged.add((number, invoice.period_start))
+                expected = before[recorded.origin.transaction_hash].get((number, invoice.period_start))
+                if expected and expected.units is not None and expected.plan_id == invoice.plan_id:
+                    assert invoice.total_units == expected.units
+        due.finish(self.time + 1)
+        assert not due.uncharged.keys() & charged
+        assert all(period.start <= self.time for period in due.uncharged.values())
 
     def wallets_hold_what_was_received(self) -> None:
         held: dict[str, defaultdict[tuple[str, str], int]] = {

@@ -94,6 +94,7 @@ BEGINNINGS: dict[str, Callable[[Anvil, Path], None]] = {
     "docs/invoices.md": sold,
     "docs/ledger.md": sold,
     "docs/operating.md": deployer,
+    "docs/reconciling.md": sold,
 }
 """Every other document begins with nothing."""
 

@@ -15,13 +15,17 @@ from tallystick.core.address import ZERO_ADDRESS
 from tallystick.core.alternative import offer_objection
 from tallystick.core.books import Books
 from tallystick.core.change import schedule_objection
+from tallystick.core.invoice import Kind
 from tallystick.core.period import Unit
 from tallystick.core.subscription import NO_LIMITS, Status
 from tallystick.flows.audit import audit
+from tallystick.flows.compare import require_source
 from tallystick.flows.history import segments_of
 from tallystick.flows.ingest import ingest
+from tallystick.flows.reconcile_charges import reconcile_charges
 from tallystick.storage.database import open_database, reading
 from tallystick.storage.events import count_events
+from tallystick.storage.invoices import read_invoices
 from tallystick.storage.subscriptions import read_subscriptions
 from tallystick.testing import AnvilError
 from tests.business import UNLIMITED, Business
@@ -389,3 +393,8 @@ def test_whatever_payers_add_the_mirror_follows_and_the_audit_agrees(
     assert content(again) == content(city.engine)
     with reading(city.engine) as connection:
         assert read_subscriptions(connection, 1) == city.present().subscriptions
+        rows = reconcile_charges(connection, require_source(connection, city.target))
+        invoices = list(read_invoices(connection, 1))
+    paid = sum(found.total_units * (1 if found.kind is Kind.INVOICE else -1) for found in invoices)
+    assert sum(row.received_units for row in rows.values()) == paid
+    assert any(row.declined_units for row in rows.values()) or any(row.uncharged_units for row in rows.values())

@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {  # name: (module:attribute, what the li
     "convert": ("tallystick.cli.convert:convert", "Receipts into the settlement token, rates, gains."),
     "claims": ("tallystick.cli.claims:claims", "What could not be paid to its account, and paying it out."),
     "ledger": ("tallystick.cli.ledger:ledger", "Trial balance, journal and exports."),
+    "reconcile": ("tallystick.cli.reconcile:reconcile", "Expected against received, wallets against the ledger."),
     "audit": ("tallystick.cli.audit:audit", "Prove that chain, ledger and invoices agree."),
     "status": ("tallystick.cli.status:status", "Heads, lag, finality, due and failed charges."),
     "demo": ("tallystick.cli.demo:demo", "A year of a business on a chain of its own."),

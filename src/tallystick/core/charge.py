@@ -65,27 +65,11 @@ def charged(
     has_terms = coming.terms.quoter or coming.terms.protection
     if act or subscription.scheduled or has_terms or due.discount_units or due.credit_units:
         paid_by = _require_parts(recorded, event, subscription, coming.terms, due, act)
-    taken = due.discount_units
-    if due.asked_units != due.rate_units and not coming.terms.quoter:  # of a stub: what it would be of a whole period
-        taken = -(-taken * due.rate_units // due.asked_units)
     if not elsewhere and (refused := over_limit(subscription, coming.terms, due)):
         refuse(recorded, refused)
-    discount = subscription.discount
-    if discount and not elsewhere:
-        discount = discount.after(due.plan_id, taken)
-    after = subscription._replace(
-        plan_id=due.plan_id,
-        next_due=due.period_end,
-        charges=event.charge_number,
-        anchor_day=due.anchor_day,
-        seats=due.seats,
-        credit_units=subscription.credit_units - due.credit_units,
-        shifted=False,
-        scheduled=None,
-        limits=subscription.limits.spent(due.amount_units),
-        discount=discount,
-        in_alternative=elsewhere is not None,
-    )
+    after = subscription.after(due, coming.terms)
+    if elsewhere:  # a discount is of the plan's own token
+        after = after._replace(discount=subscription.discount, in_alternative=True)
     payment_id = next((told.payment_id for _, told in act.all(Protected)), None)
     return PeriodCharge(due, paid_under, after, paid_by, payment_id)
 

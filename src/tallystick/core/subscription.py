@@ -36,6 +36,11 @@ class DeclineReason(IntEnum):
     QUOTE_STALE = 12
     SLIPPAGE = 13
 
+    @property
+    def word(self) -> str:
+        """As people read it: `over mandate`."""
+        return self.name.lower().replace("_", " ")
+
 
 MAX_CHARGES = 65_535
 """How many charges one consent can carry; the contract counts them in 16 bits."""
@@ -178,6 +183,25 @@ class Subscription(NamedTuple):
     def paid_rate(self, terms: PlanTerms) -> int:
         """What a whole period costs now, less the discount of the one that is served. `terms` are its plan's."""
         return terms.rate(self.seats) - (self.discount.last_units if self.discount else 0)
+
+    def after(self, due: NextCharge, terms: PlanTerms) -> Subscription:
+        """As it stands after a charge that it had to pay. `terms` are of the plan that holds from it on."""
+        taken = due.discount_units
+        if due.asked_units != due.rate_units and not terms.quoter:  # of a stub: what it would be of a whole period
+            taken = -(-taken * due.rate_units // due.asked_units)
+        return self._replace(
+            plan_id=due.plan_id,
+            next_due=due.period_end,
+            charges=self.charges + 1,
+            anchor_day=due.anchor_day,
+            seats=due.seats,
+            credit_units=self.credit_units - due.credit_units,
+            shifted=False,
+            scheduled=None,
+            limits=self.limits.spent(due.amount_units),
+            discount=self.discount and self.discount.after(due.plan_id, taken),
+            in_alternative=False,
+        )
 
     def usage_left(self, terms: PlanTerms) -> int:
         """What may still be charged for usage until the next other charge, as the contract's `usageLeft`. `terms` are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from tallystick.flows.checkout_books import read_checkout_present
 from tallystick.flows.mirror import StoredBooks
 from tallystick.storage.checkout import load_checkout_books, read_deposits
 from tallystick.storage.database import reading
-from tallystick.storage.events import read_events_about
+from tallystick.storage.events import StoredEvent, read_events_about
 from tallystick.storage.expected import read_expected
 from tallystick.storage.pending import newest_time
 from tallystick.storage.sources import Source
@@ -127,22 +128,33 @@ def all_deposits(connection: Connection, source: Source) -> list[FoundDeposit]:
 
 def _movements(connection: Connection, source: Source, found: FoundDeposit) -> list[Movement]:
     """Derived again from the events of this one invoice."""
-    reference = parse_reference(found.invoice)
-    books = load_checkout_books(connection, source, {})
     address = found.expected.address if found.expected else None
-    movements = []
-    for row in read_events_about(connection, source.source_id, found.receiver, reference, address):
+    events = read_events_about(connection, source.source_id, found.receiver, parse_reference(found.invoice), address)
+    return [movement for _, movement in derive_movements(connection, source, events)]
+
+
+def derive_movements(
+    connection: Connection, source: Source, events: Iterable[StoredEvent]
+) -> Iterator[tuple[tuple[str, bytes], Movement]]:
+    """What events say of deposit addresses, by receiver and invoice, in their order. They are all those of each invoice
+    that is among them."""
+    books = load_checkout_books(connection, source, {})
+    for row in events:
         event = CHECKOUT.decode(row.name, row.topics, row.data)
         change = books.apply(RecordedCheckout(row.origin, event), final=False)
         match event:
             case TokenReceived():
+                expected = books.expectation(event.address)
+                assert expected is not None, "or the books had refused it"
+                place = expected.receiver, expected.invoice
                 what, token, account = "received", event.token, event.sender
             case Swept():
+                place = event.receiver, event.invoice
                 what, token, account = "swept", event.token or ZERO_ADDRESS, event.receiver
             case InvoiceRefunded():
+                place = event.by, event.invoice
                 what, token, account = "refunded", event.token, event.to
             case _:
                 continue
         if event.amount_units:
-            movements.append(Movement(row.origin, what, token, event.amount_units, account, change.taken))
-    return movements
+            yield place, Movement(row.origin, what, token, event.amount_units, account, change.taken)
