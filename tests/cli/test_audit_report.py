@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from tallystick.render.pdf import statement_renderer
 from tallystick.storage.database import open_database, transaction
-from tests.business import Business
+from tests.business import UNLIMITED, Business
 from tests.cli.conftest import Run, Say
 from tests.cli.test_audit_pack import sold
 
@@ -58,6 +58,19 @@ def test_verify_leaves_a_report_with_every_number_that_it_says(say: Say, run: Ru
     assert (report["books"][0]["entries"], report["books"][0]["credit_notes"]) == (2, 0)
     header = business.anvil.rpc("eth_getBlockByNumber", hex(found["block"]), False)
     assert dt.datetime.fromisoformat(report["as_of"]["time"]).timestamp() == int(header["timestamp"], 16)
+
+
+def test_the_report_counts_credit_notes_and_pending_blocks_apart(say: Say, run: Run, business: Business) -> None:
+    sold(business, run)
+    business.approve(business.payee, UNLIMITED)
+    business.call(business.payee, "refund", 1, 1, 5)
+    business.anvil.finalize()
+    run("index", "--once")
+    say(None, "audit", "verify", "--report", "audit.json")
+    books = json.loads(Path("audit.json").read_text())["books"][0]
+    assert (books["figures"]["invoices"], books["credit_notes"], books["entries"]) == (3, 1, 3)
+    head = int(business.anvil.rpc("eth_blockNumber"), 16)
+    assert books["pending_blocks"] == head - books["last_block"]["number"] > 0
 
 
 def test_the_report_is_written_beside_what_is_said_and_is_the_same_again(
