@@ -142,6 +142,9 @@ def test_the_folder_holds_what_it_says(year: tuple[Path, str, dict[str, Any]]) -
     )
     for number in ("INV-000001", "PAY-000001", "SALE-000001"):
         assert number in PdfReader(folder / "invoices" / f"{number}.pdf").pages[0].extract_text()
+    report = "".join(page.extract_text() for page in PdfReader(folder / "audit.pdf").pages)
+    assert "The books match the chain" in report
+    assert f"{summary['charges']:,} charges on chain" in " ".join(report.split())
     for name in ("ledger", "escrow", "checkout", "channels", "conversion"):
         _, errors, _ = loader.load_file(str(folder / f"{name}.beancount"))
         assert errors == []

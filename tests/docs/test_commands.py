@@ -20,7 +20,7 @@ from tests.docs.blocks import DOCUMENTS, ROOT, SHELLS, blocks_of, name_of, progr
 INLINE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 CALL = re.compile(r"\btallystick((?: +[^\s|;&<>`]+)*)")
 SOURCES = [file for file in sorted((ROOT / "src").rglob("*.py")) if "`tallystick " in file.read_text()]
-ENDS = {"|", "||", "&&", "&", ";"}
+ENDS = {">", "|", "||", "&&", "&", ";"}
 
 
 def commands(group: click.Group = main, *above: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,14 +15,11 @@ from tallystick.config import Config
 
 if TYPE_CHECKING:
     from tallystick.chain.rpc import Caller
-    from tallystick.flows.audit import AuditReport
     from tallystick.flows.audit_all import Audits
-    from tallystick.flows.audit_channels import ChannelsReport
-    from tallystick.flows.audit_checkout import CheckoutReport
-    from tallystick.flows.audit_conversions import ConversionsReport
-    from tallystick.flows.audit_payments import Holding, PaymentsReport
+    from tallystick.flows.audit_payments import Holding
     from tallystick.flows.compare import Report
     from tallystick.flows.mirror import Mirror
+    from tallystick.render.statement import AuditStatement
 
 UNSAID = {"block_hash", "holdings"}
 """What the text does not say of contracts other than `Subscriptions`; `--json` does."""
@@ -31,23 +30,36 @@ def audit() -> None:
     """Prove that chain, ledger and invoices agree."""
 
 
+reported = click.option(
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A report in plain words as well, as PDF or JSON: FILE ends in .pdf or .json.",
+)
+"""For a command: where to write its report."""
+
+
 @audit.command(
     epilog=examples(
         "tallystick audit verify",
         "tallystick audit verify --json",
+        "tallystick audit verify --report audit.pdf",
         "tallystick audit verify --proven    believe the node nothing but which blocks there are",
     )
 )
 @click.option("--proven", is_flag=True, help="Prove each event by its block's receipts, and that there are no others.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
+@reported
 @configured
-def verify(config: Config, proven: bool, as_json: bool) -> None:
+def verify(config: Config, proven: bool, as_json: bool, report_file: Path | None) -> None:
     """Read the chain again and compare it with journal, invoices and the contract's control totals.
 
     Ends with 0 only if everything agrees, with 1 and the name of each row that differs otherwise. Changes nothing.
     """
     from tallystick.flows.mirror import open_mirror
 
+    write = report_writer(report_file)
     if proven:
         config = config.model_copy(update={"index": config.index.model_copy(update={"proven": True})})
     with Meter("blocks") as meter:
@@ -70,8 +82,27 @@ def verify(config: Config, proven: bool, as_json: bool) -> None:
         _tell_holdings("the escrow", audits.escrow.holdings)
         _tell_holdings("the contract of channels", audits.channels.holdings)
         _tell_holdings("x402's contract of channels", audits.x402.holdings if audits.x402 else [])
+    if write is not None:
+        from tallystick.flows.state_audit import state_audit
+
+        write(state_audit(audits))
     if not ok:
         raise click.exceptions.Exit(1)
+
+
+def report_writer(file: Path | None) -> Callable[[AuditStatement], None] | None:
+    """What writes the report that was asked for; None: none was. Raises now what would keep it from being written."""
+    if file is None:
+        return None
+    from tallystick.flows.state_audit import statement_writer
+
+    write = statement_writer(file)
+
+    def write_and_tell(statement: AuditStatement) -> None:
+        if note := write(statement):
+            click.echo(f"{file}: {note}", err=True)
+
+    return write_and_tell
 
 
 def audited(config: Config, mirror: Mirror, meter: Meter, chain: Caller | None = None) -> Audits:
@@ -86,83 +117,22 @@ def audited(config: Config, mirror: Mirror, meter: Meter, chain: Caller | None =
 
 def described(audits: Audits) -> dict[str, tuple[Report, dict[str, object]]]:
     """The reports on other contracts than `Subscriptions`, each with what is said of it."""
-    found: dict[str, tuple[Report, dict[str, object]]] = {
-        "escrow": (audits.escrow, _payments(audits.escrow)),
-        "checkout": (audits.checkout, _sales(audits.checkout)),
-        "channels": (audits.channels, _claims(audits.channels)),
-    }
-    if audits.conversion is not None:
-        found["conversion"] = audits.conversion, _conversions(audits.conversion)
-    if audits.x402 is not None:
-        found["x402"] = audits.x402, _claims(audits.x402)
-    return found
+    others = {name: report for name, report in audits.reports.items() if report is not audits.subscriptions}
+    return {name: (report, summary(report)) for name, report in others.items()}
 
 
-def summary(report: AuditReport) -> dict[str, object]:
-    """What is said of the books of `Subscriptions`."""
-    return {
-        **_common(report),
-        "charges_on_chain": report.charges_on_chain,
-        "charges_in_ledger": report.charges_in_ledger,
-        "refunds_on_chain": report.refunds_on_chain,
-        "refunds_in_ledger": report.refunds_in_ledger,
-        "difference_count": report.difference_count,
-    }
+def summary(report: Report) -> dict[str, object]:
+    """What is said of the books of one contract."""
+    from tallystick.flows.audit_channels import ChannelsReport
+    from tallystick.flows.audit_payments import PaymentsReport
 
-
-def _common(report: Report) -> dict[str, object]:
+    held = {"holdings": _holdings(report.holdings)} if isinstance(report, PaymentsReport | ChannelsReport) else {}
     return {
         "contract": report.contract,
         "block": report.block_number,
         "block_hash": report.block_hash,
-        "events": report.events,
-        "invoices": report.invoices,
-    }
-
-
-def _payments(report: PaymentsReport) -> dict[str, object]:
-    return {
-        **_common(report),
-        "payments_on_chain": report.payments_on_chain,
-        "payments_in_ledger": report.payments_in_ledger,
-        "holdings": _holdings(report.holdings),
-        "difference_count": report.difference_count,
-    }
-
-
-def _sales(report: CheckoutReport) -> dict[str, object]:
-    return {
-        **_common(report),
-        "quotes_on_chain": report.quotes_on_chain,
-        "quotes_in_ledger": report.quotes_in_ledger,
-        "expected": report.expected,
-        "standing_compared": report.standing,
-        "difference_count": report.difference_count,
-    }
-
-
-def _conversions(report: ConversionsReport) -> dict[str, object]:
-    return {
-        "contract": report.contract,
-        "block": report.block_number,
-        "events": report.events,
-        "conversions": report.conversions,
-        "rates": report.rates,
-        "rates_unchecked": report.rates_unchecked,
-        "difference_count": report.difference_count,
-    }
-
-
-def _claims(report: ChannelsReport) -> dict[str, object]:
-    return {
-        "contract": report.contract,
-        "block": report.block_number,
-        "block_hash": report.block_hash,
-        "events": report.events,
-        "channels": report.channels,
-        "claims": report.claims,
-        "settlements": report.settlements,
-        "holdings": _holdings(report.holdings),
+        **report.figures,
+        **held,
         "difference_count": report.difference_count,
     }
 

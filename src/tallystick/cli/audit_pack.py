@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tallystick.cli import configured, examples
-from tallystick.cli.audit import audited, described, details, summary, tell
+from tallystick.cli.audit import audited, described, details, report_writer, reported, summary, tell
 from tallystick.cli.output import Record, shown, to_json, to_text
 from tallystick.cli.progress import Meter
 from tallystick.config import Config
@@ -83,13 +83,15 @@ def blocks(config: Config, file: Path, claimed: bool) -> None:
     epilog=examples(
         "tallystick audit check-pack books.pack --trusted trusted.txt",
         "tallystick audit check-pack books.pack --unanchored --json",
+        "tallystick audit check-pack books.pack --trusted trusted.txt --report audit.pdf",
     ),
 )
 @click.argument("file", type=FILE)
 @click.option("--trusted", type=FILE, metavar="FILE", help="Hashes of blocks that you trust: number and hash a line.")
 @click.option("--unanchored", is_flag=True, help="Compare no hashes: what is proven, is if the pack's blocks are real.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
-def check_pack(file: Path, trusted: Path | None, unanchored: bool, as_json: bool) -> None:
+@reported
+def check_pack(file: Path, trusted: Path | None, unanchored: bool, as_json: bool, report_file: Path | None) -> None:
     """Prove books by a pack alone, without a node, a database or a network.
 
     Everything is derived again from the events, each of which is proven to be in its block, and compared with the
@@ -103,6 +105,7 @@ def check_pack(file: Path, trusted: Path | None, unanchored: bool, as_json: bool
         raise click.UsageError(
             "name the hashes that you trust with --trusted FILE, or say --unanchored to compare none"
         )
+    write = report_writer(report_file)
     with Meter("blocks") as meter:
         report = run(file, None if trusted is None else read_hashes(trusted), on_progress=meter.show)
     if as_json:
@@ -110,6 +113,10 @@ def check_pack(file: Path, trusted: Path | None, unanchored: bool, as_json: bool
         click.echo(to_json(Record(_values(report) | {"subscriptions": _subscriptions(report)} | more)))
     else:
         _tell(report)
+    if write is not None:
+        from tallystick.flows.state_audit import state_pack
+
+        write(state_pack(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
 

@@ -86,6 +86,7 @@ In {folder}/
   ledger.beancount   the journal; also as ledger.hledger, ledger.csv and ledger.jsonl; escrow.* is that of the order,
                      checkout.* that of what was sold once, channels.* that of the channel, conversion.* that of what
                      was exchanged
+  audit.pdf          what the audit checked, in plain words
   audit.pack         proves the books without a chain, to whoever trusts the hashes in trusted.txt
   tallystick.db      the books
   summary.json       all these numbers

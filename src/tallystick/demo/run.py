@@ -20,12 +20,13 @@ from tallystick.flows.mirror import open_books
 from tallystick.flows.pack import write_pack
 from tallystick.flows.present import Presenter
 from tallystick.flows.rates import RateSources
+from tallystick.flows.state_audit import state_audit, statement_writer
 from tallystick.flows.typeset import typeset_all
 from tallystick.render.journal import TEXT_FORMATS
 from tallystick.render.pdf import PdfRenderer
 from tallystick.testing import start_anvil
 
-PACK, TRUSTED = "audit.pack", "trusted.txt"
+PACK, TRUSTED, REPORT = "audit.pack", "trusted.txt", "audit.pdf"
 MARK = ".tallystick-demo"
 """A folder with this file is ours to write anew."""
 FIRST_DAY = 1_738_310_400  # 2025-01-31 08:00 UTC: the last of a month, so that each month tells the anchor rule
@@ -83,6 +84,7 @@ def _audit(stage: Stage, folder: Path, tell: Tell) -> Audits:
     mirror, config, rpc = stage.mirror, stage.config, RecordingRpc(stage.config.rpc_url)
     rates = RateSources(config.rate, config.peg)
     audits = audit_all(mirror.engine, rpc, mirror, node=stage.node, rates=rates)
+    statement_writer(folder / REPORT)(state_audit(audits))
     if audits.ok:
         pack = write_pack(mirror, rpc, audits, folder / PACK)
         trusted = trusted_hashes(config.rpc_url, sorted(block_hashes(pack.path)))

@@ -30,6 +30,7 @@ from tallystick.flows.compare import (
     compare_source,
     compare_strays,
     compare_tokens,
+    extent,
     require_source,
 )
 from tallystick.flows.garbage import collector_at_rest
@@ -54,6 +55,17 @@ class AuditReport(Report):
     refunds_on_chain: int = 0
     refunds_in_ledger: int = 0
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """With those of charges and refunds."""
+        return {
+            **super().figures,
+            "charges_on_chain": self.charges_on_chain,
+            "charges_in_ledger": self.charges_in_ledger,
+            "refunds_on_chain": self.refunds_on_chain,
+            "refunds_in_ledger": self.refunds_in_ledger,
+        }
+
 
 def audit(
     engine: Engine, rpc: Caller, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
@@ -66,7 +78,7 @@ def audit(
     """
     with reading(engine) as connection:
         source = require_source(connection, target)
-        report = AuditReport(target.chain_id, target.contract, source.final_number, source.final_hash)
+        report = AuditReport(*extent(source))
         node = chain_logs(rpc, target)
         compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)

@@ -32,6 +32,7 @@ from tallystick.flows.compare import (
     compare_source,
     compare_strays,
     compare_tokens,
+    extent,
     require_source,
 )
 from tallystick.flows.garbage import collector_at_rest
@@ -55,6 +56,16 @@ class ChannelsReport(Report):
     settlements: int = 0
     holdings: list[Holding] = field(default_factory=list)
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """Those of channels, which have no invoices."""
+        return {
+            "events": self.events,
+            "channels": self.channels,
+            "claims": self.claims,
+            "settlements": self.settlements,
+        }
+
 
 def audit_channels(
     engine: Engine,
@@ -72,7 +83,7 @@ def audit_channels(
     """
     with reading(engine) as connection:
         source = require_source(connection, target)
-        report = ChannelsReport(target.chain_id, target.contract, source.final_number, source.final_hash)
+        report = ChannelsReport(*extent(source))
         node = chain_logs(rpc, target)
         compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)

@@ -39,6 +39,7 @@ from tallystick.flows.compare import (
     compare_source,
     compare_strays,
     compare_tokens,
+    extent,
     require_source,
 )
 from tallystick.flows.garbage import collector_at_rest
@@ -67,6 +68,17 @@ class CheckoutReport(Report):
     expected: int = 0
     standing: int = 0
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """With those of quotes and deposits."""
+        return {
+            **super().figures,
+            "quotes_on_chain": self.quotes_on_chain,
+            "quotes_in_ledger": self.quotes_in_ledger,
+            "expected": self.expected,
+            "standing_compared": self.standing,
+        }
+
 
 def audit_checkout(
     engine: Engine, rpc: Caller, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
@@ -79,7 +91,7 @@ def audit_checkout(
     """
     with reading(engine) as connection:
         source = require_source(connection, target)
-        report = CheckoutReport(target.chain_id, target.contract, source.final_number, source.final_hash)
+        report = CheckoutReport(*extent(source))
         expected = read_expected(connection, source.source_id)
         node = chain_logs(rpc, target, target.kind.watched(connection, source))
         compare_source(report, node, source, target)

@@ -26,6 +26,7 @@ from tallystick.flows.compare import (
     compare_source,
     compare_strays,
     compare_tokens,
+    extent,
     require_source,
 )
 from tallystick.flows.ingest import Progress, Target
@@ -45,6 +46,16 @@ class ConversionsReport(Report):
     rates: int = 0
     rates_unchecked: int = 0
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """Those of conversions, which have no invoices."""
+        return {
+            "events": self.events,
+            "conversions": self.conversions,
+            "rates": self.rates,
+            "rates_unchecked": self.rates_unchecked,
+        }
+
 
 def audit_conversions(
     engine: Engine,
@@ -63,7 +74,7 @@ def audit_conversions(
     """
     with reading(engine) as connection:
         source = require_source(connection, target)
-        report = ConversionsReport(target.chain_id, target.contract, source.final_number, source.final_hash)
+        report = ConversionsReport(*extent(source))
         reader = chain_logs(rpc, target)
         compare_source(report, reader, source, target)
         tokens = read_tokens(connection, target.chain_id)

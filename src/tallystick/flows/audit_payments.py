@@ -35,6 +35,7 @@ from tallystick.flows.compare import (
     compare_source,
     compare_strays,
     compare_tokens,
+    extent,
     require_source,
 )
 from tallystick.flows.garbage import collector_at_rest
@@ -79,6 +80,15 @@ class PaymentsReport(Report):
     payments_in_ledger: int = 0
     holdings: list[Holding] = field(default_factory=list)
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """With those of payments."""
+        return {
+            **super().figures,
+            "payments_on_chain": self.payments_on_chain,
+            "payments_in_ledger": self.payments_in_ledger,
+        }
+
 
 def audit_payments(
     engine: Engine, rpc: Caller, target: Target, *, on_progress: Callable[[Progress], None] = lambda _: None
@@ -91,7 +101,7 @@ def audit_payments(
     """
     with reading(engine) as connection:
         source = require_source(connection, target)
-        report = PaymentsReport(target.chain_id, target.contract, source.final_number, source.final_hash)
+        report = PaymentsReport(*extent(source))
         node = chain_logs(rpc, target)
         compare_source(report, node, source, target)
         tokens = read_tokens(connection, target.chain_id)

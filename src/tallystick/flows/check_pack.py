@@ -33,7 +33,7 @@ from tallystick.flows.mirror import KINDS, Targets
 from tallystick.flows.pack import TABLES, VERSION, About, PackedAnswer, PackedState
 from tallystick.storage.database import open_database, transaction
 from tallystick.storage.dump import load_rows, packed_tables
-from tallystick.storage.pack_file import PackFile
+from tallystick.storage.pack_file import Member, PackFile
 from tallystick.storage.sources import CHANNELS, CHECKOUT, CONVERSION, ESCROW, SUBSCRIPTIONS, X402
 
 HASH_OF_A_BLOCK = re.compile(r"([0-9]{1,18})\s+0x([0-9a-fA-F]{64})")
@@ -43,9 +43,12 @@ HASH_OF_A_BLOCK = re.compile(r"([0-9]{1,18})\s+0x([0-9a-fA-F]{64})")
 class PackReport:
     """What a pack proves. `blocks` are numbers and hashes on which all of it rests, `compared` how many of them were
     compared with trusted ones; of `transactions`, `unsigned` are test nodes' own. `proven_answers` of contracts were
-    proven by storage, `told_answers` are the word of the node with which the pack was made."""
+    proven by storage, `told_answers` are the word of the node with which the pack was made. `size` is the file's, in
+    bytes."""
 
     name: str
+    size: int
+    members: list[Member]
     about: About
     blocks: dict[int, bytes]
     compared: int
@@ -96,6 +99,8 @@ def check_pack(
             )
     return PackReport(
         pack.name,
+        path.stat().st_size,
+        pack.contents.members,
         about,
         {number: block.header.hash for number, block in blocks.items()},
         0 if trusted is None else len(blocks),

@@ -45,18 +45,26 @@ class Difference(NamedTuple):
 
 @dataclass
 class Report:
-    """What was compared, up to which block, and every difference.
+    """What was compared, from which block to which, and every difference.
 
-    `pegs` are declarations of the merchant, ordered by token and block: values of invoices were derived with them as
-    they are recorded in the books, because the chain knows nothing of them.
+    `entries` and `invoices` (with `credit_notes` among them) are how many the books have, `tokens` what each token says
+    of itself, `pending_blocks` how many behind the last final one were compared. `pegs` are declarations of the
+    merchant, ordered by token and block: values of invoices were derived with them as they are recorded in the books,
+    because the chain knows nothing of them.
     """
 
     chain_id: int
     contract: str
+    start_block: int
     block_number: int
     block_hash: bytes
+    block_time: int
     events: int = 0
+    entries: int = 0
     invoices: int = 0
+    credit_notes: int = 0
+    pending_blocks: int = 0
+    tokens: list[Token] = field(default_factory=list)
     pegs: list[DeclaredPeg] = field(default_factory=list)
     difference_count: int = 0
     differences: list[Difference] = field(default_factory=list)
@@ -65,6 +73,11 @@ class Report:
     def ok(self) -> bool:
         """Whether everything agrees."""
         return self.difference_count == 0
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """What was counted, by the names under which it is shown."""
+        return {"events": self.events, "invoices": self.invoices}
 
     def note(self, row: str, found: object, expected: object) -> None:
         """Adds a difference."""
@@ -164,6 +177,7 @@ class Walk:
     def _counted(self, stored: Iterable[Any]) -> Iterator[Any]:
         for document in stored:
             self._report.invoices += 1
+            self._report.credit_notes += document.kind is Kind.CREDIT_NOTE
             self._count_document(document)
             yield document
 
@@ -192,6 +206,12 @@ def require_source(connection: Connection, target: Target) -> Source:
     return source
 
 
+def extent(source: Source) -> tuple[int, str, int, int, bytes, int]:
+    """Which contract's books a report is on, and which blocks they have: what it begins with."""
+    last_block = source.final_number, source.final_hash, source.final_time
+    return source.chain_id, source.contract, source.start_block, *last_block
+
+
 def checked_entries(
     report: Report, connection: Connection, source_id: int, add: Callable[[Entry], None]
 ) -> Iterator[Entry]:
@@ -207,6 +227,7 @@ def checked_entries(
         if wrong := imbalance(entry.postings):
             report.note(f"{name}, debits less credits", wrong, {})
         last_hash = entry.hash
+        report.entries += 1
         add(entry)
         yield entry
 
@@ -223,6 +244,7 @@ def compare_tokens(
     """Symbol and decimals, as each token states them in the block in which it came into the books."""
     for address, block in blocks.items():
         expected = read_token(rpc, chain_id, address, block=block)
+        report.tokens.append(expected)
         if stored.get(address) != expected:
             report.note(f"token {address}", stored.get(address), expected)
 
@@ -271,6 +293,7 @@ def compare_pending(report: Report, node: ChainLogs, connection: Connection, sou
     chunks = list(node.read(start, last.number))
     if fresh[-1].hash != last.hash or chunks[-1].end.hash != last.hash:
         return  # reorganised while we looked
+    report.pending_blocks = len(fresh)
     compare_maps(report, "pending block", {header.number: PendingHeader(*header) for header in fresh}, stored_headers)
     merge = Merge(report, event_name, stored)
     for chunk in chunks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -42,10 +43,17 @@ def export_journal(engine: Engine, sources: Sequence[Source], form: str, file: I
 
 def export_journal_file(engine: Engine, sources: Sequence[Source], form: str, path: Path) -> None:
     """The same into a file, whole or not at all."""
+    with whole_file(path) as file:
+        export_journal(engine, sources, form, file)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that is at `path` when it is whole, and not before. Raises InputError where it cannot be written."""
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
             try:
-                export_journal(engine, sources, form, draft.file)
+                yield draft.file
                 draft.flush()  # here and not when it is closed, so that where it fails nothing is left behind
             except BaseException:
                 Path(draft.name).unlink()

@@ -1,1 +1,1 @@
-"""Invoices and credit notes as people and programs read them: PDF and JSON. No database, no chain."""
+"""Invoices, credit notes and audits as people and programs read them: PDF and JSON. No database, no chain."""

@@ -36,7 +36,7 @@ REFERENCE_DIGITS = 20
 NOTES_NAMED = 6
 """More credit notes than that are counted instead of named."""
 
-_MAY_BREAK = "\N{ZERO WIDTH SPACE}"
+MAY_BREAK = "\N{ZERO WIDTH SPACE}"
 _MINUS = "\N{MINUS SIGN}"
 _JOINER = "\N{ZERO WIDTH JOINER}"
 _TONES = {
@@ -153,18 +153,21 @@ def page(document: InvoiceDocument) -> Page:
     }
 
 
-def breakable(text: str) -> str:
-    """The text with invisible places to break in words that are too long for a column; never inside a letter with its
-    marks."""
-    return re.sub(rf"\S{{{WORD_FITS + 1},}}", lambda word: _broken(word.group()), text)
+def breakable(text: str, every: int = 1) -> str:
+    """The text with invisible places to break in words that are too long for a column, behind each of `every` so many
+    letters; never inside a letter with its marks."""
+    return re.sub(rf"\S{{{WORD_FITS + 1},}}", lambda word: _broken(word.group(), every), text)
 
 
-def _broken(word: str) -> str:
+def _broken(word: str, every: int) -> str:
     parts: list[str] = []
+    letters = 0
     for character in word:
         joins = unicodedata.category(character).startswith(("M", "Sk")) or character == _JOINER
         if parts and not joins and not parts[-1].endswith(_JOINER):
-            parts.append(_MAY_BREAK)
+            letters += 1
+            if letters % every == 0:
+                parts.append(MAY_BREAK)
         parts.append(character)
     return "".join(parts)
 
@@ -183,7 +186,7 @@ def _number(amount: Amount, decimals: int | None) -> str:
         return text
     whole, point, fraction = text.partition(".")
     groups = (fraction[at : at + 3] for at in range(0, len(fraction), 3))
-    return whole.replace(",", f",{_MAY_BREAK}") + point + _MAY_BREAK.join(groups)
+    return whole.replace(",", f",{MAY_BREAK}") + point + MAY_BREAK.join(groups)
 
 
 def _row(label: str, value: object, *, mono: bool = False) -> Row:
