@@ -217,6 +217,32 @@ CREATE TABLE postings (
     CONSTRAINT fk_postings_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 
+CREATE TABLE balances (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    entry_number BIGINT NOT NULL,
+    debit_units NUMERIC(106, 0) NOT NULL,
+    credit_units NUMERIC(106, 0) NOT NULL,
+    CONSTRAINT pk_balances PRIMARY KEY (source_id, account, token),
+    CONSTRAINT ck_balances_debit_units_positive CHECK (debit_units >= 0),
+    CONSTRAINT ck_balances_credit_units_positive CHECK (credit_units >= 0),
+    CONSTRAINT fk_balances_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE past_balances (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    entry_number BIGINT NOT NULL,
+    debit_units NUMERIC(106, 0) NOT NULL,
+    credit_units NUMERIC(106, 0) NOT NULL,
+    CONSTRAINT pk_past_balances PRIMARY KEY (source_id, account, token, entry_number),
+    CONSTRAINT ck_past_balances_debit_units_positive CHECK (debit_units >= 0),
+    CONSTRAINT ck_past_balances_credit_units_positive CHECK (credit_units >= 0),
+    CONSTRAINT fk_past_balances_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
 CREATE TABLE registers (
     source_id INTEGER NOT NULL,
     register_id BIGINT NOT NULL,

@@ -247,6 +247,36 @@ CREATE TABLE postings (
  WITHOUT ROWID,
  STRICT;
 
+CREATE TABLE balances (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    entry_number INTEGER NOT NULL,
+    debit_units TEXT NOT NULL,
+    credit_units TEXT NOT NULL,
+    CONSTRAINT pk_balances PRIMARY KEY (source_id, account, token),
+    CONSTRAINT ck_balances_debit_units_digits CHECK (debit_units GLOB '[0-9]*' AND debit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_balances_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_balances_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE past_balances (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    entry_number INTEGER NOT NULL,
+    debit_units TEXT NOT NULL,
+    credit_units TEXT NOT NULL,
+    CONSTRAINT pk_past_balances PRIMARY KEY (source_id, account, token, entry_number),
+    CONSTRAINT ck_past_balances_debit_units_digits CHECK (debit_units GLOB '[0-9]*' AND debit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_past_balances_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_past_balances_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
 CREATE TABLE registers (
     source_id INTEGER NOT NULL,
     register_id INTEGER NOT NULL,
