@@ -4,12 +4,17 @@ shown by `test_views`, and that they are those documented by `tests.docs.test_ta
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, text
 
 from tallystick.errors import DatabaseTooNew, DatabaseUnreachable
-from tallystick.storage.database import open_database, open_existing, reading, transaction
+from tallystick.storage.database import MIGRATIONS, VERSIONS, open_database, open_existing, reading, transaction
 from tallystick.storage.schema import metadata
 from tests.databases import NewDatabase
 
@@ -92,3 +97,18 @@ def test_tables_without_their_version_are_not_made_twice(new_database: NewDataba
         open_database(url)
     assert type(caught.value).__module__ == DatabaseUnreachable.__module__
     assert described(engine) == before
+
+
+def test_the_versions_are_those_of_the_migrations() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    revisions = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert [revision.revision for revision in reversed(revisions)] == VERSIONS
+
+
+def test_books_that_are_there_are_opened_without_alembic(tmp_path: Path) -> None:
+    """Its import would be a third of the start of every command."""
+    url = f"sqlite:///{tmp_path}/books.db"
+    open_database(url)
+    script = "import sys; from tallystick.flows.mirror import open_existing; open_existing(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", f"{script}; assert 'alembic' not in sys.modules", url], check=True)
