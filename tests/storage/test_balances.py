@@ -93,7 +93,8 @@ def test_as_of_a_time_is_as_of_a_block_by_which_all_entries_until_then_were_made
     books: Books, data: st.DataObject, journal: list[Entry]
 ) -> None:
     source = books.write([journal])
-    for time in data.draw(st.lists(st.integers(0, source.final_time + 3), min_size=1, max_size=5)):
+    times = data.draw(st.lists(st.integers(0, source.final_time + 3), max_size=5))
+    for time in (*times, source.final_time - 1, source.final_time):
         with reading(books.engine) as connection:
             block = as_of(connection, source, time=time)
         assert block is not None
