@@ -153,6 +153,9 @@ def _require_books(scene: Scene, run: Run, say: Say, gain: int, received: int) -
     assert units(balance["Assets:Wallet", scene.usdc]["debit"]) == received
     for asset in (scene.eurc, scene.usdc, "USD"):
         assert balance["Total", asset]["debit"] == balance["Total", asset]["credit"]
+    as_of_then = say(None, "ledger", "trial-balance", "--of", "conversion", "--at", "2199-12-31")
+    assert [row["debit"] for row in as_of_then] == [row["debit"] for row in rows]
+    assert say(None, "ledger", "trial-balance", "--of", "conversion", "--block", 1) == []
     assert {row["kind"] for row in say(None, "ledger", "journal", "--of", "conversion")} == {"conversion"}
     run("ledger", "export", "--of", "conversion", "--format", "beancount", "--out", "swaps.beancount")
     subprocess.run(["bean-check", "swaps.beancount"], check=True)

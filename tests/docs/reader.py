@@ -21,6 +21,8 @@ NODE = "http://127.0.0.1:8545"
 """Where the documents' chain is; a test's is elsewhere, on a port that was free."""
 BOOKS = "postgresql+psycopg://tally@books.internal/tallystick"
 """Where the documents' PostgreSQL is; a test's listens on a socket of its own."""
+PSQL = BOOKS.replace("+psycopg", "")
+"""The same as psql names it."""
 
 
 class Substitute(NamedTuple):

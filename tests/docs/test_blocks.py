@@ -11,7 +11,7 @@ from tallystick.testing import start_anvil
 from tests.databases import PostgresServer
 from tests.docs.beginnings import BEGINNINGS, FIRST_DAY, nothing, read_before, sold
 from tests.docs.blocks import DOCUMENTS, ROOT, SHELLS, TAGS, blocks_of, commands_unrun, name_of, program_of, run_lines
-from tests.docs.reader import BOOKS, NODE, SUBSTITUTES, Reader
+from tests.docs.reader import BOOKS, NODE, PSQL, SUBSTITUTES, Reader
 from tests.docs.warm import ADDRESS, WarmProgram
 
 
@@ -47,6 +47,7 @@ def test_a_reader_can_do_what_it_says(
         if needs_postgres(document):
             server: PostgresServer = request.getfixturevalue("postgres")
             addresses[BOOKS] = server.create()
+            addresses[PSQL] = addresses[BOOKS].replace("+psycopg", "")
         reader = Reader(tmp_path, environment, addresses)
         for page in (*read_before(document), document):
             for block in blocks_of(page):

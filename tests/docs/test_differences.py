@@ -28,6 +28,7 @@ TAMPERINGS = (
     "UPDATE postings SET units = '1' WHERE entry_number = 3 AND side = 'D'",
     "UPDATE entries SET previous_hash = zeroblob(32) WHERE entry_number = 5",
     "DELETE FROM entries WHERE entry_number = 8",
+    "UPDATE balances SET debit_units = '1'",
     "UPDATE invoices SET total_units = '1' WHERE kind = 'invoice' AND number = 2",
     "DELETE FROM invoices WHERE kind = 'credit_note'",
     "UPDATE registers SET subscriptions = 9 WHERE register_id = 0",

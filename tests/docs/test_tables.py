@@ -8,9 +8,13 @@ import tomllib
 from dataclasses import fields
 from typing import Any
 
+from sqlalchemy import inspect as inspect_database
+from sqlalchemy import text
+
 from tallystick import errors
 from tallystick.cli import bill, index
 from tallystick.config import KEYS, SECRET_VARIABLES, VARIABLES, Config
+from tallystick.core.balances import STRETCH
 from tallystick.core.events import Charged, Origin
 from tallystick.core.ledger import entry_for
 from tallystick.core.period import Unit
@@ -23,6 +27,8 @@ from tallystick.flows.follow import LONGEST_PAUSE_S
 from tallystick.flows.lead import LEASE_S
 from tallystick.flows.mint import MINTED_UNITS, OWN_CHAINS
 from tallystick.flows.subscribe import PERIODS
+from tallystick.storage.database import open_database, reading
+from tests.databases import NewDatabase
 from tests.docs.blocks import ROOT, blocks_of, prose_of, table_of
 
 README, LEDGER = ROOT / "README.md", ROOT / "docs" / "ledger.md"
@@ -100,6 +106,19 @@ def test_numbers_in_the_text_are_the_code_s() -> None:
     assert f"a permit for {PERIODS} months" in README.read_text()
     assert MINTED_UNITS == 10**6 * 10**6
     assert OWN_CHAINS[0] == 31337
+
+
+def test_every_view_with_its_columns(new_database: NewDatabase) -> None:
+    engine = open_database(new_database())
+    for view in inspect_database(engine).get_view_names():
+        with reading(engine) as connection:
+            columns = list(connection.execute(text(f"SELECT * FROM {view}")).keys())
+        documented = [re.findall(r"\w+", row[0]) for row in table_of(LEDGER, f"| column of `{view}` | what it is |")]
+        assert [name for names in documented for name in names] == columns, view
+
+
+def test_the_length_of_a_stretch_of_the_journal() -> None:
+    assert f"every stretch of {STRETCH:,} entries" in prose_of(LEDGER)
 
 
 def test_the_example_of_the_hash_chain_is_what_the_ledger_computes() -> None:

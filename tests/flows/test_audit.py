@@ -10,6 +10,8 @@ from sqlalchemy import text
 
 from tallystick.chain.logs import LogReader
 from tallystick.chain.rpc import Rpc
+from tallystick.core import balances
+from tallystick.core.balances import Standing
 from tallystick.core.books import ClaimableBalance
 from tallystick.core.invoice import Kind
 from tallystick.core.ledger import Entry, Posting, entry_hash
@@ -20,10 +22,12 @@ from tallystick.errors import CorruptionError, EventsInconsistent, NodeRefused
 from tallystick.flows.audit import AuditReport, audit
 from tallystick.flows.ingest import Target, ingest
 from tallystick.storage.claimables import save_claimables
-from tallystick.storage.database import open_database, reading, transaction
+from tallystick.storage.database import insert_rows, open_database, reading, transaction
 from tallystick.storage.invoices import add_invoices, read_invoices
 from tallystick.storage.journal import add_entries, read_entries
 from tallystick.storage.pending import drop_pending_after
+from tallystick.storage.schema import balances as balances_table
+from tallystick.storage.schema import past_balances
 from tallystick.storage.sources import advance_source, find_source
 from tallystick.storage.subscriptions import save_plans, save_registers, save_subscriptions
 from tallystick.testing import STATES_KEPT, Anvil
@@ -64,6 +68,12 @@ class Books:
             if connection.dialect.name == "postgresql":
                 statement = statement.replace("x'00'", "'\\x00'")
             assert connection.execute(text(statement)).rowcount == 1
+
+
+@pytest.fixture(autouse=True)
+def _short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that balances of so few entries are kept as well."""
+    monkeypatch.setattr(balances, "STRETCH", 3)
 
 
 @pytest.fixture
@@ -158,6 +168,19 @@ LIES = {
     "DELETE FROM events WHERE block_number > (SELECT final_number FROM sources)": "event in block",
     "UPDATE events SET data = x'00' WHERE block_number > (SELECT final_number FROM sources)": "event in block",
     "UPDATE events SET block_number = 99 WHERE block_number > (SELECT final_number FROM sources)": "event in block 99",
+    "UPDATE balances SET debit_units = '1' WHERE account LIKE 'Assets:Wallet:%'": "balance of Assets:Wallet:0x",
+    "UPDATE balances SET credit_units = '1' WHERE account LIKE 'Income:Refunds:%'": "balance of Income:Refunds:0x",
+    "UPDATE balances SET entry_number = 6 WHERE account LIKE 'Income:Refunds:%'": "balance of Income:Refunds:0x",
+    "UPDATE balances SET account = 'Assets:Elsewhere' WHERE account LIKE 'Assets:%'": "balance of Assets:Elsewhere in",
+    "UPDATE balances SET token = '0xelsewhere' WHERE account LIKE 'Assets:%'": "balance of Assets:Wallet:0x",
+    "DELETE FROM balances WHERE account LIKE 'Income:Refunds:%'": "balance of Income:Refunds:0x",
+    "UPDATE past_balances SET debit_units = '1' WHERE account LIKE 'Assets:%' AND entry_number = 3": (
+        "balance of Assets:Wallet:0x"
+    ),
+    "UPDATE past_balances SET entry_number = 2 WHERE account LIKE 'Income:%' AND entry_number = 3": (
+        "balance of Income:Subscriptions:0x"
+    ),
+    "DELETE FROM past_balances WHERE account LIKE 'Assets:%' AND entry_number = 6": "balance of Assets:Wallet:0x",
 }
 """What is changed, and the beginning of a row that the audit must name."""
 
@@ -189,7 +212,14 @@ def test_an_amount_that_no_token_has_is_told(anvil: Anvil, tmp_path: Path) -> No
     """PostgreSQL takes no such number; SQLite's text does, and Python would not even read it."""
     books = Books(anvil, f"sqlite:///{tmp_path}/books.db")
     books.change(f"UPDATE postings SET units = '{'9' * 5_000}' WHERE entry_number = 2 AND position = 1")
-    with pytest.raises(CorruptionError, match="an amount of 5000 digits"):
+    with pytest.raises(CorruptionError, match="an amount of 5000 digits, the largest possible has 78"):
+        books.audit()
+
+
+def test_a_sum_that_no_journal_has_is_told(anvil: Anvil, tmp_path: Path) -> None:
+    books = Books(anvil, f"sqlite:///{tmp_path}/books.db")
+    books.change(f"UPDATE balances SET debit_units = '{'9' * 5_000}' WHERE account LIKE 'Assets:%'")
+    with pytest.raises(CorruptionError, match="an amount of 5000 digits, the largest possible has 106"):
         books.audit()
 
 
@@ -205,6 +235,8 @@ def test_rows_that_belong_to_nothing_are_found(books: Books) -> None:
         save_registers(connection, 1, [Register(1, stranger, stranger)])
         save_claimables(connection, 1, [ClaimableBalance(stranger, stranger, 0)])
         add_entries(connection, 1, [Entry(8, "charge", invoice.origin, (), b"", b"")])
+        for table, entry in ((balances_table, 9), (past_balances, 6)):
+            insert_rows(connection, table, [(1, *Standing(stranger, stranger, entry, 0, 0))])
     rows = {difference.row for difference in books.audit().differences}
     expected = {
         f"invoice 1 of {stranger}",
@@ -214,6 +246,8 @@ def test_rows_that_belong_to_nothing_are_found(books: Books) -> None:
         "register 1",
         f"claimable of {stranger} in {stranger}",
         "journal entry 8",
+        f"balance of {stranger} in {stranger}",
+        f"balance of {stranger} in {stranger}, entry 6",
     }
     assert expected <= rows
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
 from tallystick.cli import configured, examples
 from tallystick.cli.ledger_revenue import deferred, revenue
 from tallystick.cli.output import Table, Time, shown
+from tallystick.cli.spans import END
 from tallystick.config import Config
 from tallystick.core.money import Amount, Asset
 from tallystick.errors import ConfigError, LedgerError
@@ -30,6 +32,8 @@ NO_ENTRIES = (
     "mirror up to date"
 )
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _of_contract = click.option(
     "--of",
@@ -39,6 +43,25 @@ _of_contract = click.option(
     show_default=True,
     help="Whose journal: each contract has one.",
 )
+
+
+def _as_of(function: Callable[P, R]) -> Callable[P, R]:
+    """For a command: takes `block` or `at`, each None where it is not given."""
+    block = click.option(
+        "--block", type=int, metavar="NUMBER", help="As of this block instead of the newest final one."
+    )
+    at = click.option(
+        *("--at", "at"),
+        type=END,
+        metavar="DATE",
+        help="As of the end of this day, such as 2026-03-31, or of a second, such as 2026-03-31T12:00 (UTC).",
+    )
+    return block(at(function))
+
+
+def _require_one(block: int | None, at: int | None) -> None:
+    if block is not None and at is not None:
+        raise click.UsageError("name a block with --block or a time with --at, not both")
 
 
 @click.group()
@@ -71,31 +94,36 @@ def _source(books: StoredBooks, contract: str) -> Source:
         "tallystick ledger trial-balance",
         "tallystick ledger trial-balance --of escrow",
         "tallystick ledger trial-balance --of conversion   with gains and losses in the currency",
+        "tallystick ledger trial-balance --at 2026-03-31   as of the end of that day, UTC",
         "tallystick ledger trial-balance --block 19000000 --json",
     ),
 )
-@click.option("--block", type=int, metavar="NUMBER", help="As of this block instead of the newest final one.")
+@_as_of
 @_of_contract
 @configured
 @shown
-def trial_balance(config: Config, block: int | None, contract: str) -> Table:
+def trial_balance(config: Config, block: int | None, at: int | None, contract: str) -> Table:
     """What every account was debited and credited, in each token. The totals are equal, or something is wrong.
 
-    That of conversions has their gains and losses as well, in the currency (`tallystick convert gains`).
+    That of conversions has their gains and losses as well, in the currency (`tallystick convert gains`). With --block
+    or --at each line says as of which final block it is.
     """
     from tallystick.flows.mirror import open_books
     from tallystick.storage.database import reading
-    from tallystick.storage.journal import read_balances
+    from tallystick.storage.journal import as_of, read_balances
     from tallystick.storage.tokens import read_tokens
 
+    _require_one(block, at)
     books = open_books(config)
+    source = _source(books, contract)
     with reading(books.engine) as connection:
         tokens = read_tokens(connection, books.source.chain_id)
-        balances = read_balances(connection, _source(books, contract).source_id, through=block)
+        through = as_of(connection, source, block=block, time=at)
+        balances = read_balances(connection, source.source_id, through=through)
     assets: dict[str, Asset] = dict(tokens)
     if contract == "conversion":
         try:
-            more, into = _gains(config, books, block)
+            more, into = _gains(config, books, through)
         except (ConfigError, LedgerError) as error:
             click.echo(f"gains and losses are left out: {error}", err=True)
         else:
@@ -116,9 +144,10 @@ def trial_balance(config: Config, block: int | None, contract: str) -> Table:
                 "credit": Amount(credit, assets[token]),
                 "token": token,
             }
+            | ({} if through is None else {"block": through})
             for account, token, debit, credit in rows
         ],
-        empty=NO_ENTRIES,
+        empty=NO_ENTRIES if through is None else f"no entries as of block {through}",
     )
 
 
@@ -131,24 +160,37 @@ def _gains(config: Config, books: StoredBooks, block: int | None) -> tuple[list[
     return balances_of(found.postings_through(block)), found.currency
 
 
-@ledger.command(epilog=examples("tallystick ledger journal --limit 20", "tallystick ledger journal --json"))
+@ledger.command(
+    epilog=examples(
+        "tallystick ledger journal --limit 20",
+        "tallystick ledger journal --at 2026-03-31   the newest as of the end of that day, UTC",
+        "tallystick ledger journal --json",
+    )
+)
 @click.option("--limit", type=int, default=50, show_default=True, metavar="ENTRIES", help="At most so many entries.")
+@_as_of
 @_of_contract
 @configured
 @shown
-def journal(config: Config, limit: int, contract: str) -> Table:
+def journal(config: Config, limit: int, block: int | None, at: int | None, contract: str) -> Table:
     """The newest entries, oldest of them first, one line for each posting."""
     from tallystick.flows.mirror import open_books
     from tallystick.storage.database import reading
-    from tallystick.storage.journal import last_entry, read_entries
+    from tallystick.storage.journal import as_of, last_entry, last_number, read_entries
     from tallystick.storage.tokens import read_tokens
 
+    _require_one(block, at)
     books = open_books(config)
-    source_id = _source(books, contract).source_id
+    source = _source(books, contract)
     with reading(books.engine) as connection:
         tokens = read_tokens(connection, books.source.chain_id)
-        last, _ = last_entry(connection, source_id)
-        entries = list(islice(read_entries(connection, source_id, first=last - limit + 1), limit))
+        through = as_of(connection, source, block=block, time=at)
+        if through is None:
+            last, _ = last_entry(connection, source.source_id)
+        else:
+            last = last_number(connection, source.source_id, through=through)
+        newest = read_entries(connection, source.source_id, first=last - limit + 1, through=through)
+        entries = list(islice(newest, limit))
     return Table(
         [
             {
@@ -164,7 +206,7 @@ def journal(config: Config, limit: int, contract: str) -> Table:
             for entry in entries
             for posting in entry.postings
         ],
-        empty=NO_ENTRIES,
+        empty=NO_ENTRIES if through is None else f"no entries as of block {through}",
     )
 
 

@@ -50,6 +50,22 @@ class DateType(click.ParamType):
 DATE = DateType()
 
 
+class EndType(DateType):
+    """As DATE, of a date alone its end."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The last second that belongs to it, in Unix seconds."""
+        start_s = super().convert(value, param, ctx)
+        try:
+            dt.date.fromisoformat(str(value))
+        except ValueError:
+            return start_s
+        return start_s + _SECONDS["d"] - 1
+
+
+END = EndType()
+
+
 class PercentType(click.ParamType):
     """A number of percent."""
 

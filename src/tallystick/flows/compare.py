@@ -13,6 +13,7 @@ from tallystick.chain.logs import ChainLogs, Chunk, LogEntry
 from tallystick.chain.metadata import read_token
 from tallystick.chain.pack_chain import PackChain
 from tallystick.chain.rpc import Caller, Rpc
+from tallystick.core.balances import Standing, Standings, moves_of
 from tallystick.core.books import Change
 from tallystick.core.channel_books import ChannelChange
 from tallystick.core.checkout_books import CheckoutChange
@@ -26,6 +27,7 @@ from tallystick.core.payment_invoice import PaymentInvoice
 from tallystick.core.pegs import DeclaredPeg
 from tallystick.errors import CorruptionError
 from tallystick.flows.ingest import Target, log_reader, still_there
+from tallystick.storage.balances import read_past_standings, read_standings
 from tallystick.storage.events import StoredEvent, read_events
 from tallystick.storage.journal import read_entries, stray_postings
 from tallystick.storage.pending import PendingHeader, pending_headers
@@ -118,8 +120,8 @@ class Merge:
 
 
 class Walk:
-    """Walks the chain with books of its own beside the stored ones: events, entries and documents, each as it follows
-    from what the chain says.
+    """Walks the chain with books of its own beside the stored ones: events, entries with the balances of accounts, and
+    documents, each as it follows from what the chain says.
 
     `apply` gives what an event makes of those books; `read_documents` the stored documents of a kind and payee, and
     `last_numbers` which series there are. `count_entry` and `count_document` see every stored one.
@@ -145,11 +147,13 @@ class Walk:
         self._events = Merge(report, event_name, read_events(connection, source_id, through=source.final_number))
         self._entries = Merge(report, entry_name, checked_entries(report, connection, source_id, count_entry))
         self._series: dict[tuple[Kind, str], Merge] = {}
+        self._standings = Standings()
         self.token_blocks: dict[str, int] = {}
         """The block in which each token came in."""
 
     def compare(self, chunk: Chunk) -> None:
         """Compares everything that follows from a range of blocks with what is stored."""
+        entries: list[Entry] = []
         for log in chunk.logs:
             self._report.events += 1
             self._events.expect(StoredEvent(log.origin, log.name, log.topics, log.data), event_place)
@@ -158,8 +162,10 @@ class Walk:
             change = self._apply(log)
             if change.entry is not None:
                 self._entries.expect(change.entry, number_of)
+                entries.append(change.entry)
             if change.invoice is not None:
                 self._series_of(change.invoice.kind, change.invoice.payee).expect(change.invoice, number_of)
+        self._standings.add(moves_of(entries))
 
     def finish(self) -> None:
         """What is left over, and what no event leads to."""
@@ -167,6 +173,7 @@ class Walk:
             self._series_of(kind, payee)
         for merge in (self._events, self._entries, *self._series.values()):
             merge.finish()
+        compare_balances(self._report, self._connection, self._source.source_id, self._standings)
 
     def _series_of(self, kind: Kind, payee: str) -> Merge:
         if (kind, payee) not in self._series:
@@ -230,6 +237,18 @@ def checked_entries(
         report.entries += 1
         add(entry)
         yield entry
+
+
+def compare_balances(report: Report, connection: Connection, source_id: int, expected: Standings) -> None:
+    """How accounts stand, and what is kept of how they stood."""
+    stored = read_standings(connection, source_id), read_past_standings(connection, source_id)
+    compare_maps(report, "balance", _named(expected.now.values(), expected.kept), _named(*stored))
+
+
+def _named(now: Iterable[Standing], kept: Iterable[Standing]) -> dict[str, Standing]:
+    """`of Assets:Wallet:0x7099... in 0xA0b8...`, and with the entry after which it was so."""
+    rows = {f"of {standing.account} in {standing.token}": standing for standing in now}
+    return rows | {f"of {past.account} in {past.token}, entry {past.entry_number}": past for past in kept}
 
 
 def compare_strays(report: Report, connection: Connection, source_id: int) -> None:

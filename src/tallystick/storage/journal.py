@@ -6,18 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, func, select
 
 from tallystick.core.events import Origin
 from tallystick.core.ledger import GENESIS_HASH, Balance, Entry, Posting
+from tallystick.storage.balances import balances_after, balances_now, move_balances
 from tallystick.storage.database import insert_rows
 from tallystick.storage.schema import entries, postings
+from tallystick.storage.sources import Source
 
 READ_BATCH = 2_000
 
 
 def add_entries(connection: Connection, source_id: int, new: Sequence[Entry]) -> None:
-    """Appends entries with their postings."""
+    """Appends entries with their postings, and moves the balances of their accounts."""
     entry_rows = []
     posting_rows: list[tuple[Any, ...]] = []
     for number, kind, origin, lines, previous_hash, entry_hash in new:
@@ -39,6 +41,7 @@ def add_entries(connection: Connection, source_id: int, new: Sequence[Entry]) ->
             posting_rows.append((source_id, number, position, *line))
     insert_rows(connection, entries, entry_rows)
     insert_rows(connection, postings, posting_rows)
+    move_balances(connection, source_id, new)
 
 
 def last_entry(connection: Connection, source_id: int) -> tuple[int, bytes]:
@@ -92,23 +95,53 @@ def stray_postings(connection: Connection, source_id: int) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
+def last_number(connection: Connection, source_id: int, *, through: int) -> int:
+    """Number of the last entry of the blocks up to and including `through`; 0 where there is none."""
+    return _last_until(connection, source_id, entries.c.block_number, through)[0]
+
+
+def as_of(connection: Connection, source: Source, *, block: int | None = None, time: int | None = None) -> int | None:
+    """The final block that a report is as of, which was asked for by a block or by a time; None where by neither.
+
+    Of a time it is the newest block that the books know by then: the source's last final one, or else the last with an
+    entry, because others are not kept once they are final. There is no other entry between it and the time. Where there
+    is none at all it is the block before the source's first.
+    """
+    if time is not None:
+        if source.final_time <= time:
+            return source.final_number
+        found = _last_until(connection, source.source_id, entries.c.block_time, time)
+        return found[1] if found[0] else source.start_block - 1
+    return None if block is None else min(block, source.final_number)
+
+
 def read_balances(connection: Connection, source_id: int, *, through: int | None = None) -> list[Balance]:
     """What was debited and credited per account and token, ordered by both, from blocks up to and including `through`.
 
-    Added up here and not in SQL: SQLite has no integers above 64 bits.
+    However long the journal is, no more than a stretch of its postings is read.
     """
-    sums: dict[str, defaultdict[tuple[str, str], int]] = {"D": defaultdict(int), "C": defaultdict(int)}
-    query = select(postings.c.account, postings.c.token, postings.c.side, postings.c.units).where(
-        postings.c.source_id == source_id
-    )
     if through is not None:
-        query = query.join(
-            entries,
-            (entries.c.source_id == postings.c.source_id) & (entries.c.entry_number == postings.c.entry_number),
-        ).where(entries.c.block_number <= through)
-    for account, token, side, units in connection.execute(query.execution_options(yield_per=10_000)):
-        sums[side][account, token] += units
-    return [Balance(*key, sums["D"][key], sums["C"][key]) for key in sorted(sums["D"].keys() | sums["C"].keys())]
+        number = last_number(connection, source_id, through=through)
+        if number < last_entry(connection, source_id)[0]:
+            return balances_after(connection, source_id, number)
+    return balances_now(connection, source_id)
+
+
+def _last_until(connection: Connection, source_id: int, column: Column[Any], most: int) -> tuple[int, int]:
+    """Number and block of the last entry with at most so much in a column that never falls from entry to entry; zeros
+    where there is none. Found by halving, because an index would cost each entry that is written."""
+    found = (0, 0)
+    low, high = 1, last_entry(connection, source_id)[0]
+    query = select(entries.c.entry_number, entries.c.block_number, column).order_by(entries.c.entry_number).limit(1)
+    while low <= high:
+        middle = (low + high) // 2
+        within = entries.c.entry_number.between(middle, high)
+        row = connection.execute(query.where(entries.c.source_id == source_id, within)).one_or_none()
+        if row is not None and row[2] <= most:
+            found, low = (row[0], row[1]), row[0] + 1
+        else:
+            high = middle - 1
+    return found
 
 
 def _postings(connection: Connection, source_id: int, first: int, last: int) -> dict[int, list[Posting]]:

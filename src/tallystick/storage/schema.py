@@ -51,10 +51,11 @@ class Units(TypeDecorator[int]):
 
     impl = Text
     cache_ok = True
+    digits = 78
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """NUMERIC(78, 0) where the database has it exactly, digits elsewhere."""
-        return dialect.type_descriptor(Numeric(78, 0) if dialect.name == "postgresql" else Text())
+        """NUMERIC of so many digits where the database has it exactly, digits as text elsewhere."""
+        return dialect.type_descriptor(Numeric(self.digits, 0) if dialect.name == "postgresql" else Text())
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> Any:
         """To the database."""
@@ -66,15 +67,26 @@ class Units(TypeDecorator[int]):
             return None if value is None else int(value)
         except ValueError as error:  # thousands of digits: Python converts no more than 4,300
             raise CorruptionError(
-                f"the database holds an amount of {len(value)} digits, the largest possible has 78: somebody changed "
-                "it, build the books anew"
+                f"the database holds an amount of {len(value)} digits, the largest possible has {self.digits}: "
+                "somebody changed it, build the books anew"
             ) from error
 
 
-def _units(name: str, *, nullable: bool = False) -> list[Any]:
+class Sum(Units):
+    """A sum of postings, for which 78 digits may be too few: nine times 2^256 - 1 has more.
+
+    It always has room. A posting is below 2^256 and there are fewer than 2^94 of them, as many as its key can tell
+    apart (63 bits of entry number, 31 of position): a sum is below 2^350, which has 106 digits.
+    """
+
+    cache_ok = True
+    digits = 106
+
+
+def _units(name: str, kind: type[Units] = Units, *, nullable: bool = False) -> list[Any]:
     """A column of base units with the check that keeps anything else out of it."""
     return [
-        Column(name, Units, nullable=nullable),
+        Column(name, kind, nullable=nullable),
         CheckConstraint(f"{name} GLOB '[0-9]*' AND {name} NOT GLOB '*[^0-9]*'", name=f"{name}_digits").ddl_if(
             dialect="sqlite"
         ),
@@ -481,6 +493,28 @@ postings = _of_source(
     CheckConstraint("side IN ('D', 'C')", name="side_known"),
     PrimaryKeyConstraint("source_id", "entry_number", "position"),
 )
+
+
+def _of_balances(name: str, *key: str) -> Table:
+    """A table of balances: all that was debited and credited up to and including an entry, which is the last that moved
+    the account before the row ends (`core.balances`)."""
+    return _of_source(
+        name,
+        Column("account", Text, nullable=False),
+        Column("token", Text, nullable=False),
+        Column("entry_number", Long, nullable=False),
+        *_units("debit_units", Sum),
+        *_units("credit_units", Sum),
+        PrimaryKeyConstraint("source_id", *key),
+    )
+
+
+balances = _of_balances("balances", "account", "token")
+"""As they stand after the journal's last entry."""
+
+past_balances = _of_balances("past_balances", "account", "token", "entry_number")
+"""As they stood before the account moved again in a later stretch of the journal: from here a balance as of any entry
+is found."""
 
 invoices = _of_source(
     "invoices",

@@ -227,6 +227,32 @@ CREATE TABLE postings (
     CONSTRAINT fk_postings_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
 
+CREATE TABLE balances (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    entry_number BIGINT NOT NULL,
+    debit_units NUMERIC(106, 0) NOT NULL,
+    credit_units NUMERIC(106, 0) NOT NULL,
+    CONSTRAINT pk_balances PRIMARY KEY (source_id, account, token),
+    CONSTRAINT ck_balances_debit_units_positive CHECK (debit_units >= 0),
+    CONSTRAINT ck_balances_credit_units_positive CHECK (credit_units >= 0),
+    CONSTRAINT fk_balances_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
+CREATE TABLE past_balances (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    entry_number BIGINT NOT NULL,
+    debit_units NUMERIC(106, 0) NOT NULL,
+    credit_units NUMERIC(106, 0) NOT NULL,
+    CONSTRAINT pk_past_balances PRIMARY KEY (source_id, account, token, entry_number),
+    CONSTRAINT ck_past_balances_debit_units_positive CHECK (debit_units >= 0),
+    CONSTRAINT ck_past_balances_credit_units_positive CHECK (credit_units >= 0),
+    CONSTRAINT fk_past_balances_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+);
+
 CREATE TABLE registers (
     source_id INTEGER NOT NULL,
     register_id BIGINT NOT NULL,
@@ -584,3 +610,123 @@ CREATE TABLE receiver_totals (
     CONSTRAINT ck_receiver_totals_settled_units_positive CHECK (settled_units >= 0),
     CONSTRAINT fk_receiver_totals_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
 );
+
+CREATE VIEW journal AS
+SELECT
+    lines.chain_id,
+    lines.contract,
+    lines.contract_address,
+    lines.entry_number AS entry,
+    lines.position AS line,
+    to_char(to_timestamp(lines.block_time) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS time,
+    lines.kind,
+    lines.account,
+    CASE lines.side WHEN 'D' THEN lines.amount END AS debit,
+    CASE lines.side WHEN 'C' THEN lines.amount END AS credit,
+    lines.symbol,
+    lines.decimals,
+    lines.token,
+    CASE lines.side WHEN 'D' THEN lines.units END AS debit_units,
+    CASE lines.side WHEN 'C' THEN lines.units END AS credit_units,
+    lines.block_number AS block,
+    '0x' || encode(lines.transaction_hash, 'hex') AS transaction_hash,
+    lines.log_index
+FROM (
+    SELECT
+        sources.chain_id,
+        sources.kind AS contract,
+        sources.contract AS contract_address,
+        entries.entry_number,
+        entries.kind,
+        entries.block_number,
+        entries.block_time,
+        entries.transaction_hash,
+        entries.log_index,
+        postings.position,
+        postings.account,
+        postings.side,
+        postings.token,
+        postings.units,
+        tokens.symbol,
+        tokens.decimals,
+        (postings.units || 'e-' || tokens.decimals)::NUMERIC AS amount
+    FROM sources
+    INNER JOIN entries ON entries.source_id = sources.source_id
+    INNER JOIN postings ON postings.source_id = entries.source_id AND postings.entry_number = entries.entry_number
+    LEFT JOIN tokens ON tokens.chain_id = sources.chain_id AND tokens.address = postings.token
+) AS lines;
+
+CREATE VIEW trial_balance AS
+SELECT
+    sources.chain_id,
+    sources.kind AS contract,
+    sources.contract AS contract_address,
+    balances.account,
+    (balances.debit_units || 'e-' || tokens.decimals)::NUMERIC AS debit,
+    (balances.credit_units || 'e-' || tokens.decimals)::NUMERIC AS credit,
+    tokens.symbol,
+    tokens.decimals,
+    balances.token,
+    balances.debit_units,
+    balances.credit_units,
+    balances.entry_number AS last_entry,
+    sources.final_number AS block,
+    to_char(to_timestamp(sources.final_time) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS time
+FROM sources
+INNER JOIN balances ON balances.source_id = sources.source_id
+LEFT JOIN tokens ON tokens.chain_id = sources.chain_id AND tokens.address = balances.token;
+
+CREATE VIEW documents AS
+SELECT
+    sources.chain_id,
+    sources.kind AS contract,
+    sources.contract AS contract_address,
+    numbered.kind,
+    numbered.payee,
+    numbered.number,
+    to_char(to_timestamp(numbered.block_time) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS time,
+    numbered.payer,
+    (numbered.total_units || 'e-' || tokens.decimals)::NUMERIC AS total,
+    tokens.symbol,
+    tokens.decimals,
+    numbered.token,
+    numbered.total_units,
+    numbered.fiat_currency,
+    numbered.fiat_units,
+    numbered.fiat_evidence,
+    numbered.subject,
+    numbered.block_number AS block,
+    '0x' || encode(numbered.transaction_hash, 'hex') AS transaction_hash,
+    numbered.log_index
+FROM (
+    SELECT source_id, kind, payee, number, payer, token, total_units, fiat_currency, fiat_units, fiat_evidence,
+        block_number, block_time, transaction_hash, log_index, 'charge ' || subscription_id || '/' || charge_number AS subject
+    FROM invoices
+    UNION ALL
+    SELECT source_id, kind, payee, number, payer, token, total_units, fiat_currency, fiat_units, fiat_evidence,
+        block_number, block_time, transaction_hash, log_index, 'payment ' || '0x' || encode(payment_id, 'hex') AS subject
+    FROM payment_invoices
+    UNION ALL
+    SELECT source_id, kind, payee, number, payer, token, total_units, fiat_currency, fiat_units, fiat_evidence,
+        block_number, block_time, transaction_hash, log_index, 'invoice ' || '0x' || encode(reference, 'hex') AS subject
+    FROM sale_invoices
+) AS numbered
+JOIN sources ON sources.source_id = numbered.source_id
+LEFT JOIN tokens ON tokens.chain_id = sources.chain_id AND tokens.address = numbered.token;
+
+CREATE VIEW event_log AS
+SELECT
+    sources.chain_id,
+    sources.kind AS contract,
+    sources.contract AS contract_address,
+    events.block_number AS block,
+    events.log_index,
+    to_char(to_timestamp(events.block_time) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS time,
+    events.name,
+    CASE WHEN events.block_number <= sources.final_number THEN 'final' ELSE 'pending' END AS status,
+    '0x' || encode(events.block_hash, 'hex') AS block_hash,
+    '0x' || encode(events.transaction_hash, 'hex') AS transaction_hash,
+    '0x' || encode(events.topics, 'hex') AS topics,
+    '0x' || encode(events.data, 'hex') AS data
+FROM sources
+INNER JOIN events ON events.source_id = sources.source_id;

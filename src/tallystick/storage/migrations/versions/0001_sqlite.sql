@@ -259,6 +259,36 @@ CREATE TABLE postings (
  WITHOUT ROWID,
  STRICT;
 
+CREATE TABLE balances (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    entry_number INTEGER NOT NULL,
+    debit_units TEXT NOT NULL,
+    credit_units TEXT NOT NULL,
+    CONSTRAINT pk_balances PRIMARY KEY (source_id, account, token),
+    CONSTRAINT ck_balances_debit_units_digits CHECK (debit_units GLOB '[0-9]*' AND debit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_balances_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_balances_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
+CREATE TABLE past_balances (
+    source_id INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    token TEXT NOT NULL,
+    entry_number INTEGER NOT NULL,
+    debit_units TEXT NOT NULL,
+    credit_units TEXT NOT NULL,
+    CONSTRAINT pk_past_balances PRIMARY KEY (source_id, account, token, entry_number),
+    CONSTRAINT ck_past_balances_debit_units_digits CHECK (debit_units GLOB '[0-9]*' AND debit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT ck_past_balances_credit_units_digits CHECK (credit_units GLOB '[0-9]*' AND credit_units NOT GLOB '*[^0-9]*'),
+    CONSTRAINT fk_past_balances_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+)
+ WITHOUT ROWID,
+ STRICT;
+
 CREATE TABLE registers (
     source_id INTEGER NOT NULL,
     register_id INTEGER NOT NULL,
@@ -650,3 +680,141 @@ CREATE TABLE receiver_totals (
 )
  WITHOUT ROWID,
  STRICT;
+
+-- CROSS keeps SQLite from beginning with the larger table, the + from looking for all entries of a range again with each
+-- entry of it: without statistics it would choose either.
+CREATE VIEW journal AS
+SELECT
+    lines.chain_id,
+    lines.contract,
+    lines.contract_address,
+    lines.entry_number AS entry,
+    lines.position AS line,
+    datetime(lines.block_time, 'unixepoch') AS time,
+    lines.kind,
+    lines.account,
+    CASE lines.side WHEN 'D' THEN lines.amount END AS debit,
+    CASE lines.side WHEN 'C' THEN lines.amount END AS credit,
+    lines.symbol,
+    lines.decimals,
+    lines.token,
+    CASE lines.side WHEN 'D' THEN lines.units END AS debit_units,
+    CASE lines.side WHEN 'C' THEN lines.units END AS credit_units,
+    lines.block_number AS block,
+    '0x' || lower(hex(lines.transaction_hash)) AS transaction_hash,
+    lines.log_index
+FROM (
+    SELECT
+        sources.chain_id,
+        sources.kind AS contract,
+        sources.contract AS contract_address,
+        entries.entry_number,
+        entries.kind,
+        entries.block_number,
+        entries.block_time,
+        entries.transaction_hash,
+        entries.log_index,
+        postings.position,
+        postings.account,
+        postings.side,
+        postings.token,
+        postings.units,
+        tokens.symbol,
+        tokens.decimals,
+        CASE
+            WHEN tokens.decimals = 0 THEN postings.units
+            WHEN tokens.decimals > 0 THEN coalesce(nullif(substr(postings.units, 1, length(postings.units) - tokens.decimals), ''), '0')
+                || '.' || substr(hex(zeroblob(tokens.decimals)) || postings.units, -tokens.decimals)
+        END AS amount
+    FROM sources
+    CROSS JOIN entries ON entries.source_id = sources.source_id
+    CROSS JOIN postings ON postings.source_id = entries.source_id AND postings.entry_number = +entries.entry_number
+    LEFT JOIN tokens ON tokens.chain_id = sources.chain_id AND tokens.address = postings.token
+) AS lines;
+
+CREATE VIEW trial_balance AS
+SELECT
+    sources.chain_id,
+    sources.kind AS contract,
+    sources.contract AS contract_address,
+    balances.account,
+    CASE
+        WHEN tokens.decimals = 0 THEN balances.debit_units
+        WHEN tokens.decimals > 0 THEN coalesce(nullif(substr(balances.debit_units, 1, length(balances.debit_units) - tokens.decimals), ''), '0')
+            || '.' || substr(hex(zeroblob(tokens.decimals)) || balances.debit_units, -tokens.decimals)
+    END AS debit,
+    CASE
+        WHEN tokens.decimals = 0 THEN balances.credit_units
+        WHEN tokens.decimals > 0 THEN coalesce(nullif(substr(balances.credit_units, 1, length(balances.credit_units) - tokens.decimals), ''), '0')
+            || '.' || substr(hex(zeroblob(tokens.decimals)) || balances.credit_units, -tokens.decimals)
+    END AS credit,
+    tokens.symbol,
+    tokens.decimals,
+    balances.token,
+    balances.debit_units,
+    balances.credit_units,
+    balances.entry_number AS last_entry,
+    sources.final_number AS block,
+    datetime(sources.final_time, 'unixepoch') AS time
+FROM sources
+CROSS JOIN balances ON balances.source_id = sources.source_id
+LEFT JOIN tokens ON tokens.chain_id = sources.chain_id AND tokens.address = balances.token;
+
+CREATE VIEW documents AS
+SELECT
+    sources.chain_id,
+    sources.kind AS contract,
+    sources.contract AS contract_address,
+    numbered.kind,
+    numbered.payee,
+    numbered.number,
+    datetime(numbered.block_time, 'unixepoch') AS time,
+    numbered.payer,
+    CASE
+        WHEN tokens.decimals = 0 THEN numbered.total_units
+        WHEN tokens.decimals > 0 THEN coalesce(nullif(substr(numbered.total_units, 1, length(numbered.total_units) - tokens.decimals), ''), '0')
+            || '.' || substr(hex(zeroblob(tokens.decimals)) || numbered.total_units, -tokens.decimals)
+    END AS total,
+    tokens.symbol,
+    tokens.decimals,
+    numbered.token,
+    numbered.total_units,
+    numbered.fiat_currency,
+    numbered.fiat_units,
+    numbered.fiat_evidence,
+    numbered.subject,
+    numbered.block_number AS block,
+    '0x' || lower(hex(numbered.transaction_hash)) AS transaction_hash,
+    numbered.log_index
+FROM (
+    SELECT source_id, kind, payee, number, payer, token, total_units, fiat_currency, fiat_units, fiat_evidence,
+        block_number, block_time, transaction_hash, log_index, 'charge ' || subscription_id || '/' || charge_number AS subject
+    FROM invoices
+    UNION ALL
+    SELECT source_id, kind, payee, number, payer, token, total_units, fiat_currency, fiat_units, fiat_evidence,
+        block_number, block_time, transaction_hash, log_index, 'payment ' || '0x' || lower(hex(payment_id)) AS subject
+    FROM payment_invoices
+    UNION ALL
+    SELECT source_id, kind, payee, number, payer, token, total_units, fiat_currency, fiat_units, fiat_evidence,
+        block_number, block_time, transaction_hash, log_index, 'invoice ' || '0x' || lower(hex(reference)) AS subject
+    FROM sale_invoices
+) AS numbered
+JOIN sources ON sources.source_id = numbered.source_id
+LEFT JOIN tokens ON tokens.chain_id = sources.chain_id AND tokens.address = numbered.token;
+
+CREATE VIEW event_log AS
+SELECT
+    sources.chain_id,
+    sources.kind AS contract,
+    sources.contract AS contract_address,
+    events.block_number AS block,
+    events.log_index,
+    datetime(events.block_time, 'unixepoch') AS time,
+    events.name,
+    CASE WHEN events.block_number <= sources.final_number THEN 'final' ELSE 'pending' END AS status,
+    '0x' || lower(hex(events.block_hash)) AS block_hash,
+    '0x' || lower(hex(events.transaction_hash)) AS transaction_hash,
+    '0x' || lower(hex(events.topics)) AS topics,
+    '0x' || lower(hex(events.data)) AS data
+FROM sources
+CROSS JOIN events ON events.source_id = sources.source_id;
