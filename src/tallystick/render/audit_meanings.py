@@ -36,8 +36,8 @@ MEANINGS: Final = MappingProxyType(
             "the entry does not balance, by so many base units of the token"
         ),
         ("balance of <account> in <token>",): (
-            "what trial balances are read from is not what the entries add up to; behind `entry`, how the account stood "
-            "after an earlier entry"
+            "what trial balances are read from is not what the entries add up to; behind `entry`, how the account "
+            "stood after an earlier entry"
         ),
         ("postings of journal entry <number>",): "postings whose entry is missing",
         ("invoice <number> of <payee>", "credit note <number> of <payee>"): (
