@@ -65,13 +65,16 @@ class Standings:
 
 def moves_of(entries: Iterable[Entry]) -> Moves:
     """What entries move, which come in their order."""
-    moves: Moves = defaultdict(dict)
+    moves: Moves = {}
+    moved: defaultdict[Place, list[int]] = defaultdict(lambda: [0, 0, 0])
+    end = 0
     for number, _, _, postings, _, _ in entries:
-        moved = moves[(number - 1) // STRETCH]
+        if number > end:
+            stretch = (number - 1) // STRETCH
+            moved = moves[stretch] = defaultdict(lambda: [0, 0, 0])
+            end = (stretch + 1) * STRETCH
         for account, side, token, units in postings:
-            sums = moved.get((account, token))
-            if sums is None:
-                sums = moved[account, token] = [0, 0, 0]
+            sums = moved[account, token]
             sums[0] = number
             sums[1 if side == "D" else 2] += units
     return moves
