@@ -22,6 +22,14 @@ def test_what_is_earned_and_deferred_by_month(say: Say, run: Run, business: Busi
     (now,) = say(None, "ledger", "deferred")
     assert units(now["charged"]) == 2 * PRICE_UNITS == units(now["earned"]) + units(now["deferred"])
     assert (now["plan"], now["payee"], units(now["refunded"])) == (1, business.payee, 0)
+    rows = {row["account"].split(":0x")[0]: row for row in say(None, "ledger", "trial-balance", "--accrual")}
+    income = rows["Income:Subscriptions"]
+    assert units(income["credit"]) - units(income["debit"]) == units(now["earned"])
+    assert units(rows["Liabilities:Deferred"]["credit"]) == units(now["deferred"])
+    assert units(rows["Total"]["debit"]) == units(rows["Total"]["credit"])
+    for options in (("--of", "escrow"), ("--block", 1)):
+        refused = run("ledger", "trial-balance", "--accrual", *options, exit_code=2).stderr
+        assert "--accrual is of subscriptions alone, and as of a time" in refused
     (later,) = say(None, "ledger", "deferred", "--at", "2100-01-01")
     assert (units(later["earned"]), units(later["deferred"])) == (2 * PRICE_UNITS, 0)
     assert run("ledger", "deferred", "--at", "1999-01-01").stdout.startswith("no invoices yet")

@@ -12,6 +12,7 @@ from tallystick.flows.ingest import Target, ingest
 from tallystick.flows.revenue import (
     PlanKey,
     Revenue,
+    by_accrual,
     deferral_postings,
     read_deferrals,
     revenue_by_month,
@@ -57,8 +58,16 @@ def test_what_is_earned_and_what_is_deferred_is_what_was_paid(business: Business
     assert 0 < yearly.earned_units < YEAR_UNITS / 2
     with reading(open_database(url)) as connection:
         balances = read_balances(connection, source.source_id)
+        earned = by_accrual(connection, source, balances, source.final_time)
     income = sum(row.credit_units - row.debit_units for row in balances if row.account.startswith("Income:"))
     assert income == sum(revenue.earned_units + revenue.deferred_units for revenue in found.values())
+    sums = {(row.account, row.token): row.credit_units - row.debit_units for row in earned}
+    assert sum(sums.values()) == 0
+    assert sum(units for (account, _), units in sums.items() if account.startswith("Income:")) == sum(
+        revenue.earned_units for revenue in found.values()
+    )
+    assert [(row.account, row.token) for row in earned] == sorted((row.account, row.token) for row in earned)
+    assert {row.account for row in balances} <= {row.account for row in earned}
     postings = deferral_postings(found)
     assert imbalance(postings) == {}
     liabilities = {posting.account: posting.units for posting in postings if posting.side == "C"}

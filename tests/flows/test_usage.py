@@ -14,6 +14,7 @@ from tallystick.flows.history import read_segments
 from tallystick.flows.ingest import Target, ingest
 from tallystick.flows.mirror import StoredBooks
 from tallystick.flows.present import Presenter
+from tallystick.flows.revenue import read_deferrals
 from tallystick.render.invoice_json import invoice_json
 from tallystick.storage.database import open_database, reading, transaction
 from tallystick.storage.invoices import read_invoices
@@ -146,3 +147,14 @@ def test_the_audit_finds_every_lie_about_usage(meter: Meter) -> None:
             connection.execute(text(f"INSERT INTO {table} SELECT * FROM before"))
             connection.execute(text("DROP TABLE before"))
     assert meter.audit().differences == []
+
+
+def test_usage_is_earned_when_it_is_charged(meter: Meter) -> None:
+    with reading(meter.engine) as connection:
+        source = find_source(connection, meter.target.chain_id, meter.target.contract)
+        assert source is not None
+        charges = [charge for _, charge in read_deferrals(connection, source)]
+    usage = [charge for charge in charges if charge.units in {1_999_999, CAP - 1_999_999, 7}]
+    assert len(usage) == 3
+    assert [charge.deferred_units(charge.time + 1) for charge in usage] == [0, 0, 0]
+    assert sum(charge.deferred_units(charge.time + 1) > 0 for charge in charges) == len(charges) - 3

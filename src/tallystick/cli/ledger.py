@@ -95,31 +95,39 @@ def _source(books: StoredBooks, contract: str) -> Source:
         "tallystick ledger trial-balance --of escrow",
         "tallystick ledger trial-balance --of conversion   with gains and losses in the currency",
         "tallystick ledger trial-balance --at 2026-03-31   as of the end of that day, UTC",
+        "tallystick ledger trial-balance --accrual --at 2026-03-31   income as it was earned by then",
         "tallystick ledger trial-balance --block 19000000 --json",
     ),
 )
+@click.option("--accrual", is_flag=True, help="Income by when it is earned; what is not is a liability. Subscriptions.")
 @_as_of
 @_of_contract
 @configured
 @shown
-def trial_balance(config: Config, block: int | None, at: int | None, contract: str) -> Table:
+def trial_balance(config: Config, accrual: bool, block: int | None, at: int | None, contract: str) -> Table:
     """What every account was debited and credited, in each token. The totals are equal, or something is wrong.
 
     That of conversions has their gains and losses as well, in the currency (`tallystick convert gains`). With --block
-    or --at each line says as of which final block it is.
+    or --at each line says as of which final block it is. With --accrual what was paid for a period that is not over
+    stands in `Liabilities:Deferred` (`tallystick ledger deferred`).
     """
     from tallystick.flows.mirror import open_books
+    from tallystick.flows.revenue import by_accrual
     from tallystick.storage.database import reading
     from tallystick.storage.journal import as_of, read_balances
     from tallystick.storage.tokens import read_tokens
 
     _require_one(block, at)
+    if accrual and (contract != "subscriptions" or block is not None):
+        raise click.UsageError("--accrual is of subscriptions alone, and as of a time: name it with --at, or no other")
     books = open_books(config)
     source = _source(books, contract)
     with reading(books.engine) as connection:
         tokens = read_tokens(connection, books.source.chain_id)
         through = as_of(connection, source, block=block, time=at)
         balances = read_balances(connection, source.source_id, through=through)
+        if accrual:
+            balances = by_accrual(connection, source, balances, source.final_time if at is None else at)
     assets: dict[str, Asset] = dict(tokens)
     if contract == "conversion":
         try:

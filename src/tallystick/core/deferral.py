@@ -27,7 +27,8 @@ class GivenBack(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Deferral:
     """A charge made at `time` for the period [`start`, `end`), all in Unix seconds, of `units`, and its `refunds` in
-    the order of their times. Each method counts what happened before `at`."""
+    the order of their times. Where the period is empty it is earned at once. Each method counts what happened before
+    `at`."""
 
     time: int
     start: int

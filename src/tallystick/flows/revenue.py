@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from tallystick.core.deferral import Deferral, GivenBack, month_starts
 from tallystick.core.invoice import Kind
-from tallystick.core.ledger import Posting
+from tallystick.core.ledger import Balance, Posting, balances_of
 from tallystick.storage.invoices import read_invoices
 from tallystick.storage.sources import Source
 
@@ -55,9 +55,10 @@ def read_deferrals(connection: Connection, source: Source) -> Iterator[tuple[Pla
         refunds[note.subscription_id, note.charge_number].append(given)
     for invoice in read_invoices(connection, source.source_id, kind=Kind.INVOICE):
         place = invoice.subscription_id, invoice.charge_number
-        period = invoice.period_start, invoice.period_end
+        time = invoice.origin.block_time
+        period = (time, time) if invoice.usage else (invoice.period_start, invoice.period_end)  # usage was delivered
         back = sorted(refunds.get(place, ()))
-        charge = Deferral(invoice.origin.block_time, *period, invoice.total_units, back)
+        charge = Deferral(time, *period, invoice.total_units, back)
         yield PlanKey(invoice.payee, invoice.plan_id, invoice.token), charge
 
 
@@ -98,6 +99,21 @@ def deferral_postings(found: dict[PlanKey, Revenue]) -> list[Posting]:
             postings.append(Posting(f"Income:Subscriptions:{plan}", "D", token, revenue.deferred_units))
             postings.append(Posting(f"Liabilities:Deferred:{plan}", "C", token, revenue.deferred_units))
     return postings
+
+
+def by_accrual(connection: Connection, source: Source, paid: Sequence[Balance], at: int) -> list[Balance]:
+    """The balances of a journal of subscriptions as they are with income by when it is earned, at the end of the second
+    `at` (Unix seconds), as of which `paid` are those by payments. Ordered by account and token."""
+    deferred = balances_of(deferral_postings(revenue_until(connection, source, at + 1)))
+    sums: dict[tuple[str, str], Balance] = {(balance.account, balance.token): balance for balance in paid}
+    for more in deferred:
+        before = sums.get((more.account, more.token)) or Balance(more.account, more.token, 0, 0)
+        sums[more.account, more.token] = Balance(
+            *(more.account, more.token),
+            before.debit_units + more.debit_units,
+            before.credit_units + more.credit_units,
+        )
+    return [sums[place] for place in sorted(sums)]
 
 
 def _until(charge: Deferral, at: int) -> Revenue:
