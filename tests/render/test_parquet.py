@@ -20,6 +20,7 @@ from tallystick.core.ledger import Entry
 from tallystick.core.money import UINT256_MAX, Token, parse_units
 from tallystick.errors import CorruptionError, ParquetUnavailable
 from tallystick.render.parquet import COLUMNS, write_parquet
+from tests.docs.blocks import ROOT
 from tests.render.journals import ALICE, DAI, DAY_S, OTHER, USDC, books, charge, journal, named
 
 ABOUT = {"tallystick.chain_id": "8453", "tallystick.contract.subscriptions": ALICE}
@@ -80,7 +81,9 @@ def test_the_same_entries_give_the_same_bytes_in_every_process() -> None:
         "sys.stdout.buffer.write(file_of(journal(*[charge(units) for units in range(1, 2000)])))"
     )
     first, second = (
-        subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True)
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        )
         for seed in ("1", "2")
     )
     assert first.stdout == second.stdout
