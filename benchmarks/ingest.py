@@ -11,6 +11,7 @@ shares the machine's cores with what is measured. Last it shows where the time o
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import resource
@@ -23,16 +24,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
 from tallystick.chain.rpc import Rpc
 from tallystick.core.deployment import Manifest
 from tallystick.core.pegs import peg_history
-from tallystick.flows.ahead import read_ahead
 from tallystick.flows.audit import audit
 from tallystick.flows.garbage import collector_at_rest
 from tallystick.flows.ingest import Target, ingest, log_reader
+from tallystick.flows.scribe import Range, write_range
+from tallystick.flows.subscription_books import SubscriptionRows
 from tallystick.storage.database import open_database, reading, transaction
 from tallystick.storage.events import StoredEvent, add_events
-from tallystick.storage.sources import add_source, advance_source, hold_source
+from tallystick.storage.sources import add_source
 from tallystick.testing import Anvil, start_anvil
 from tests.business import Business
 from tests.databases import postgres_server
@@ -92,13 +96,13 @@ def store(url: str, target: Target, database: str) -> int:
     if final is None:
         raise AssertionError("the chain is not final")
     count = 0
-    with collector_at_rest(), read_ahead(node.read(target.start_block, final.number)) as chunks:
-        for chunk in chunks:
-            with transaction(engine) as connection:
-                hold_source(connection, source)
-                rows = [StoredEvent(log.origin, log.name, log.topics, log.data) for log in chunk.logs]
-                add_events(connection, source.source_id, rows)
-                source = advance_source(connection, source, chunk.end.number, chunk.end.hash, chunk.end.time)
+    nothing = SubscriptionRows([], [], [], [], [], [])
+    with collector_at_rest():
+        for chunk in node.read(target.start_block, final.number):
+            rows = [StoredEvent(log.origin, log.name, log.topics, log.data) for log in chunk.logs]
+            final_range = Range(source, chunk.start, chunk.end, rows, nothing, (), [])
+            write_range(engine, target.kind, final_range)
+            source = final_range.after
             count += len(chunk.logs)
     return count
 
@@ -143,7 +147,7 @@ def stages(url: str, target: Target, database: str) -> dict[str, float]:
         for chunk in node.read(target.start_block, final.number):
             lap("read, check, decode")
             with reading(engine) as connection:
-                rows = kind.derive(connection, source, books, chunk.logs)
+                rows = kind.derive(functools.partial(_same, connection), source, books, chunk.logs)
             lap("derive entries and invoices")
             with transaction(engine) as connection:
                 stored = [StoredEvent(log.origin, log.name, log.topics, log.data) for log in chunk.logs]
@@ -156,11 +160,16 @@ def stages(url: str, target: Target, database: str) -> dict[str, float]:
     return {stage: seconds / count * 1_000_000 for stage, seconds in spent.items()}
 
 
+def _same(connection: Connection) -> Connection:
+    return connection
+
+
 def _measured(work: Work, url: str, target: Target, database: str, answer: multiprocessing.SimpleQueue[object]) -> None:
     started = time.perf_counter()
     count = work(url, target, database)
     seconds = time.perf_counter() - started
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Its own and that of the process which writes, if it had one.
+    kilobytes = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     answer.put((count / seconds, kilobytes / (1024 if sys.platform == "linux" else 1024**2)))
 
 

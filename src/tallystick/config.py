@@ -113,7 +113,7 @@ class IndexConfig(_Section):
     where a node tells of new blocks, by a websocket, so that following need not wait for the next look. `proven`: each
     log is proven by the receipts of its block."""
 
-    events_per_request: Annotated[int, Field(gt=0)] = 5_000
+    events_per_request: Annotated[int, Field(gt=0)] = 2_000
     finality: Finality = "finalized"
     rpc_urls: Annotated[tuple[Url, ...], Field(repr=False)] = ()
     quorum: Annotated[int, Field(gt=0)] | None = None

@@ -183,3 +183,47 @@ def test_the_key_in_an_address_is_not_shown(front: Proxy) -> None:
     with pytest.raises(NodeUnreachable) as caught:
         Rpc(f"{front.url}/v3/secret-key?token=secret", sleep=lambda _: None).call(str, "eth_chainId")
     assert "secret" not in str(caught.value)
+
+
+# --- asked ahead ----------------------------------------------------------------------------------------------------
+
+
+def test_a_call_that_was_begun_is_answered_whatever_was_asked_meanwhile(rpc: Rpc) -> None:
+    begun = rpc.begin(dict[str, Any], "eth_getBlockByNumber", "0x7", False)
+    assert rpc.call(str, "eth_blockNumber") == "0xfa"
+    assert begun()["number"] == "0x7"
+
+
+def test_a_call_that_nobody_waited_for_is_not_taken_for_the_next(rpc: Rpc) -> None:
+    rpc.begin(dict[str, Any], "eth_getBlockByNumber", "0x7", False)
+    assert rpc.begin(dict[str, Any], "eth_getBlockByNumber", "0x8", False)()["number"] == "0x8"
+
+
+def test_a_call_that_was_begun_and_not_answered_is_made_the_ordinary_way(
+    front: Proxy, rpc: Rpc, pauses: list[float]
+) -> None:
+    answers: list[tuple[int, bytes] | None] = [None, (503, b""), (429, b"")]
+    front.misbehave = lambda _method, answer: answers.pop(0) if answers else (200, answer)
+    assert rpc.begin(str, "eth_blockNumber")() == "0xfa"
+    assert pauses == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S]
+    assert rpc.begin(str, "eth_blockNumber")() == "0xfa"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "ftp://nowhere", "http://[", "http://a:b"])
+def test_a_call_that_cannot_be_begun_says_so_when_it_is_waited_for(url: str) -> None:
+    begun = Rpc(url, attempts=1).begin(str, "eth_blockNumber")
+    with pytest.raises(NodeUnreachable, match="no answer from"):
+        begun()
+
+
+@pytest.mark.parametrize(("status", "body", "becomes", "is_repeated"), ANSWERS)
+def test_what_is_no_answer_becomes_the_same_error_when_it_was_begun(
+    front: Proxy, rpc: Rpc, status: int, body: bytes, becomes: type[NodeError], is_repeated: bool
+) -> None:
+    for _ in range(2):  # the answers have the ids of the first calls
+        rpc.call(str, "eth_blockNumber")
+    front.calls.clear()
+    front.always(body, status)
+    with pytest.raises(becomes):
+        rpc.begin(str, "eth_blockNumber")()
+    assert len(front.calls) == (1 + ATTEMPTS if is_repeated else 1)

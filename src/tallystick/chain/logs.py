@@ -9,7 +9,7 @@ follows the range before it (behind one address may be nodes on different branch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple, Protocol
 
@@ -22,7 +22,7 @@ from tallystick.chain.rpc import Rpc
 from tallystick.core.events import Origin
 from tallystick.errors import NodeError, NodeInvalid, NodeRefused, NodeUnreachable, RangeTooLarge
 
-TARGET_LOGS: Final = 5_000
+TARGET_LOGS: Final = 2_000
 """How many logs an answer should hold: larger ones cost memory, smaller ones round trips."""
 FIRST_LOGS_PER_BLOCK: Final = 10
 """How dense the first range is taken to be: what is denser costs memory once."""
@@ -88,6 +88,23 @@ class Chunk(NamedTuple):
     logs: list[LogEntry]
 
 
+class _Begun(NamedTuple):
+    """A range whose logs were asked for: its first and last block, as the node had them before, and what waits for the
+    logs."""
+
+    first: Header
+    last: Header
+    answer: Callable[[], list[_RawLog]]
+
+    @property
+    def start(self) -> int:
+        return self.first.number
+
+    @property
+    def end(self) -> int:
+        return self.last.number
+
+
 class ChainLogs(Protocol):
     """Logs of a contract, in the blocks that they are in; `LogReader` says what each means."""
 
@@ -132,15 +149,18 @@ class LogReader:
 
     def headers(self, numbers: Sequence[int]) -> list[Header]:
         """The headers of blocks that the node must know. Raises NodeInvalid where it does not."""
+        headers = self._known_headers(numbers)
+        for number in numbers:
+            if number not in headers:
+                raise NodeInvalid(f"{self._rpc.name} has no block {number}, which it should: it lags behind, wait")
+        return [headers[number] for number in numbers]
+
+    def _known_headers(self, numbers: Sequence[int]) -> dict[int, Header]:
+        """By number, of those blocks that the node knows."""
         raws: list[_RawHeader | None] = self._rpc.batch(
             _RawHeader | None, "eth_getBlockByNumber", [(_block(number), False) for number in numbers]
         )
-        headers = []
-        for number, raw in zip(numbers, raws, strict=True):
-            if raw is None:
-                raise NodeInvalid(f"{self._rpc.name} has no block {number}, which it should: it lags behind, wait")
-            headers.append(self._header(raw, number))
-        return headers
+        return {number: self._header(raw, number) for number, raw in zip(numbers, raws, strict=True) if raw is not None}
 
     def _header(self, raw: _RawHeader, asked: int | str) -> Header:
         try:
@@ -163,18 +183,20 @@ class LogReader:
         `parent` is the hash of the block before `start` where it is known. Raises RangeTooLarge when the node refuses a
         single block.
         """
+        begun: _Begun | None = None
         while start <= end:
-            last = min(end, start + self._range - 1)
             try:
-                chunk = self._read_chunk(start, last, parent)
+                begun = begun or self._begin(start, min(end, start + self._range - 1))
+                chunk, begun = self._complete(begun, parent, end)
             except RangeTooLarge as error:
+                last = begun.end if begun else start
                 if last == start:
                     raise
                 self._shrink(start, last, error)
+                begun = None
                 continue
-            self._adapt(len(chunk.logs), last - start + 1)
             yield chunk
-            start, parent = last + 1, chunk.end.hash
+            start, parent = chunk.end.number + 1, chunk.end.hash
 
     def _shrink(self, start: int, last: int, error: RangeTooLarge) -> None:
         """To what the node suggests in its error, else to a half."""
@@ -192,44 +214,63 @@ class LogReader:
         wanted = asked * GROWTH if found == 0 else asked * self._target // found
         self._range = max(1, min(wanted, asked * GROWTH, self._ceiling))
 
-    def _read_chunk(self, start: int, end: int, parent: bytes) -> Chunk:
+    def _begin(self, start: int, end: int) -> _Begun:
+        """Asks for the logs of a range, and does not wait."""
         edges = self.headers(sorted({start, end}))
-        if parent and edges[0].parent_hash != parent:
+        return self._begin_between(edges[0], edges[-1])
+
+    def _begin_between(self, first: Header, last: Header) -> _Begun:
+        query: dict[str, object] = {
+            "address": self._contract,
+            "fromBlock": hex(first.number),
+            "toBlock": hex(last.number),
+        }
+        if self._topics:
+            query["topics"] = self._topics
+        return _Begun(first, last, self._rpc.begin(list[_RawLog], "eth_getLogs", query))
+
+    def _complete(self, begun: _Begun, parent: bytes, until: int) -> tuple[Chunk, _Begun | None]:
+        """The range that was asked for, once the next one is, up to block `until`: the node works while we do."""
+        start, end = begun.start, begun.end
+        if parent and begun.first.parent_hash != parent:
             raise NodeInvalid(
                 f"block {start} of {self._rpc.name} does not follow the block read before it: the node changed its "
                 "branch, read again"
             )
-        raws = self._raw_logs(start, end)
+        raws = self._raw_logs(begun)
         try:
-            numbers = {int(raw.block_number, 16) for raw in raws}
+            numbers = {int(text, 16) for text in {raw.block_number for raw in raws}}
             if not all(start <= number <= end for number in numbers):
                 raise NodeInvalid(
                     f"{self._rpc.name}, asked for blocks {start} to {end}, answered with logs of blocks {min(numbers)} "
                     f"to {max(numbers)}: ask another node"
                 )
-            headers = {header.number: header for header in self.headers(sorted(numbers | {start, end}))}
-            if any(headers[edge.number].hash != edge.hash for edge in edges):
+            self._adapt(len(raws), end - start + 1)
+            following = {end + 1, min(until, end + self._range)} if end < until else set()
+            headers = self._known_headers(sorted(numbers | {start, end} | following))
+            if missing := sorted((numbers | {start, end}) - headers.keys()):
+                raise NodeInvalid(f"{self._rpc.name} has no block {missing[0]}, which it should: it lags behind, wait")
+            if any(headers[edge.number].hash != edge.hash for edge in (begun.first, begun.last)):
                 raise NodeInvalid(
                     f"{self._rpc.name} replaced block {start} or {end} while its logs were read: read again"
                 )
-            return Chunk(start, edges[-1], self._check(raws, start, end, headers))
+            edges = [headers[number] for number in sorted(following) if number in headers]
+            begun_next = self._begin_between(edges[0], edges[-1]) if edges and len(edges) == len(following) else None
+            return Chunk(start, begun.last, self._check(raws, start, end, headers)), begun_next
         except ValueError as error:
             raise NodeInvalid(
                 f"{self._rpc.name} answered blocks {start} to {end} with a number that is none ({error})"
             ) from error
 
-    def _raw_logs(self, start: int, end: int) -> list[_RawLog]:
-        query: dict[str, object] = {"address": self._contract, "fromBlock": hex(start), "toBlock": hex(end)}
-        if self._topics:
-            query["topics"] = self._topics
+    def _raw_logs(self, begun: _Begun) -> list[_RawLog]:
         try:
-            raws: list[_RawLog] = self._rpc.call(list[_RawLog], "eth_getLogs", query)
+            raws: list[_RawLog] = begun.answer()
             if self._watched:
-                raws = self._with_transfers(raws, start, end)
+                raws = self._with_transfers(raws, begun.start, begun.end)
         except NodeError as error:
             # A server that gives up does so over the length of the answer, unless it is down: the next call tells.
             gave_up = isinstance(error, NodeUnreachable) or (isinstance(error, NodeRefused) and error.retryable)
-            if gave_up and end > start:
+            if gave_up and begun.end > begun.start:
                 raise RangeTooLarge(str(error)) from error
             raise
         return raws
@@ -258,21 +299,31 @@ class LogReader:
         names, decode = self._decoder.names(), self._decoder.decode
         logs = []
         previous = (-1, -1)
+        block = transaction = address = ""
+        is_ours, number, header, block_hash, transaction_hash = False, start, headers[start], "", b""
         for raw in raws:
-            number, index = int(raw.block_number, 16), int(raw.log_index, 16)
-            header = headers[number]
-            is_ours = raw.address.lower() == self._contract
+            # What is the same as in the log before is not read again.
+            if raw.block_number != block:
+                block = raw.block_number
+                number = int(block, 16)
+                header = headers[number]
+                block_hash = "0x" + header.hash.hex()
+            if raw.transaction_hash != transaction:
+                transaction = raw.transaction_hash
+                transaction_hash = bytes.fromhex(transaction[2:])
+            if raw.address != address:
+                address = raw.address
+                is_ours = address.lower() == self._contract
+            index = int(raw.log_index, 16)
             name = names.get(raw.topics[0]) if raw.topics and is_ours else None
             if not is_ours and self._watched and transfers.is_answer(raw.topics, self._watched):
                 name = transfers.TRANSFER
-            block_hash = bytes.fromhex(raw.block_hash[2:])
-            transaction_hash = bytes.fromhex(raw.transaction_hash[2:])
             if (
                 name is None
                 or raw.removed
                 or (number, index) <= previous
                 or not 0 <= index <= _MOST_INDEX
-                or block_hash != header.hash
+                or (raw.block_hash != block_hash and raw.block_hash.lower() != block_hash)
                 or len(transaction_hash) != 32
             ):
                 raise NodeInvalid(
@@ -288,7 +339,7 @@ class LogReader:
                 topics, data = transfers.words_of(raw.address, raw.topics, raw.data)
             else:
                 continue
-            origin = Origin(number, block_hash, header.time, transaction_hash, index)
+            origin = Origin(number, header.hash, header.time, transaction_hash, index)
             logs.append(LogEntry(origin, name, topics, data, decode(name, topics, data)))
         return logs
 

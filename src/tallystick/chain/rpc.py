@@ -6,7 +6,9 @@ thousands of events, where web3's formatters would take all the time.
 
 from __future__ import annotations
 
+import http.client
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -83,12 +85,9 @@ class Rpc:
         self._timeout_s = timeout_s
         self._sleep = sleep
         self._pool = urllib3.PoolManager(maxsize=1, timeout=timeout_s, retries=False)
+        self._ahead = _Ahead(url, timeout_s)
         self._id = 0
         self._batch_limit = BATCH_LIMIT
-
-    def again(self) -> Rpc:
-        """Another connection to the same node, for another thread."""
-        return Rpc(self.url, name=self.name, attempts=self._attempts, timeout_s=self._timeout_s, sleep=self._sleep)
 
     def call(self, kind: Any, method: str, *params: Any) -> Any:
         """The result of one call, decoded and checked as the type `kind`."""
@@ -96,6 +95,27 @@ class Rpc:
         number = self._id
         body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         return self._retried(_Answer[kind], method, body, lambda answer: self._result(answer, number, method))
+
+    def begin(self, kind: Any, method: str, *params: Any) -> Callable[[], Any]:
+        """As `call`, without waiting: what is returned waits for the result. Meanwhile the node works, and other calls
+        can be made. One that was begun before and not waited for is given up."""
+        self._id += 1
+        number = self._id
+        body = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        is_sent = self._ahead.send(msgspec.json.encode(body))
+
+        def result() -> Any:
+            try:
+                if is_sent:
+                    answer = self._decoded(_Answer[kind], method, *self._ahead.receive())
+                    return self._result(answer, number, method)
+            except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException):
+                pass  # the connection was dropped, or is slow: the ordinary way has patience
+            except (NodeUnreachable, NodeBusy, NodeInvalid):
+                self._sleep(FIRST_PAUSE_S)
+            return self.call(kind, method, *params)
+
+        return result
 
     def batch(self, kind: Any, method: str, params: Sequence[Sequence[Any]]) -> list[Any]:
         """The results of the same method for many parameters, in their order."""
@@ -163,20 +183,23 @@ class Rpc:
             raise NodeUnreachable(
                 f"no answer from {self.name} ({type(error).__name__}): start the node, or give its address with --rpc"
             ) from error
-        if response.status == 429:
+        return self._decoded(kind, method, response.status, content)
+
+    def _decoded(self, kind: Any, method: str, status: int, content: bytes) -> Any:
+        if status == 429:
             raise NodeBusy(f"{self.name} wants fewer requests (HTTP 429): wait, or use another node")
-        if len(content) > MOST_BYTES or response.status == 413:
+        if len(content) > MOST_BYTES or status == 413:
             raise RangeTooLarge(f"{self.name} has an answer of more than {MOST_BYTES} bytes: ask for fewer blocks")
-        if response.status >= 500:
+        if status >= 500:
             refused = self._refused(method, content)
             if isinstance(refused, RangeTooLarge | NodeBusy):
                 raise refused
-            raise NodeUnreachable(f"{self.name} failed with HTTP {response.status}: wait, or use another node")
+            raise NodeUnreachable(f"{self.name} failed with HTTP {status}: wait, or use another node")
         try:
             return msgspec.json.decode(content, type=kind)
         except (msgspec.DecodeError, RecursionError) as error:
             raise self._refused(method, content) or NodeInvalid(
-                f"{self.name} answered HTTP {response.status} with {len(content)} bytes that are not the JSON-RPC "
+                f"{self.name} answered HTTP {status} with {len(content)} bytes that are not the JSON-RPC "
                 f"answer expected ({error}): check that this is a node's address"
             ) from error
 
@@ -187,6 +210,63 @@ class Rpc:
         except (msgspec.DecodeError, RecursionError):
             return None
         return None if answer.error is None else _refusal(self.name, method, answer.error)
+
+
+class _Ahead:
+    """A connection of its own on which a request is sent now, and its answer read later."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._connection: urllib3.connection.HTTPConnection | None = None
+        self._is_owed = False
+
+    def send(self, encoded: bytes) -> bool:
+        """Whether it could be sent."""
+        try:
+            connection = self._connected()
+            connection.request(
+                "POST",
+                urllib3.util.parse_url(self._url).request_uri,
+                body=encoded,
+                headers={"Content-Type": "application/json"},
+                preload_content=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError, ValueError):
+            self._drop()
+            return False
+        self._is_owed = True
+        return True
+
+    def receive(self) -> tuple[int, bytes]:
+        """The HTTP status and the answer, of which no more is read than one byte beyond MOST_BYTES."""
+        if self._connection is None:
+            raise http.client.NotConnected
+        try:
+            response = self._connection.getresponse()
+            content = response.read(MOST_BYTES + 1)
+        except BaseException:
+            self._drop()
+            raise
+        self._is_owed = False
+        if len(content) > MOST_BYTES:
+            self._drop()
+        return response.status, content
+
+    def _connected(self) -> urllib3.connection.HTTPConnection:
+        if self._is_owed or (self._connection is not None and not self._connection.is_connected):
+            self._drop()
+        if self._connection is None:
+            url = urllib3.util.parse_url(self._url)
+            made = urllib3.connection.HTTPSConnection if url.scheme == "https" else urllib3.connection.HTTPConnection
+            self._connection = made(url.host or "", url.port, timeout=self._timeout_s)
+            weakref.finalize(self, self._connection.close)
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._is_owed = None, False
 
 
 def _refusal(name: str, method: str, failure: _Failure) -> NodeError:

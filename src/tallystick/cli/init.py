@@ -40,7 +40,7 @@ TEMPLATE = """\
 
 [index]
 # Events that one request should bring.
-#events_per_request = 5000
+#events_per_request = 2000
 # When a block counts as final: the node's word ("finalized", "safe"), or a number of blocks behind the head.
 #finality = "finalized"
 # Prove each event by the receipts of its block, and that there are no others: then a node can lie about nothing but

@@ -118,6 +118,12 @@ class Books:
         apply = self._VERBS.get(type(event))
         return _NOTHING if apply is None else apply(self, recorded, event, final)
 
+    def has(self, subscriptions: Iterable[int], charges: Iterable[tuple[int, int]]) -> bool:
+        """Whether these subscriptions, and the invoices of these charges, are in memory."""
+        return all(number in self.subscriptions for number in subscriptions) and all(
+            charge in self.charge_invoices for charge in charges
+        )
+
     # --- registers and plans ---
 
     def _open_register(self, recorded: Recorded, event: RegisterOpened, _final: bool) -> Change:
@@ -456,11 +462,13 @@ class Books:
 
 
 def touched(events: Iterable[Event]) -> tuple[list[int], list[tuple[int, int]]]:
-    """The subscriptions that these events build on, and the charges that they refund: (subscription, charge number).
+    """The subscriptions from before that these events build on, and the charges that they refund: (subscription, charge
+    number).
 
     A decline builds on nothing: it changes nothing, and may name a number that no subscription can have.
     """
     subscriptions: set[int] = set()
+    opened: set[int] = set()
     charges: set[tuple[int, int]] = set()
     for event in events:
         if isinstance(event, Charged):  # by far the most
@@ -468,6 +476,8 @@ def touched(events: Iterable[Event]) -> tuple[list[int], list[tuple[int, int]]]:
         elif isinstance(event, Refunded):
             subscriptions.add(event.subscription_id)
             charges.add((event.subscription_id, event.charge_number))
+        elif isinstance(event, Subscribed):
+            opened.add(event.subscription_id)
         elif not isinstance(event, Declined) and (number := getattr(event, "subscription_id", None)) is not None:
             subscriptions.add(number)
-    return sorted(subscriptions), sorted(charges)
+    return sorted(subscriptions - opened), sorted(charges)

@@ -27,7 +27,7 @@ from tallystick.core.ledger import Entry
 from tallystick.core.pegs import PegHistory
 from tallystick.core.x402_books import X402Books
 from tallystick.errors import EventsInconsistent, NodeRefused
-from tallystick.flows.kind import WatchesNothing
+from tallystick.flows.kind import Stored, WatchesNothing
 from tallystick.storage import sources
 from tallystick.storage.journal import add_entries
 from tallystick.storage.mirrored_channels import fill_channel_books, load_channel_books, save_channels, save_sums
@@ -66,11 +66,9 @@ class ChannelsBooks(WatchesNothing):
         del pegs
         return load_channel_books(connection, source, self.books)
 
-    def derive(
-        self, connection: Connection, source: Source, books: ChannelBooks, logs: Sequence[LogEntry]
-    ) -> ChannelRows:
+    def derive(self, stored: Stored, source: Source, books: ChannelBooks, logs: Sequence[LogEntry]) -> ChannelRows:
         """What final events make."""
-        fill_channel_books(connection, source, books, touched_channels(log.event for log in logs))
+        fill_channel_books(stored(), source, books, touched_channels(log.event for log in logs))
         rows = _rows(books.apply(RecordedChannel(log.origin, log.event)) for log in logs)
         books.require_whole()
         return rows

@@ -37,6 +37,7 @@ from tallystick.core.events import Origin
 from tallystick.core.expected import Deposit
 from tallystick.core.ledger import Entry
 from tallystick.core.pegs import PegHistory
+from tallystick.flows.kind import Stored
 from tallystick.flows.pending import stored_pending
 from tallystick.flows.recount_checkout import recount_checkout
 from tallystick.storage import sources
@@ -90,12 +91,10 @@ class CheckoutKind:
         """Without deposits, sales and numbers."""
         return load_checkout_books(connection, source, pegs)
 
-    def derive(
-        self, connection: Connection, source: Source, books: CheckoutBooks, logs: Sequence[LogEntry]
-    ) -> CheckoutRows:
+    def derive(self, stored: Stored, source: Source, books: CheckoutBooks, logs: Sequence[LogEntry]) -> CheckoutRows:
         """What final events make."""
         recorded = [RecordedCheckout(log.origin, log.event) for log in logs]
-        fill(connection, source, books, recorded)
+        fill(stored(), source, books, recorded)
         return _rows(recorded, (books.apply(one) for one in recorded))
 
     def present(

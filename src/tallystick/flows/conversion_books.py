@@ -16,7 +16,7 @@ from tallystick.core.events import Origin
 from tallystick.core.ledger import Entry
 from tallystick.core.pegs import PegHistory
 from tallystick.core.swap import Swapped
-from tallystick.flows.kind import WatchesNothing
+from tallystick.flows.kind import Stored, WatchesNothing
 from tallystick.storage import sources
 from tallystick.storage.journal import add_entries, last_entry
 from tallystick.storage.sources import Source
@@ -40,11 +40,9 @@ class SwapperBooks(WatchesNothing):
         books.entry_number, books.entry_hash = last_entry(connection, source.source_id)
         return books
 
-    def derive(
-        self, connection: Connection, source: Source, books: ConversionBooks, logs: Sequence[LogEntry]
-    ) -> list[Entry]:
+    def derive(self, stored: Stored, source: Source, books: ConversionBooks, logs: Sequence[LogEntry]) -> list[Entry]:
         """The entries of final events."""
-        del connection, source  # nothing more is needed
+        del stored, source  # nothing more is needed
         changes = [books.apply(log.origin, log.event) for log in logs]
         return [change.entry for change in changes if change.entry is not None]
 

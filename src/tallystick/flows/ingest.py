@@ -26,33 +26,28 @@ from tallystick.chain.rpc import Rpc
 from tallystick.core.money import Token
 from tallystick.core.pegs import peg_history
 from tallystick.errors import AnotherLeads, EventsInconsistent, NodeInvalid, ReorganizationTooDeep
-from tallystick.flows.ahead import read_ahead
 from tallystick.flows.garbage import collector_at_rest
 from tallystick.flows.kind import SourceKind
 from tallystick.flows.pending import stored_pending
 from tallystick.flows.quorum import ALONE, Disagreement, Jury, Quorum
+from tallystick.flows.scribe import Range, Scribe
 from tallystick.flows.subscription_books import SUBSCRIPTIONS
 from tallystick.storage.database import reading, transaction
-from tallystick.storage.events import StoredEvent, add_events, drop_events, read_events
-from tallystick.storage.pegs import check_pegs, declare_pegs
+from tallystick.storage.events import StoredEvent, add_events, read_events
+from tallystick.storage.pegs import declare_pegs
 from tallystick.storage.pending import (
     PendingHeader,
     add_headers,
-    drop_headers_through,
     drop_pending_after,
     pending_header,
     pending_headers,
 )
-from tallystick.storage.sources import Source, add_source, advance_source, check_source, hold_source
-from tallystick.storage.tokens import add_tokens, read_tokens
-from tallystick.storage.waits import Wait, drop_wait, keep_wait
+from tallystick.storage.sources import Source, add_source, check_source, hold_source
+from tallystick.storage.tokens import read_tokens
+from tallystick.storage.waits import Wait, keep_wait
 
 MOST_PENDING = 100_000
 """How long the tail may become while finality waits: in blocks of two seconds, more than two days."""
-
-
-READ_AHEAD_FROM = 200
-"""Blocks from which on it is worth a connection and a thread of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +133,8 @@ def ingest(
     head, final = _heads(node, target.finality)
     _require_our_branch(node, source)
     last = jury.common_final(source.final_number, final.number)
-    is_long = last - source.final_number > READ_AHEAD_FROM
-    ahead = log_reader(rpc.again(), target, watched) if is_long else node
-    with read_ahead(ahead.read(source.final_number + 1, last, parent=source.final_hash), wanted=is_long) as chunks:
-        source, count = _ingest_final(engine, rpc, chunks, jury, source, last, tokens, target, on_progress)
+    chunks = node.read(source.final_number + 1, last, parent=source.final_hash)
+    source, count = _ingest_final(engine, rpc, chunks, jury, source, last, tokens, target, on_progress)
     newest = head.number
     if jury.wait is not None:
         newest = min(newest, source.final_number + MOST_PENDING)
@@ -211,24 +204,20 @@ def _ingest_final(
         pegs = declare_pegs(connection, source, target.pegs)
         books = kind.load(connection, source, peg_history(pegs, tokens))
     count = 0
-    with collector_at_rest():
+    with Scribe(engine, kind) as scribe, collector_at_rest():
         for chunk in chunks:
             is_agreed = jury.ask(chunk)  # the other nodes read it meanwhile
             new_tokens = _new_tokens(rpc, target.chain_id, tokens, kind, chunk.logs)
             tokens.update(new_tokens)
             books.pegs = peg_history(pegs, tokens)
             _require_same_events(engine, rpc, source, chunk)
-            with reading(engine) as connection:
-                check_source(connection, source)
-                rows = kind.derive(connection, source, books, chunk.logs)
+            with scribe.look_up(source) as stored:
+                rows = kind.derive(stored, source, books, chunk.logs)
             kind.recount(rpc, source, chunk.end.number, books, rows)
             if not is_agreed():
                 break
-            with transaction(engine) as connection:
-                hold_source(connection, source)
-                check_pegs(connection, source, pegs)
-                add_tokens(connection, new_tokens.values())
-                source = _write(connection, source, kind, chunk, rows)
+            events, brought = _stored(chunk.logs), tuple(new_tokens.values())
+            source = scribe.write(Range(source, chunk.start, chunk.end, events, rows, brought, pegs))
             count += len(chunk.logs)
             kind.trim(books)
             on_progress(Progress(chunk.end.number, last, count))
@@ -264,17 +253,6 @@ def _require_same_events(engine: Engine, rpc: Rpc, source: Source, chunk: Chunk)
             f"{rpc.name} gave {len(chunk.logs)} events of blocks {chunk.start} to {chunk.end.number}, and others "
             f"({len(before)}) when they were pending: both are read again; if this comes back, use another node"
         )
-
-
-def _write(connection: Connection, source: Source, kind: SourceKind[Any, Any], chunk: Chunk, rows: Any) -> Source:
-    """Events, everything that follows from them, and the cursor."""
-    source_id = source.source_id
-    drop_events(connection, source_id, chunk.start, chunk.end.number)
-    drop_headers_through(connection, source_id, chunk.end.number)
-    drop_wait(connection, source_id)
-    add_events(connection, source_id, _stored(chunk.logs))
-    kind.write(connection, source_id, rows)
-    return advance_source(connection, source, chunk.end.number, chunk.end.hash, chunk.end.time)
 
 
 def _stored(logs: Sequence[LogEntry]) -> list[StoredEvent]:

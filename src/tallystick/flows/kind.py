@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -17,6 +17,11 @@ from tallystick.storage.sources import Source
 Books = TypeVar("Books")
 Rows = TypeVar("Rows")
 """What follows from a range of blocks: what is new, and what stands differently after them."""
+
+
+Stored = Callable[[], Connection]
+"""Gives a view of what is stored, as it is when all that came before is written. That may have to be waited for, so it
+is asked for by those alone who lack something."""
 
 
 class SourceKind(Protocol[Books, Rows]):
@@ -53,7 +58,7 @@ class SourceKind(Protocol[Books, Rows]):
         """The books as they stand at the source's final block; what single events need is brought in by `derive`."""
         ...
 
-    def derive(self, connection: Connection, source: Source, books: Books, logs: Sequence[LogEntry]) -> Rows:
+    def derive(self, stored: Stored, source: Source, books: Books, logs: Sequence[LogEntry]) -> Rows:
         """What final events make; the books then stand after them. Raises EventsInconsistent."""
         ...
 

@@ -20,7 +20,7 @@ from tallystick.core.payment_events import Authorized, PaymentCharged, PaymentEv
 from tallystick.core.payment_invoice import PaymentInvoice
 from tallystick.core.payment_state import Payment
 from tallystick.core.pegs import PegHistory
-from tallystick.flows.kind import WatchesNothing
+from tallystick.flows.kind import Stored, WatchesNothing
 from tallystick.flows.pending_payments import derive_payments_present
 from tallystick.flows.recount_payments import recount_payments
 from tallystick.storage import sources
@@ -62,11 +62,9 @@ class EscrowBooks(WatchesNothing):
         """Without payments."""
         return load_payment_books(connection, source, pegs)
 
-    def derive(
-        self, connection: Connection, source: Source, books: PaymentBooks, logs: Sequence[LogEntry]
-    ) -> PaymentRows:
+    def derive(self, stored: Stored, source: Source, books: PaymentBooks, logs: Sequence[LogEntry]) -> PaymentRows:
         """What final events make."""
-        fill_payment_books(connection, source, books, touched_payments(log.event for log in logs))
+        fill_payment_books(stored(), source, books, touched_payments(log.event for log in logs))
         rows = _rows(books.apply(RecordedPayment(log.origin, log.event)) for log in logs)
         books.require_whole()
         return rows

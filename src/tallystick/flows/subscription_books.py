@@ -19,7 +19,7 @@ from tallystick.core.ledger import Entry
 from tallystick.core.pegs import PegHistory
 from tallystick.core.plan import Plan
 from tallystick.core.subscription import Register, Subscription
-from tallystick.flows.kind import WatchesNothing
+from tallystick.flows.kind import Stored, WatchesNothing
 from tallystick.flows.pending import derive_present
 from tallystick.flows.recount import accounts_of, recount
 from tallystick.storage import sources
@@ -61,11 +61,11 @@ class SubscriptionBooks(WatchesNothing):
         """Without subscriptions and invoices."""
         return load_books(connection, source.source_id, pegs)
 
-    def derive(
-        self, connection: Connection, source: Source, books: Books, logs: Sequence[LogEntry]
-    ) -> SubscriptionRows:
+    def derive(self, stored: Stored, source: Source, books: Books, logs: Sequence[LogEntry]) -> SubscriptionRows:
         """What final events make."""
-        fill_books(connection, source.source_id, books, *touched(log.event for log in logs))
+        subscriptions, charges = touched(log.event for log in logs)
+        if not books.has(subscriptions, charges):
+            fill_books(stored(), source.source_id, books, subscriptions, charges)
         rows = _rows([books.apply(Recorded(log.origin, log.event)) for log in logs])
         books.act.require_whole()
         return rows

@@ -132,13 +132,11 @@ sources = _table(
 )
 
 
-def _of_source(name: str, *parts: Any) -> Table:
-    return _table(
-        name,
-        Column("source_id", Integer, nullable=False, autoincrement=False),
-        *parts,
-        ForeignKeyConstraint(["source_id"], ["sources.source_id"]),
-    )
+def _of_source(name: str, *parts: Any, checked: bool = True) -> Table:
+    """A table of what belongs to a source. `checked`: the database itself refuses rows of a source that is not there.
+    Where rows are many that costs PostgreSQL more than writing them, and whoever writes them holds the source."""
+    refers = [ForeignKeyConstraint(["source_id"], ["sources.source_id"])] if checked else []
+    return _table(name, Column("source_id", Integer, nullable=False, autoincrement=False), *parts, *refers)
 
 
 headers = _of_source(
@@ -163,6 +161,7 @@ events = _of_source(
     Column("topics", LargeBinary, nullable=False),
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("source_id", "block_number", "log_index"),
+    checked=False,
 )
 
 tokens = _table(
@@ -480,6 +479,7 @@ entries = _of_source(
     Column("previous_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("source_id", "entry_number"),
+    checked=False,
 )
 
 postings = _of_source(
@@ -492,6 +492,7 @@ postings = _of_source(
     *_units("units"),
     CheckConstraint("side IN ('D', 'C')", name="side_known"),
     PrimaryKeyConstraint("source_id", "entry_number", "position"),
+    checked=False,
 )
 
 
@@ -552,6 +553,7 @@ invoices = _of_source(
     PrimaryKeyConstraint("source_id", "kind", "payee", "number"),
     CheckConstraint("kind IN ('invoice', 'credit_note')", name="kind_known"),
     Index(None, "source_id", "subscription_id", "charge_number", "kind"),
+    checked=False,
 )
 
 invoice_lines = _of_source(
@@ -566,6 +568,7 @@ invoice_lines = _of_source(
     *_signed_units("price_units"),
     *_signed_units("amount_units"),
     PrimaryKeyConstraint("source_id", "kind", "payee", "number", "position"),
+    checked=False,
 )
 
 attempts = _of_source(

@@ -69,8 +69,7 @@ CREATE TABLE entries (
     log_index BIGINT NOT NULL,
     previous_hash BYTEA NOT NULL,
     hash BYTEA NOT NULL,
-    CONSTRAINT pk_entries PRIMARY KEY (source_id, entry_number),
-    CONSTRAINT fk_entries_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT pk_entries PRIMARY KEY (source_id, entry_number)
 );
 
 CREATE TABLE events (
@@ -83,8 +82,7 @@ CREATE TABLE events (
     name TEXT NOT NULL,
     topics BYTEA NOT NULL,
     data BYTEA NOT NULL,
-    CONSTRAINT pk_events PRIMARY KEY (source_id, block_number, log_index),
-    CONSTRAINT fk_events_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT pk_events PRIMARY KEY (source_id, block_number, log_index)
 );
 
 CREATE TABLE headers (
@@ -117,8 +115,7 @@ CREATE TABLE invoice_lines (
     quantity BIGINT NOT NULL,
     price_units NUMERIC(78, 0) NOT NULL,
     amount_units NUMERIC(78, 0) NOT NULL,
-    CONSTRAINT pk_invoice_lines PRIMARY KEY (source_id, kind, payee, number, position),
-    CONSTRAINT fk_invoice_lines_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT pk_invoice_lines PRIMARY KEY (source_id, kind, payee, number, position)
 );
 
 CREATE TABLE invoices (
@@ -157,8 +154,7 @@ CREATE TABLE invoices (
     CONSTRAINT ck_invoices_usage_quantity_positive CHECK (usage_quantity >= 0),
     CONSTRAINT ck_invoices_quoted_price_units_positive CHECK (quoted_price_units >= 0),
     CONSTRAINT ck_invoices_quoted_amount_units_positive CHECK (quoted_amount_units >= 0),
-    CONSTRAINT ck_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
-    CONSTRAINT fk_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT ck_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note'))
 );
 
 CREATE INDEX ix_invoices_source_id_subscription_id_charge_number_kind ON invoices (source_id, subscription_id, charge_number, kind);
@@ -223,8 +219,7 @@ CREATE TABLE postings (
     units NUMERIC(78, 0) NOT NULL,
     CONSTRAINT pk_postings PRIMARY KEY (source_id, entry_number, position),
     CONSTRAINT ck_postings_units_positive CHECK (units >= 0),
-    CONSTRAINT ck_postings_side_known CHECK (side IN ('D', 'C')),
-    CONSTRAINT fk_postings_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT ck_postings_side_known CHECK (side IN ('D', 'C'))
 );
 
 CREATE TABLE balances (

@@ -81,8 +81,7 @@ CREATE TABLE entries (
     log_index INTEGER NOT NULL,
     previous_hash BLOB NOT NULL,
     hash BLOB NOT NULL,
-    CONSTRAINT pk_entries PRIMARY KEY (source_id, entry_number),
-    CONSTRAINT fk_entries_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT pk_entries PRIMARY KEY (source_id, entry_number)
 )
  WITHOUT ROWID,
  STRICT;
@@ -97,8 +96,7 @@ CREATE TABLE events (
     name TEXT NOT NULL,
     topics BLOB NOT NULL,
     data BLOB NOT NULL,
-    CONSTRAINT pk_events PRIMARY KEY (source_id, block_number, log_index),
-    CONSTRAINT fk_events_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT pk_events PRIMARY KEY (source_id, block_number, log_index)
 )
  WITHOUT ROWID,
  STRICT;
@@ -139,8 +137,7 @@ CREATE TABLE invoice_lines (
     amount_units TEXT NOT NULL,
     CONSTRAINT pk_invoice_lines PRIMARY KEY (source_id, kind, payee, number, position),
     CONSTRAINT ck_invoice_lines_price_units_digits CHECK ((price_units GLOB '[0-9]*' OR price_units GLOB '-[0-9]*') AND substr(price_units, 2) NOT GLOB '*[^0-9]*'),
-    CONSTRAINT ck_invoice_lines_amount_units_digits CHECK ((amount_units GLOB '[0-9]*' OR amount_units GLOB '-[0-9]*') AND substr(amount_units, 2) NOT GLOB '*[^0-9]*'),
-    CONSTRAINT fk_invoice_lines_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT ck_invoice_lines_amount_units_digits CHECK ((amount_units GLOB '[0-9]*' OR amount_units GLOB '-[0-9]*') AND substr(amount_units, 2) NOT GLOB '*[^0-9]*')
 )
  WITHOUT ROWID,
  STRICT;
@@ -181,8 +178,7 @@ CREATE TABLE invoices (
     CONSTRAINT ck_invoices_usage_quantity_digits CHECK (usage_quantity GLOB '[0-9]*' AND usage_quantity NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_invoices_quoted_price_units_digits CHECK (quoted_price_units GLOB '[0-9]*' AND quoted_price_units NOT GLOB '*[^0-9]*'),
     CONSTRAINT ck_invoices_quoted_amount_units_digits CHECK (quoted_amount_units GLOB '[0-9]*' AND quoted_amount_units NOT GLOB '*[^0-9]*'),
-    CONSTRAINT ck_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note')),
-    CONSTRAINT fk_invoices_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT ck_invoices_kind_known CHECK (kind IN ('invoice', 'credit_note'))
 )
  WITHOUT ROWID,
  STRICT;
@@ -253,8 +249,7 @@ CREATE TABLE postings (
     units TEXT NOT NULL,
     CONSTRAINT pk_postings PRIMARY KEY (source_id, entry_number, position),
     CONSTRAINT ck_postings_units_digits CHECK (units GLOB '[0-9]*' AND units NOT GLOB '*[^0-9]*'),
-    CONSTRAINT ck_postings_side_known CHECK (side IN ('D', 'C')),
-    CONSTRAINT fk_postings_sources FOREIGN KEY(source_id) REFERENCES sources (source_id)
+    CONSTRAINT ck_postings_side_known CHECK (side IN ('D', 'C'))
 )
  WITHOUT ROWID,
  STRICT;
