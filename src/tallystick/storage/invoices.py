@@ -82,7 +82,8 @@ def read_invoices(
         "subscription_id": subscription_id,
     }
     query = selected(invoices, source_id, wanted, since=since, until=until)
-    yield from _read(connection, source_id, query, newest_first=newest_first)
+    in_series = kind is not None and payee is not None
+    yield from _read(connection, source_id, query, newest_first=newest_first, in_series=in_series)
 
 
 def read_charge_invoices(
@@ -132,9 +133,14 @@ def stray_lines(connection: Connection, source_id: int) -> list[str]:
 
 
 def _read(
-    connection: Connection, source_id: int, query: Select[Any], *, newest_first: bool = False
+    connection: Connection,
+    source_id: int,
+    query: Select[Any],
+    *,
+    newest_first: bool = False,
+    in_series: bool = False,
 ) -> Iterator[Invoice]:
-    for rows in pages(connection, invoices, query, newest_first=newest_first):
+    for rows in pages(connection, invoices, query, newest_first=newest_first, in_series=in_series):
         lines = _lines(connection, source_id, rows)
         for row in rows:
             yield _invoice(row, tuple(lines[row.kind, row.payee, row.number]))
