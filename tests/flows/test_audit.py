@@ -21,6 +21,7 @@ from tallystick.core.subscription import Register, Status, Subscription
 from tallystick.errors import CorruptionError, EventsInconsistent, NodeRefused
 from tallystick.flows.audit import AuditReport, audit
 from tallystick.flows.ingest import Target, ingest
+from tallystick.storage import documents, journal
 from tallystick.storage.claimables import save_claimables
 from tallystick.storage.database import insert_rows, open_database, reading, transaction
 from tallystick.storage.invoices import add_invoices, read_invoices
@@ -72,8 +73,10 @@ class Books:
 
 @pytest.fixture(autouse=True)
 def _short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that balances of so few entries are kept as well."""
+    """So that balances of so few entries are kept as well, and what is stored is read in several pages."""
     monkeypatch.setattr(balances, "STRETCH", 3)
+    monkeypatch.setattr(documents, "READ_BATCH", 2)
+    monkeypatch.setattr(journal, "READ_BATCH", 2)
 
 
 @pytest.fixture

@@ -99,6 +99,9 @@ class Merge:
 
     def expect(self, row: Any, place: Callable[[Any], Any]) -> None:
         """The next expected row; `place` is what both sides are ordered by."""
+        if self._next == row:  # nearly always, and at once: only what differs is looked at more closely
+            self._next = next(self._stored, None)
+            return
         while self._next is not None and place(self._next) < place(row):
             self._skip()
         if self._next is None or place(self._next) > place(row):

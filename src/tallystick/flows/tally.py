@@ -21,8 +21,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.claimables: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._sums: defaultdict[tuple[int, str], Totals] = defaultdict(Totals)
-        """Charges and refunds by plan and token."""
+        self._sums: defaultdict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * len(Totals._fields))
+        """Charges and refunds by plan and token, in the order of `Totals`: lists, because each charge adds to one."""
 
     def add_entry(self, entry: Entry) -> None:
         """Of the accounts of `core.ledger`; others, which no event gives, count for nothing."""
@@ -56,9 +56,11 @@ class Tally:
         return dict(found)
 
     def _add(self, plan_id: int, token: str, charges: int, charged: int, refunds: int, refunded: int) -> None:
-        before = self._sums[plan_id, token]
-        more = (0, charges, charged, refunds, refunded)
-        self._sums[plan_id, token] = Totals(*(one + other for one, other in zip(before, more, strict=True)))
+        sums = self._sums[plan_id, token]
+        sums[1] += charges
+        sums[2] += charged
+        sums[3] += refunds
+        sums[4] += refunded
 
 
 def _plan_of(account: str) -> int:

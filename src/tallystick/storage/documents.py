@@ -40,9 +40,13 @@ def selected(
 
 
 def pages(
-    connection: Connection, table: Table, query: Select[Any], *, newest_first: bool = False
+    connection: Connection, table: Table, query: Select[Any], *, newest_first: bool = False, in_series: bool = False
 ) -> Iterator[Sequence[Any]]:
-    """A query's rows, some at a time, ordered by kind, payee and number, or back from the newest on chain."""
+    """A query's rows, some at a time, ordered by kind, payee and number, or back from the newest on chain.
+
+    `in_series` says that the query is for one kind and payee. The next page is then found by number alone, which the
+    primary key does at once; of the condition for several series SQLite walks all that was read before, for each page.
+    """
     columns = table.c
     if newest_first:
         query = query.order_by(columns.block_number.desc(), columns.log_index.desc())
@@ -51,7 +55,10 @@ def pages(
     page = query = query.limit(READ_BATCH)
     while rows := connection.execute(page).all():
         yield rows
-        page = query.where((_before if newest_first else _after)(table, rows[-1]))
+        if newest_first:
+            page = query.where(_before(table, rows[-1]))
+        else:
+            page = query.where(columns.number > rows[-1].number if in_series else _after(table, rows[-1]))
 
 
 def _after(table: Table, last: Any) -> ColumnElement[bool]:

@@ -79,8 +79,9 @@ def read_events(
         query = query.where(columns.block_number <= through)
     if names:
         query = query.where(columns.name.in_(names))
-    for row in connection.execute(query.execution_options(yield_per=5_000)):
-        yield StoredEvent(Origin(*row[:5]), row[5], row[6], row[7])
+    for batch in connection.execute(query.execution_options(yield_per=5_000)).partitions():
+        for *origin, name, topics, data in batch:
+            yield StoredEvent(Origin(*origin), name, topics, data)
 
 
 def read_events_about(

@@ -82,7 +82,8 @@ def read_invoices(
         "subscription_id": subscription_id,
     }
     query = selected(invoices, source_id, wanted, since=since, until=until)
-    yield from _read(connection, source_id, query, newest_first=newest_first)
+    in_series = kind is not None and payee is not None
+    yield from _read(connection, source_id, query, newest_first=newest_first, in_series=in_series)
 
 
 def read_charge_invoices(
@@ -132,9 +133,14 @@ def stray_lines(connection: Connection, source_id: int) -> list[str]:
 
 
 def _read(
-    connection: Connection, source_id: int, query: Select[Any], *, newest_first: bool = False
+    connection: Connection,
+    source_id: int,
+    query: Select[Any],
+    *,
+    newest_first: bool = False,
+    in_series: bool = False,
 ) -> Iterator[Invoice]:
-    for rows in pages(connection, invoices, query, newest_first=newest_first):
+    for rows in pages(connection, invoices, query, newest_first=newest_first, in_series=in_series):
         lines = _lines(connection, source_id, rows)
         for row in rows:
             yield _invoice(row, tuple(lines[row.kind, row.payee, row.number]))
@@ -148,7 +154,7 @@ def _lines(connection: Connection, source_id: int, rows: Sequence[Any]) -> dict[
     columns = invoice_lines.c
     for (kind, payee), numbers in series.items():
         query = (
-            select(invoice_lines)
+            select(columns.number, columns.description, columns.quantity, columns.price_units, columns.amount_units)
             .where(
                 columns.source_id == source_id,
                 columns.kind == kind,
@@ -157,35 +163,38 @@ def _lines(connection: Connection, source_id: int, rows: Sequence[Any]) -> dict[
             )
             .order_by(columns.number, columns.position)
         )
-        for row in connection.execute(query):
-            line = Line(row.description, row.quantity, row.price_units, row.amount_units)
-            found[kind, payee, row.number].append(line)
+        for number, *line in connection.execute(query).all():
+            found[kind, payee, number].append(Line(*line))
     return found
 
 
 def _invoice(row: Any, lines: tuple[Line, ...]) -> Invoice:
-    fiat = (row.fiat_currency, row.fiat_units, row.fiat_evidence)
-    usage = (row.usage_quantity, row.usage_hash)
-    quoted = (row.quoted_price_units, row.quoted_amount_units, row.quoter)
+    _, kind, payee, number, payer, token, subscription_id, plan_id, charge_number, *rest = row  # as in `add_invoices`
+    period_start, period_end, total_units, currency, fiat_units, evidence, corrects, *rest = rest
+    block_number, block_hash, block_time, transaction_hash, log_index, *rest = rest
+    usage_quantity, usage_hash, price_units, amount_units, quoter, paid_by, beneficiary, payment_id = rest
+    fiat = (currency, fiat_units, evidence)
+    usage = (usage_quantity, usage_hash)
+    quoted = (price_units, amount_units, quoter)
     return Invoice(
-        Kind(row.kind),
-        row.number,
-        row.payee,
-        row.payer,
-        row.token,
-        row.subscription_id,
-        row.plan_id,
-        row.charge_number,
-        row.period_start,
-        row.period_end,
-        row.total_units,
+        Kind(kind),
+        number,
+        payee,
+        payer,
+        token,
+        subscription_id,
+        plan_id,
+        charge_number,
+        period_start,
+        period_end,
+        total_units,
         lines,
         None if fiat == (None, None, None) else FiatValue(*fiat),
-        row.corrects,
-        Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index),
+        corrects,
+        Origin(block_number, block_hash, block_time, transaction_hash, log_index),
         None if usage == (None, None) else Usage(*usage),
         None if quoted == (None, None, None) else QuotedPrice(*quoted),
-        row.paid_by,
-        row.beneficiary,
-        row.payment_id,
+        paid_by,
+        beneficiary,
+        payment_id,
     )

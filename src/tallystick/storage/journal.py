@@ -74,9 +74,8 @@ def read_entries(
         if not batch:
             return
         lines = _postings(connection, source_id, batch[0].entry_number, batch[-1].entry_number)
-        for row in batch:
-            origin = Origin(row.block_number, row.block_hash, row.block_time, row.transaction_hash, row.log_index)
-            yield Entry(row.entry_number, row.kind, origin, tuple(lines[row.entry_number]), row.previous_hash, row.hash)
+        for _, number, kind, *origin, previous_hash, entry_hash in batch:  # by place: by name takes longer
+            yield Entry(number, kind, Origin(*origin), tuple(lines[number]), previous_hash, entry_hash)
         page = query.where(entries.c.entry_number > batch[-1].entry_number)
 
 
@@ -151,6 +150,6 @@ def _postings(connection: Connection, source_id: int, first: int, last: int) -> 
         .where(postings.c.source_id == source_id, postings.c.entry_number.between(first, last))
         .order_by(postings.c.entry_number, postings.c.position)
     )
-    for number, account, side, token, units in rows:
+    for number, account, side, token, units in rows.all():
         found[number].append(Posting(account, side, token, units))
     return found

@@ -68,7 +68,8 @@ def read_payment_invoices(
         "payment_id": payment_id,
     }
     query = selected(payment_invoices, source_id, wanted, since=since, until=until)
-    for rows in pages(connection, payment_invoices, query, newest_first=newest_first):
+    in_series = kind is not None and payee is not None
+    for rows in pages(connection, payment_invoices, query, newest_first=newest_first, in_series=in_series):
         yield from map(_invoice, rows)
 
 
