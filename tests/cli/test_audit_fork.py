@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sqlalchemy import create_engine
 
 from tallystick.storage.database import reading
 from tallystick.storage.events import count_known_events, known_blocks
+from tallystick.storage.journal import read_entries
 from tests.business import PRICE_UNITS, Business
 from tests.chain.bad_node import BadNode
 from tests.cli.conftest import Run, Say
@@ -136,3 +138,31 @@ def test_books_that_are_the_chains_have_no_fork_and_a_node_behind_says_nothing(
     assert "there is no fork" in run("audit", "fork", env={"TALLYSTICK_RPC_URL": business.anvil.url}).stdout
     business.anvil.revert(mark)
     assert "it lags behind" in run("audit", "fork", env={"TALLYSTICK_RPC_URL": business.anvil.url}, exit_code=1).stderr
+
+
+def test_E61_however_deep_the_fork_is_it_is_the_one_that_looking_at_each_block_finds(
+    run: Run, say: Say, business: Business
+) -> None:
+    draw = random.Random(61)
+    plan = business.create_plan()
+    for step in range(12):
+        business.subscribe(business.payer(f"payer {step}"), plan)
+    for turn in range(6):
+        books = ("--db", f"sqlite:///{turn}.db")
+        run("index", *books, env={"TALLYSTICK_INDEX_FINALITY": "0"})
+        engine = create_engine(f"sqlite:///{turn}.db")
+        source = source_of(business, engine)
+        with reading(engine) as connection:
+            known = known_blocks(connection, source.source_id, source.final_number)
+        business.anvil.reorg(draw.randint(1, source.final_number - known[0][0]))
+        chain = {number: business.anvil.rpc("eth_getBlockByNumber", hex(number), False)["hash"] for number, _ in known}
+        still = [number for number, hashed in known if chain[number] == "0x" + hashed.hex()]
+        (fork,) = [one for one in say(None, "audit", "fork", *books)["forks"] if one["contract"] == "Subscriptions"]
+        assert fork["common_block"] == still[-1]
+        gone = [number for number, _ in known if number not in still]
+        assert fork["gone_block"] == (gone[0] if gone else source.final_number)
+        with reading(engine) as connection:
+            entries = [one.origin.block_number for one in read_entries(connection, source.source_id)]
+        assert fork["entries"] == sum(number > still[-1] for number in entries)
+        for step in range(4):
+            business.subscribe(business.payer(f"payer {turn} {step}"), plan)
