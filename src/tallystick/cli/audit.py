@@ -173,10 +173,10 @@ def _tell_holdings(who: str, holdings: list[Holding]) -> None:
 
 
 def _add_pack_commands() -> None:
-    """Those of `audit_pack`, which shows reports as this file does."""
-    from tallystick.cli import audit_pack
+    """Those of other files."""
+    from tallystick.cli import audit_fork, audit_pack
 
-    for command in (audit_pack.pack, audit_pack.blocks, audit_pack.check_pack):
+    for command in (audit_pack.pack, audit_pack.blocks, audit_pack.check_pack, audit_fork.fork):
         audit.add_command(command)
 
 

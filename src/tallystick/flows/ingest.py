@@ -179,8 +179,8 @@ def _require_our_branch(node: ChainLogs, source: Source) -> None:
             raise NodeInvalid(f"the node has two blocks {source.final_number}: it changes its branch, use another node")
         raise ReorganizationTooDeep(
             f"block {source.final_number} was final with hash 0x{source.final_hash.hex()}, the node now has "
-            f"0x{now.hash.hex()}: nothing was changed. Compare with another node; if the chain itself went back, build "
-            "the books anew from it in a new database"
+            f"0x{now.hash.hex()}: nothing was changed. Compare with another node; `tallystick audit fork` shows what "
+            "of the books is above the fork. If the chain itself went back, build the books anew in a new database"
         )
 
 

@@ -121,3 +121,22 @@ def count_events(connection: Connection, source_id: int) -> dict[str, int]:
         select(events.c.name, func.count()).where(events.c.source_id == source_id).group_by(events.c.name)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def known_blocks(connection: Connection, source_id: int, through: int) -> list[tuple[int, bytes]]:
+    """Number and hash of each block with events, up to and including `through`, in their order."""
+    columns = events.c
+    query = (
+        select(columns.block_number, columns.block_hash)
+        .distinct()
+        .where(columns.source_id == source_id, columns.block_number <= through)
+        .order_by(columns.block_number)
+    )
+    return [(number, bytes(block_hash)) for number, block_hash in connection.execute(query)]
+
+
+def count_known_events(connection: Connection, source_id: int, after: int, through: int) -> int:
+    """How many events there are of the blocks after `after`, up to and including `through`."""
+    number = events.c.block_number
+    query = select(func.count()).where(events.c.source_id == source_id, number > after, number <= through)
+    return connection.execute(query).scalar_one()
