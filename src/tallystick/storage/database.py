@@ -137,7 +137,8 @@ def upsert_rows(connection: Connection, table: Table, rows: Sequence[Sequence[An
 def _write(connection: Connection, table: Table, rows: Sequence[Sequence[Any]], statement: str) -> None:
     if connection.dialect.name == "sqlite":  # past SQLAlchemy, which would copy all of them
         amounts = _amount_columns(table)
-        connection.connection.cursor().executemany(statement, (_as_text(row, amounts) for row in rows))
+        cursor: Any = connection.connection.cursor()  # SQLite's takes whatever can be iterated
+        cursor.executemany(statement, (_as_text(row, amounts) for row in rows))
     else:
         connection.exec_driver_sql(statement, [tuple(row) for row in rows])
 
