@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from tallystick.chain.logs import ChainLogs, Header
-from tallystick.core.money import Amount
+from tallystick.core.money import Amount, Token
 from tallystick.errors import NodeInvalid, TallystickError
 from tallystick.flows.ingest import Target, log_reader
 from tallystick.flows.mirror import Mirror
@@ -197,4 +197,8 @@ def _above(engine: Engine, source: Source, after: int) -> tuple[int, int, int, t
             entries += 1
             for line in entry.postings:
                 moved[line.token] += line.units if line.side == "D" else 0
-    return events, entries, documents, tuple(Amount(units, tokens[token]) for token, units in sorted(moved.items()))
+    amounts = [
+        Amount(units, tokens.get(token) or Token(source.chain_id, token, f"units of {token}", 0))
+        for token, units in sorted(moved.items())
+    ]
+    return events, entries, documents, tuple(amounts)
