@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,8 +74,17 @@ def in_small_ranges(business: Business) -> Target:
 
 
 def test_a_process_writes_the_same_books(
-    business: Business, new_database: NewDatabase, request: pytest.FixtureRequest
+    business: Business,
+    new_database: NewDatabase,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Whatever lies in the folder in which it is begun."""
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    (folder / "msgspec.py").write_text("raise SystemExit('this is none of ours')")
+    monkeypatch.chdir(folder)
     here = open_database(new_database())
     mirror(business, here)
     begun = request.getfixturevalue("written_aside")

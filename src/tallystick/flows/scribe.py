@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -135,9 +136,10 @@ class Aside:
     that no more than two wait."""
 
     def __init__(self, engine: Engine, kind: SourceKind[Any, Any]) -> None:
-        path = os.pathsep.join(entry for entry in sys.path if entry)
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         self._process = subprocess.Popen(
-            (sys.executable, "-m", __name__),
+            # Imports are found where this process finds its own, and not (-P) in whatever folder it was started in.
+            (sys.executable, "-P", "-m", __name__),
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
