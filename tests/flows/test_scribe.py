@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from tallystick.chain.rpc import Rpc
 from tallystick.core.period import Unit
-from tallystick.errors import CorruptionError, DatabaseUnreachable
+from tallystick.errors import CorruptionError, DatabaseUnreachable, NodeInvalid
 from tallystick.flows import scribe
 from tallystick.flows.audit import audit
 from tallystick.flows.ingest import Target, ingest
@@ -125,6 +125,39 @@ def test_a_process_that_is_killed_is_told_of_and_nothing_is_lost_E64(
         ingest(engine, Rpc(business.anvil.url), target, on_progress=kill)
     ingest(engine, Rpc(business.anvil.url), target)
     assert audit(engine, Rpc(business.anvil.url), target).ok
+
+
+def test_pending_events_that_were_others_are_read_again_while_a_process_writes_E62(
+    business: Business, new_database: NewDatabase, written_aside: list[subprocess.Popen[bytes]]
+) -> None:
+    """They are forgotten on top of what it has written, and not of what it had when this was noticed."""
+    engine, rpc, target = open_database(new_database()), Rpc(business.anvil.url), in_small_ranges(business)
+    ingest(engine, rpc, replace(target, finality=business.anvil.block_number))
+    assert written_aside == []
+    with transaction(engine) as connection:
+        last = connection.execute(text("SELECT max(block_number) FROM events")).scalar_one()
+        connection.execute(text("DELETE FROM events WHERE block_number = :last"), {"last": last})
+    with pytest.raises(NodeInvalid, match="both are read again"):
+        ingest(engine, rpc, target)
+    assert len(written_aside) == 1
+    ingest(engine, rpc, target)
+    assert audit(engine, rpc, target).ok
+
+
+def test_books_are_written_where_no_process_can_be_begun(
+    business: Business, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here = open_database(new_database())
+    mirror(business, here)
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(scribe, "WORTH_A_PROCESS", 0)
+    for executable in (broken, tmp_path / "nothing"):
+        monkeypatch.setattr(sys, "executable", str(executable))
+        engine = open_database(new_database())
+        ingest(engine, Rpc(business.anvil.url), in_small_ranges(business))
+        assert content(engine) == content(here)
 
 
 KILLED = """

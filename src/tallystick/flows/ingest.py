@@ -210,7 +210,7 @@ def _ingest_final(
             new_tokens = _new_tokens(rpc, target.chain_id, tokens, kind, chunk.logs)
             tokens.update(new_tokens)
             books.pegs = peg_history(pegs, tokens)
-            _require_same_events(engine, rpc, source, chunk)
+            _require_same_events(engine, rpc, source, chunk, scribe)
             with scribe.look_up(source) as stored:
                 rows = kind.derive(stored, source, books, chunk.logs)
             kind.recount(rpc, source, chunk.end.number, books, rows)
@@ -236,7 +236,7 @@ def _new_tokens(
     return found
 
 
-def _require_same_events(engine: Engine, rpc: Rpc, source: Source, chunk: Chunk) -> None:
+def _require_same_events(engine: Engine, rpc: Rpc, source: Source, chunk: Chunk, scribe: Scribe) -> None:
     """Blocks that are final now and were pending before must have the events that they had then.
 
     The pending blocks hang together, so that with the last one of them all are the same. Where their events are not,
@@ -248,6 +248,7 @@ def _require_same_events(engine: Engine, rpc: Rpc, source: Source, chunk: Chunk)
             return
         before = list(read_events(connection, source.source_id, after=chunk.start - 1, through=chunk.end.number))
     if before != _stored(chunk.logs):
+        scribe.drain()
         _forget_pending(engine, source)
         raise NodeInvalid(
             f"{rpc.name} gave {len(chunk.logs)} events of blocks {chunk.start} to {chunk.end.number}, and others "

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import pickle
-import select
 import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -88,6 +88,7 @@ class Scribe:
         self._kind = kind
         self._events = 0
         self._aside: Aside | None = None
+        self._may_begin = bool(engine.url.database)  # of one in memory another process would see nothing
 
     def __enter__(self) -> Self:
         return self
@@ -104,14 +105,21 @@ class Scribe:
 
     def write(self, final: Range) -> Source:
         """Writes a range, or hands it on to be written; how the source stands after it."""
-        if self._aside is None and self._events >= WORTH_A_PROCESS and self._engine.url.database:
-            self._aside = Aside(self._engine, self._kind)
+        if self._may_begin and self._events >= WORTH_A_PROCESS:
+            self._may_begin = False
+            with suppress(OSError):  # where none can be begun, all is written here
+                self._aside = Aside(self._engine, self._kind)
         self._events += len(final.events)
         if self._aside is not None and self._aside.is_ready():
             self._aside.send(final)
         else:
             write_range(self._engine, self._kind, final)
         return final.after
+
+    def drain(self) -> None:
+        """Waits until all that was handed on is written: before anything else is done to the source."""
+        if self._aside is not None:
+            self._aside.drain()
 
     @contextmanager
     def look_up(self, source: Source) -> Iterator[Callable[[], Connection]]:
@@ -122,8 +130,7 @@ class Scribe:
 
             def connection() -> Connection:
                 if not opened:
-                    if self._aside is not None:
-                        self._aside.drain()
+                    self.drain()
                     opened.append(stack.enter_context(reading(self._engine)))
                     check_source(opened[0], source)
                 return opened[0]
@@ -133,7 +140,7 @@ class Scribe:
 
 class Aside:
     """The process that writes, seen from the one that reads. It takes a range when it is done with the one before, so
-    that no more than two wait."""
+    that no more than two wait. It is a help and no condition: where it does not begin to work, it is never ready."""
 
     def __init__(self, engine: Engine, kind: SourceKind[Any, Any]) -> None:
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
@@ -150,15 +157,17 @@ class Aside:
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
         self._unanswered = 0
-        self._is_ready = False
-        self._send((engine.url.render_as_string(hide_password=False), kind.name))
+        self._is_ready = self._is_lost = False
+        with suppress(BrokenPipeError):
+            _put(self._to.fileno(), (engine.url.render_as_string(hide_password=False), kind.name))
 
     def is_ready(self) -> bool:
-        """Whether it has begun to work. Raises what kept it from that."""
-        if not self._is_ready and self._has_said_something():
-            self._unanswered = 1
-            self._hear()
-            self._is_ready = True
+        """Whether it has begun to work."""
+        if not self._is_ready and not self._is_lost and self._has_said_something():
+            try:
+                self._is_ready = _take(self._from.fileno()) is None
+            except EOFError:
+                self._is_lost = True
         return self._is_ready
 
     def send(self, final: Range) -> None:
@@ -192,7 +201,9 @@ class Aside:
                 self._hear()  # it says why, or is gone
 
     def _has_said_something(self) -> bool:
-        return bool(select.select([self._from], [], [], 0)[0])
+        with DefaultSelector() as selector:
+            selector.register(self._from, EVENT_READ)
+            return bool(selector.select(0))
 
     def _hear(self) -> None:
         try:

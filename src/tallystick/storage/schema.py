@@ -134,7 +134,7 @@ sources = _table(
 
 def _of_source(name: str, *parts: Any, checked: bool = True) -> Table:
     """A table of what belongs to a source. `checked`: the database itself refuses rows of a source that is not there.
-    Where rows are many that costs PostgreSQL more than writing them, and whoever writes them holds the source."""
+    Where rows are many it does not: PostgreSQL would look the source up for each, and whoever writes them holds it."""
     refers = [ForeignKeyConstraint(["source_id"], ["sources.source_id"])] if checked else []
     return _table(name, Column("source_id", Integer, nullable=False, autoincrement=False), *parts, *refers)
 
