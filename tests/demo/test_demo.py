@@ -13,7 +13,10 @@ import pytest
 from beancount import loader
 from pypdf import PdfReader
 
+from tallystick.demo.market import GAS, Market
 from tallystick.flows.check_pack import check_pack, read_hashes
+from tallystick.testing import Anvil
+from tests.business import Business
 from tests.hledger import require_accepted
 
 
@@ -197,3 +200,12 @@ def test_interrupted_it_leaves_no_process_behind(tmp_path: Path) -> None:
     assert process.wait(timeout=20) == 130
     with pytest.raises(ProcessLookupError):
         os.kill(children[0], 0)
+
+
+def test_the_market_estimates_no_gas(anvil: Anvil) -> None:
+    """What a pool takes is more in another second than in that of the estimate: its first money was refused."""
+    token = Business(anvil).token
+    first = anvil.block_number + 1
+    Market(anvil, token)
+    blocks = [anvil.rpc("eth_getBlockByNumber", hex(at), True) for at in range(first, anvil.block_number + 1)]
+    assert {int(sent["gas"], 16) for block in blocks for sent in block["transactions"]} == {GAS}

@@ -26,6 +26,9 @@ FEE = 500
 HIGHEST_TICK = 887_270
 LIQUIDITY = "1000000"
 FAR = 2**40
+GAS = 10_000_000
+"""More than anything here takes. What a pool takes depends on the second: in another one than its last it writes down
+what was, so that an estimate made within the same may be too little."""
 UNISWAP = "node_modules/@uniswap"
 SOURCES = {
     "UniswapV3Factory": "v3-core",
@@ -93,7 +96,7 @@ class Market:
         self._transact(to, function_signature_to_4byte_selector(signature) + encode(types, arguments))
 
     def _transact(self, to: str | None, data: bytes) -> Any:
-        request = {"from": self._provider, "data": "0x" + data.hex(), **({"to": to} if to else {})}
+        request = {"from": self._provider, "gas": hex(GAS), "data": "0x" + data.hex(), **({"to": to} if to else {})}
         receipt = self._anvil.receipt(self._anvil.rpc("eth_sendTransaction", request))
         assert receipt["status"] == "0x1", receipt["transactionHash"]
         return receipt
